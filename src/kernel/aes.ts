@@ -1,0 +1,71 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { cmac } from '@noble/ciphers/aes.js'
+import { concat, utf8, type Bytes } from './bytes.ts'
+import { FormatError } from './errors.ts'
+import type { RandomSource } from './ports.ts'
+
+export const AES_BLOCK_SIZE = 16
+const GCM_NONCE_SIZE = 12
+const GCM_TAG_SIZE = 16
+
+/** AES-CMAC (RFC 4493), 16 bytes. */
+export function aesCmac(key: Uint8Array, message: Uint8Array): Bytes {
+  return new Uint8Array(cmac(key, message))
+}
+
+/**
+ * A key, or another 16-byte secret, that only one card and one purpose has.
+ * AES-CMAC under the master key over `01 ‖ size of the diversifier ‖ diversifier ‖ purpose`;
+ * the leading constant is that of NXP AN10922, the length keeps two purposes from meeting.
+ */
+export function diversify(master: Uint8Array, diversifier: Uint8Array, purpose: string): Bytes {
+  return aesCmac(
+    master,
+    concat(Uint8Array.of(0x01, diversifier.length), diversifier, utf8(purpose)),
+  )
+}
+
+/** AES-128-CBC without padding: `plaintext` is whole blocks (NIST SP 800-38A). */
+export function aesCbcEncrypt(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Array): Bytes {
+  const cipher = createCipheriv('aes-128-cbc', key, iv).setAutoPadding(false)
+  return concat(cipher.update(plaintext), cipher.final())
+}
+
+/** The inverse of {@link aesCbcEncrypt}: gives bytes for any key, so the caller must check a signature. */
+export function aesCbcDecrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array): Bytes {
+  const decipher = createDecipheriv('aes-128-cbc', key, iv).setAutoPadding(false)
+  return concat(decipher.update(ciphertext), decipher.final())
+}
+
+/**
+ * Seals a secret for storage: AES-256-GCM (NIST SP 800-38D), `nonce 12 ‖ ciphertext ‖ tag 16`.
+ * `context` is authenticated and not stored: a value moved to another place does not open there.
+ */
+export function seal(
+  key: Uint8Array,
+  plaintext: Uint8Array,
+  context: Uint8Array,
+  random: RandomSource,
+): Bytes {
+  const nonce = random.bytes(GCM_NONCE_SIZE)
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(context)
+  return concat(nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag())
+}
+
+/** @throws {FormatError} if `sealed` was not made by {@link seal} with this key and context. */
+export function unseal(key: Uint8Array, sealed: Uint8Array, context: Uint8Array): Bytes {
+  if (sealed.length < GCM_NONCE_SIZE + GCM_TAG_SIZE) {
+    throw new FormatError('sealed', `expected at least ${GCM_NONCE_SIZE + GCM_TAG_SIZE} bytes`)
+  }
+  const nonce = sealed.subarray(0, GCM_NONCE_SIZE)
+  const tag = sealed.subarray(sealed.length - GCM_TAG_SIZE)
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce).setAAD(context).setAuthTag(tag)
+  try {
+    return concat(
+      decipher.update(sealed.subarray(GCM_NONCE_SIZE, sealed.length - GCM_TAG_SIZE)),
+      decipher.final(),
+    )
+  } catch {
+    throw new FormatError('sealed', 'does not open with this key')
+  }
+}

@@ -1,0 +1,117 @@
+import {
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  hkdfSync,
+  sign as nodeSign,
+  verify as nodeVerify,
+  type KeyObject,
+} from 'node:crypto'
+import { seal, unseal } from './aes.ts'
+import { concat, utf8, type Bytes } from './bytes.ts'
+import { FormatError } from './errors.ts'
+import type { RandomSource } from './ports.ts'
+
+/** r ‖ s, 32 bytes each, big endian (IEEE P1363). */
+export const SIGNATURE_SIZE = 64
+/** x ‖ y, 32 bytes each, big endian: an uncompressed point (SEC 1, 2.3.3) without its leading 04. */
+export const PUBLIC_KEY_SIZE = 64
+const COORDINATE_SIZE = 32
+
+export interface PublicKey {
+  readonly kind: 'p256-public'
+  readonly bytes: Bytes
+  readonly handle: KeyObject
+}
+
+export interface PrivateKey {
+  readonly kind: 'p256-private'
+  readonly handle: KeyObject
+  readonly publicKey: PublicKey
+}
+
+/** @throws {FormatError} if `bytes` is not a point on the curve P-256. */
+export function publicKeyFrom(bytes: Uint8Array, field = 'publicKey'): PublicKey {
+  if (bytes.length !== PUBLIC_KEY_SIZE) {
+    throw new FormatError(field, `expected ${PUBLIC_KEY_SIZE} bytes, got ${bytes.length}`)
+  }
+  const coordinate = (start: number) =>
+    Buffer.from(bytes.subarray(start, start + COORDINATE_SIZE)).toString('base64url')
+  try {
+    const jwk = { kty: 'EC', crv: 'P-256', x: coordinate(0), y: coordinate(COORDINATE_SIZE) }
+    const handle = createPublicKey({ key: jwk, format: 'jwk' })
+    return { kind: 'p256-public', bytes: new Uint8Array(bytes), handle }
+  } catch {
+    throw new FormatError(field, 'not a point on the curve P-256')
+  }
+}
+
+function privateKeyOf(handle: KeyObject): PrivateKey {
+  const jwk = createPublicKey(handle).export({ format: 'jwk' })
+  const bytes = concat(
+    new Uint8Array(Buffer.from(String(jwk.x), 'base64url')),
+    new Uint8Array(Buffer.from(String(jwk.y), 'base64url')),
+  )
+  return { kind: 'p256-private', handle, publicKey: publicKeyFrom(bytes) }
+}
+
+/** The operating system's randomness, always: OpenSSL takes no other. */
+export function generatePrivateKey(): PrivateKey {
+  return privateKeyOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)
+}
+
+/** PKCS #8 (RFC 5208), DER. Secret. */
+export function exportPrivateKey(key: PrivateKey): Bytes {
+  return new Uint8Array(key.handle.export({ format: 'der', type: 'pkcs8' }))
+}
+
+/** @throws {FormatError} if `pkcs8` is not a P-256 private key in PKCS #8, DER. */
+export function importPrivateKey(pkcs8: Uint8Array, field = 'privateKey'): PrivateKey {
+  try {
+    const key = Buffer.from(pkcs8)
+    const handle = createPrivateKey({ key, format: 'der', type: 'pkcs8' })
+    if (handle.asymmetricKeyDetails?.namedCurve === 'prime256v1') return privateKeyOf(handle)
+  } catch {
+    // Falls through to the one error: OpenSSL's own text names no field.
+  }
+  throw new FormatError(field, 'not a P-256 private key in PKCS #8')
+}
+
+/** ECDSA with SHA-256 (FIPS 186-5) over `message`; {@link SIGNATURE_SIZE} bytes. */
+export function sign(key: PrivateKey, message: Uint8Array): Bytes {
+  return new Uint8Array(nodeSign('sha256', message, { key: key.handle, dsaEncoding: 'ieee-p1363' }))
+}
+
+/** Whether `signature` is `key`'s over exactly these bytes. */
+export function verify(key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.length !== SIGNATURE_SIZE) return false
+  return nodeVerify('sha256', message, { key: key.handle, dsaEncoding: 'ieee-p1363' }, signature)
+}
+
+/**
+ * Seals a secret to whoever holds a private key: ephemeral ECDH, HKDF-SHA-256 (RFC 5869), then
+ * AES-256-GCM. `ephemeral public key 64 ‖ nonce 12 ‖ ciphertext ‖ tag 16`.
+ */
+export function sealTo(
+  recipient: PublicKey,
+  plaintext: Uint8Array,
+  context: Uint8Array,
+  random: RandomSource,
+): Bytes {
+  const ephemeral = generatePrivateKey()
+  const key = sharedKey(ephemeral.handle, recipient.handle, ephemeral.publicKey.bytes)
+  return concat(ephemeral.publicKey.bytes, seal(key, plaintext, context, random))
+}
+
+/** @throws {FormatError} if `sealed` was not made by {@link sealTo} for this key and context. */
+export function openSealed(recipient: PrivateKey, sealed: Uint8Array, context: Uint8Array): Bytes {
+  const ephemeral = publicKeyFrom(sealed.subarray(0, PUBLIC_KEY_SIZE), 'sealed.ephemeral')
+  const key = sharedKey(recipient.handle, ephemeral.handle, ephemeral.bytes)
+  return unseal(key, sealed.subarray(PUBLIC_KEY_SIZE), context)
+}
+
+function sharedKey(privateKey: KeyObject, publicKey: KeyObject, salt: Uint8Array): Bytes {
+  const secret = diffieHellman({ privateKey, publicKey })
+  return new Uint8Array(hkdfSync('sha256', secret, salt, utf8('kontant seal'), 32))
+}
