@@ -1,0 +1,116 @@
+import { sql, type Transaction } from 'kysely'
+import { invariant } from '../kernel/errors.ts'
+import type { Amount, CurrencyCode } from '../kernel/money.ts'
+import type { Instant } from '../kernel/ports.ts'
+import type { Tables } from './tables.ts'
+
+export const ACCOUNT_KINDS = [
+  /** Cash and bank money outside: what was paid in, negative. */
+  'world',
+  /** What a card holds, as far as the office knows. */
+  'shadow',
+  'merchant',
+  /** Cash that a till took and owes. */
+  'till-cash',
+  /** Claimed by somebody, and not yet decided whose it is. */
+  'suspense',
+  'fees',
+  'losses',
+] as const
+export type AccountKind = (typeof ACCOUNT_KINDS)[number]
+
+export interface AccountName {
+  readonly kind: AccountKind
+  /** A card id, a till number, a merchant id; empty for the office's own. */
+  readonly owner: string
+  readonly currency: CurrencyCode
+}
+
+export interface Transfer {
+  /** Unique for ever: the same reference twice is the same transfer. */
+  readonly reference: string
+  readonly debit: AccountName
+  readonly credit: AccountName
+  /** Minor units, above 0. */
+  readonly amount: Amount
+  /** By the office's clock. */
+  readonly at: Instant
+}
+
+/**
+ * Posts transfers, each once whatever is repeated, and opens the accounts they need.
+ * Changes many rows that must agree, so it asks for a transaction.
+ */
+export async function post(
+  trx: Transaction<Tables>,
+  transfers: readonly Transfer[],
+): Promise<void> {
+  if (transfers.length === 0) return
+  for (const { amount, reference } of transfers) {
+    invariant(amount > 0n, `a transfer moves money: ${reference}`)
+  }
+  const accounts = await openAccounts(
+    trx,
+    transfers.flatMap(({ debit, credit }) => [debit, credit]),
+  )
+  const id = (name: AccountName) => {
+    const found = accounts.get(keyOf(name))
+    invariant(found !== undefined, `account ${keyOf(name)} was opened`)
+    return found
+  }
+  // One statement: the balances move by exactly the transfers that were new.
+  await sql`
+    with posted as (
+      insert into transfer (reference, debit, credit, amount, at)
+      select * from unnest(
+        ${transfers.map(({ reference }) => reference)}::text[],
+        ${transfers.map(({ debit }) => id(debit))}::bigint[],
+        ${transfers.map(({ credit }) => id(credit))}::bigint[],
+        ${transfers.map(({ amount }) => String(amount))}::bigint[],
+        ${transfers.map(({ at }) => at)}::bigint[]
+      )
+      on conflict (reference) do nothing
+      returning debit, credit, amount
+    ), change as (
+      select account, sum(amount)::bigint as amount from (
+        select debit as account, -amount as amount from posted
+        union all
+        select credit, amount from posted
+      ) as leg group by account
+    )
+    update account set balance = account.balance + change.amount
+    from change where account.id = change.account`.execute(trx)
+}
+
+async function openAccounts(
+  trx: Transaction<Tables>,
+  names: readonly AccountName[],
+): Promise<ReadonlyMap<string, string>> {
+  // In one order always, so that two transactions never wait for each other.
+  const distinct = [...new Map(names.map((name) => [keyOf(name), name])).entries()]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, name]) => name)
+  const columns = sql`unnest(
+    ${distinct.map(({ kind }) => kind)}::text[],
+    ${distinct.map(({ owner }) => owner)}::text[],
+    ${distinct.map(({ currency }) => currency)}::text[]
+  ) as wanted (kind, owner, currency)`
+  await sql`
+    insert into account (kind, owner, currency)
+    select kind, owner, currency from ${columns}
+    on conflict (kind, owner, currency) do nothing`.execute(trx)
+  const { rows } = await sql<{
+    id: string
+    kind: AccountKind
+    owner: string
+    currency: CurrencyCode
+  }>`
+    select account.id, account.kind, account.owner, account.currency
+    from account join ${columns} using (kind, owner, currency)
+    order by account.id for update of account`.execute(trx)
+  return new Map(rows.map(({ id, ...name }) => [keyOf(name), id]))
+}
+
+function keyOf({ kind, owner, currency }: AccountName): string {
+  return `${kind} ${owner} ${currency}`
+}

@@ -1,0 +1,51 @@
+import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
+import type { Amount } from '../kernel/money.ts'
+
+/**
+ * What can be wrong, in the order of 03: first what one record shows by itself, then what two show,
+ * then what a till's history shows. docs/threats.md lists them in the same order.
+ */
+export const CASE_KINDS = [
+  'wrong-arithmetic',
+  'wrong-sequence',
+  'previous-balance-altered',
+  'passcode-not-entered',
+  'overspend',
+  'unknown-token',
+  'foreign-token',
+  'token-price-altered',
+  'token-double-spent',
+  'unauthorised-load',
+  'unauthorised-amount',
+  'load-beyond-cash',
+  'equivocation',
+  'fork',
+  'withheld-transaction',
+  'missing-transaction',
+  'rewritten-journal',
+  'batch-gap',
+] as const
+export type CaseKind = (typeof CASE_KINDS)[number]
+
+/**
+ * `proven`: anyone can check it with the certificates alone, and nobody else could have made the
+ * evidence. `suspected`: a rule fired.
+ */
+export type Strength = 'proven' | 'suspected'
+
+export type Suspect =
+  | { readonly kind: 'card'; readonly card: CardId }
+  | { readonly kind: 'till'; readonly till: TillNumber }
+
+export interface Finding {
+  readonly kind: CaseKind
+  readonly strength: Strength
+  readonly suspects: readonly Suspect[]
+  readonly card: CardId | undefined
+  /** What it is about, as a stable key: finding it twice opens one case. */
+  readonly about: string
+  /** At stake, minor units; undefined while it cannot be told. */
+  readonly amount: Amount | undefined
+  /** The records that show it. */
+  readonly records: readonly Digest[]
+}

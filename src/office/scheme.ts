@@ -1,0 +1,129 @@
+import type { Bytes } from '../kernel/bytes.ts'
+import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
+import type { Amount, Currency } from '../kernel/money.ts'
+import type { PrivateKey, PublicKey } from '../kernel/p256.ts'
+import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
+import type { Finding } from './findings.ts'
+
+/** What an office engine asks of a scheme, and nothing more. One object a scheme, without state. */
+export interface OfficeScheme {
+  readonly name: string
+  /**
+   * Whether the card itself signs its records. If not, two records on one predecessor prove nothing:
+   * whoever has seen the predecessor could have made one without the card.
+   */
+  readonly cardSigns: boolean
+  /** Makes the secrets that all of the scheme's cards and tills stem from. Once an office. */
+  createSecrets(random: RandomSource): Bytes
+  /** The part of them that a till gets at enrolment. */
+  tillSecrets(secrets: Bytes): Bytes
+  /**
+   * Makes a card: its first record, signed by the office, and what the issuing desk writes on the chip.
+   *
+   * @throws {FormatError} if the chip or the amount cannot be.
+   */
+  issue(request: IssueRequest, office: IssuingOffice): Issue
+  /** Checks one item of evidence. Pure: it runs in worker threads. */
+  verify(evidence: Uint8Array, context: VerifyContext): Verdict
+  /**
+   * What only the office can tell of an entry, with what it knows of the card: findings beyond those
+   * of the bytes alone. Pure. Called again whenever `known` has grown.
+   */
+  judge(entry: VerifiedEntry, known: readonly Bytes[]): readonly Finding[]
+}
+
+export interface IssueRequest {
+  readonly card: CardId
+  /** The chip's own number. */
+  readonly uid: Bytes
+  readonly currency: Currency
+  readonly balance: Amount
+  /** The holder's first passcode; made up if there is none. */
+  readonly passcode?: string
+}
+
+export interface IssuingOffice {
+  readonly key: PrivateKey
+  readonly generation: number
+  readonly secrets: Bytes
+  readonly clock: Clock
+  readonly random: RandomSource
+}
+
+export interface Issue {
+  /** For the office's own ledger: passes {@link OfficeScheme.verify}. */
+  readonly evidence: Bytes
+  /** For the issuing desk: everything to write on this chip. Secret, of use for this chip only. */
+  readonly plan: Bytes
+  /** To hand to the holder, and nobody else. */
+  readonly passcode: string
+  /** What the office must remember of the card for {@link OfficeScheme.judge}; kept sealed. */
+  readonly known: Bytes
+}
+
+export interface VerifyContext {
+  readonly secrets: Bytes
+  /** Any key that a maker ever had, revoked or not. */
+  keyOf(maker: TillNumber, generation: number): PublicKey | undefined
+}
+
+export type Verdict =
+  | { readonly ok: true; readonly entry: VerifiedEntry }
+  | {
+      readonly ok: false
+      /** One of the scheme's closed, ordered list. */
+      readonly reason: string
+    }
+
+export const ENTRY_KINDS = ['issue', 'pay', 'load', 'passcode', 'reversal'] as const
+export type EntryKind = (typeof ENTRY_KINDS)[number]
+
+/** One transaction of one card as its evidence shows it: what every scheme's evidence comes down to. */
+export interface VerifiedEntry {
+  readonly scheme: string
+  readonly card: CardId
+  /** 0 for the record a card is issued with. */
+  readonly sequence: number
+  readonly kind: EntryKind
+  readonly currency: Currency
+  /** Paid, loaded or given back; never negative. */
+  readonly amount: Amount
+  /** On the card afterwards. */
+  readonly balance: Amount
+  readonly maker: TillNumber
+  readonly generation: number
+  /** By the maker's clock. */
+  readonly madeAt: Instant
+  readonly digest: Digest
+  readonly predecessor: Predecessor | undefined
+  readonly tokens: readonly UsedToken[]
+  readonly policyVersion: number
+  /** For {@link OfficeScheme.judge}: opaque to the engine. */
+  readonly proof: Bytes
+  /** A secret that this entry tells the office of its card, sealed to the office; empty if none. */
+  readonly disclosure: Bytes
+  /** What these bytes prove by themselves. */
+  readonly findings: readonly Finding[]
+}
+
+/** The record that an entry claims to stand on. */
+export interface Predecessor {
+  readonly digest: Digest
+  readonly sequence: number
+  readonly maker: TillNumber
+  readonly generation: number
+  readonly balance: Amount
+  /** By the clock of `maker`. */
+  readonly madeAt: Instant
+  readonly kind: EntryKind
+  /** Whether the evidence shows it with its maker's own signature: otherwise it is only said. */
+  readonly shown: boolean
+}
+
+export interface UsedToken {
+  readonly digest: Digest
+  readonly bytes: Bytes
+  readonly product: number
+  readonly price: Amount
+  readonly till: TillNumber
+}

@@ -1,0 +1,174 @@
+import type { Bytes } from '../kernel/bytes.ts'
+import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
+import type { Amount, Currency } from '../kernel/money.ts'
+import type { PrivateKey, PublicKey } from '../kernel/p256.ts'
+import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
+import type { Policy } from '../kernel/documents.ts'
+import type { Token } from '../kernel/token.ts'
+import type { Channel } from '../reader/channel.ts'
+
+/** What a till engine asks of a scheme, and nothing more. One object a scheme, without state. */
+export interface TillScheme {
+  readonly name: string
+  /** By the answer to reset: whether this scheme's cards look so. */
+  recognises(atr: Bytes): boolean
+  /** What the card says of itself. Nothing changes, on the card or in the journal. */
+  show(channel: Channel, desk: Desk): Promise<ShowResult>
+  /**
+   * Carries out one order at one card. First finishes or undoes what this till left unfinished on it.
+   * A repeated tap with the same order finishes that order and charges once.
+   */
+  perform(channel: Channel, order: Order, desk: Desk): Promise<TapResult>
+  /** The cost of an order beforehand, for the air budget. */
+  cost(order: Order): TapCost
+}
+
+export interface TapCost {
+  readonly apdus: number
+  readonly bytesOut: number
+  readonly bytesIn: number
+}
+
+/** What the cashier wants done. `id` stays the same over all taps until the order is done or given up. */
+export type Order =
+  | {
+      readonly kind: 'pay'
+      readonly id: string
+      readonly amount: Amount
+      /** Units to sell, for which tokens must be spent; empty for a free amount. */
+      readonly products: readonly ProductLine[]
+      readonly passcode: string
+    }
+  | {
+      readonly kind: 'load'
+      readonly id: string
+      readonly amount: Amount
+      readonly passcode: string
+    }
+  | {
+      readonly kind: 'passcode'
+      readonly id: string
+      readonly passcode: string
+      readonly newPasscode: string
+    }
+
+export interface ProductLine {
+  readonly product: number
+  readonly quantity: number
+}
+
+/** What a card says of itself to a till that shows it. */
+export interface CardView {
+  readonly card: CardId
+  readonly currency: Currency
+  readonly balance: Amount
+  readonly sequence: number
+  readonly lastMaker: TillNumber
+  /** By the clock of `lastMaker`. */
+  readonly lastAt: Instant
+  /** A record that was begun on the card and neither finished nor undone. */
+  readonly unfinished: boolean
+}
+
+export type ShowResult =
+  { readonly result: 'shown'; readonly view: CardView } | Refusal | { readonly result: 'torn' }
+
+/**
+ * `done`: the card took it, now or at an earlier tap.
+ * `refused`: the card is as it was.
+ * `unfinished`: the card left in the middle; which of the two it is, the next tap of that card shows.
+ */
+export type TapResult =
+  | { readonly result: 'done'; readonly record: JournalRecord; readonly view: CardView }
+  | Refusal
+  | { readonly result: 'unfinished'; readonly record: JournalRecord | undefined }
+
+export interface Refusal {
+  readonly result: 'refused'
+  /** One of the scheme's closed, ordered list. */
+  readonly status: string
+  /** For the person at the till: what is wrong and what to do. */
+  readonly explanation: string
+}
+
+/** What the engine hands a scheme for one tap. */
+export interface Desk {
+  readonly till: TillNumber
+  readonly generation: number
+  readonly key: PrivateKey
+  readonly currency: Currency
+  readonly policy: Policy
+  readonly policyVersion: number
+  readonly clock: Clock
+  readonly random: RandomSource
+  /** The scheme's secrets, as the office gave them at enrolment. */
+  readonly secrets: Bytes
+  /** What is sealed to this key only the office can open. */
+  readonly officeKey: PublicKey
+  /** A maker's public key, if the directory has it and it was good at that instant of its own clock. */
+  keyOf(maker: TillNumber, generation: number, at: Instant): PublicKey | undefined
+  isHot(card: CardId): boolean
+  /** Which limit of the policy would stop this amount now, as a sentence for people. */
+  stoppedBy(order: Order, balanceAfter: Amount): string | undefined
+  /** Counts wrong passcodes a card; see {@link Policy}. */
+  readonly passcodes: PasscodeTries
+  readonly journal: Journal
+}
+
+export interface PasscodeTries {
+  isPaused(card: CardId): boolean
+  wrong(card: CardId): void
+  right(card: CardId): void
+}
+
+/**
+ * The till's memory of what it signed. Each call is durable when it returns.
+ * For one card and sequence a till signs one record and never another: that makes two of them proof.
+ */
+export interface Journal {
+  /** The record with the highest sequence that this till ever signed for that card. */
+  latest(card: CardId): JournalRecord | undefined
+  /** Unused tokens for these units, or undefined if some are missing. Takes none. */
+  tokensFor(lines: readonly ProductLine[]): readonly SpendableToken[] | undefined
+  /**
+   * Writes the intent, before the card changes, and spends its tokens. From here on the record exists
+   * and is reported to the office, whatever becomes of it.
+   */
+  intend(record: NewRecord): JournalRecord
+  /** The card was seen to hold it. */
+  confirm(id: number): JournalRecord
+  /** The card was seen to have gone on without it. */
+  void(id: number): JournalRecord
+  /** An instant of this till's clock that no record of it has and that is after all of them. */
+  stamp(): Instant
+  /** Whether the cashier gave this order up after a tap left it unfinished. */
+  isGivenUp(orderId: string): boolean
+}
+
+export interface SpendableToken {
+  readonly token: Token
+  readonly bytes: Bytes
+}
+
+export interface NewRecord {
+  readonly orderId: string
+  readonly scheme: string
+  readonly card: CardId
+  readonly sequence: number
+  readonly kind: RecordKind
+  readonly amount: Amount
+  readonly balanceAfter: Amount
+  /** As {@link Journal.stamp} gave it. */
+  readonly madeAt: Instant
+  readonly digest: Digest
+  /** What the office will be shown: bytes that prove the record. */
+  readonly evidence: Bytes
+  readonly tokens: readonly SpendableToken[]
+}
+
+export type RecordKind = 'pay' | 'load' | 'passcode' | 'reversal'
+
+export interface JournalRecord extends NewRecord {
+  readonly id: number
+  readonly state: 'intended' | 'confirmed' | 'void'
+}
