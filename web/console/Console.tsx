@@ -1,0 +1,5 @@
+import { Logo } from '../shared/Logo.tsx'
+
+export function Console() {
+  return <Logo />
+}

@@ -1,0 +1,4 @@
+import { showPage } from '../shared/Page.tsx'
+import { Till } from './Till.tsx'
+
+showPage(<Till />)
