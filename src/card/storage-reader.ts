@@ -198,11 +198,10 @@ export class StorageReader implements PoweredCard {
     }
   }
 
-  /** FF D7 00 source 02 03 target, in one sector. */
+  /** FF D7 00 source 02 03 target: in one sector, because the card has only that one open. */
   #copyValue({ p2: source, data }: CommandApdu): ResponseApdu {
     const [, target] = data
     if (data.length !== 2 || target === undefined) return WRONG_LENGTH
-    if (sectorOf(source) !== sectorOf(target)) return FAILED
     return this.card.restore(source) && this.card.transfer(target) ? OK : FAILED
   }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -35,6 +35,16 @@ test('a file that a crash left half written is never looked at', async () => {
   await cardFile(path).write(deliveredImage(UID))
   await writeFile(`${path}.tmp`, 'half')
   expect(await cardFile(path).read()).toEqual(deliveredImage(UID))
+})
+
+test('writing leaves the old file alone until the new one is whole', async () => {
+  const path = join(directory, 'replaced.mfd')
+  await cardFile(path).write(deliveredImage(UID))
+  const old = await open(path)
+  await cardFile(path).write(new Uint8Array(1024))
+  expect(new Uint8Array(await old.readFile())).toEqual(deliveredImage(UID))
+  await old.close()
+  expect(await cardFile(path).read()).toEqual(new Uint8Array(1024))
 })
 
 test('other errors than a missing file are told', async () => {

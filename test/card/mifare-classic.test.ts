@@ -210,6 +210,9 @@ describe('authentication', () => {
     openWith(card, 'A')
     expect(card.increment(4, 1)).toBe(false)
     expect(card.read(4)).toBeUndefined()
+    openWith(card, 'A')
+    card.powerOn()
+    expect(card.read(4)).toBeUndefined()
   })
 
   test('access bits that contradict themselves block the sector for good', () => {

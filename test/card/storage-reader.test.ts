@@ -208,6 +208,16 @@ test('update binary', () => {
   expect(toHex(blockOf(card.nvm, 5))).toBe(toHex(value(100, 5)))
 })
 
+test('update binary over two sectors writes nothing', () => {
+  const card = cardWith({ blocks: ['000', '000', '000'], trailer: '011' })
+  const field = inField(card)
+  transmit(field, 'ff 82 00 00 06 b0b1b2b3b4b5')
+  expect(transmit(field, 'ff 86 00 00 05 01 00 04 61 00')).toBe('9000')
+  const before = card.nvm.snapshot()
+  expect(transmit(field, `ff d6 00 06 30 ${HELLO.repeat(3)}`)).toBe('6300')
+  expect(card.nvm.snapshot()).toEqual(before)
+})
+
 test('update binary over several blocks stops at the first that is refused', () => {
   const script = `${WITH_KEY_B}
     => ff d6 00 04 20 ${HELLO}${HELLO}

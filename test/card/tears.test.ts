@@ -67,7 +67,8 @@ describe('power lost at every page write', () => {
         const cut = opened()
         cut.card.nvm.arm({ atWrite, tear })
         expect(transmit(cut.field, apdu)).toBe('')
-        expect(transmit(cut.field, 'ff ca 00 00 00')).toBe('')
+        // Not even the reader answers, though a key goes no further than to the reader.
+        expect(transmit(cut.field, 'ff 82 00 00 06 a0a1a2a3a4a5')).toBe('')
         const expected = [0, 1, 2].map((index) => {
           const order = changed.indexOf(index) + 1
           if (order === 0 || order > atWrite) return page(before, index)
