@@ -1,0 +1,273 @@
+import { FormatError } from '../kernel/errors.ts'
+import { currency as currencyOf } from '../kernel/money.ts'
+import { didYouMean } from './nearest.ts'
+import { AmountText } from './scenario-values.ts'
+import {
+  verbOf,
+  type Expectations,
+  type ExpectedCase,
+  type Scenario,
+  type Step,
+  type StepOf,
+  type Verb,
+} from './scenario.ts'
+
+/** From the outside in, as Zod says it: `['steps', 3, 'pay', 'card']`. */
+export type Path = readonly PropertyKey[]
+
+/** Something wrong at a path; with a `key`, it is that word itself and not its value. */
+export interface Issue {
+  readonly path: Path
+  readonly key?: string
+  readonly message: string
+}
+
+/** What crashes and restarts beside tills. */
+export const OFFICE_NAME = 'office'
+const ALL = 'all'
+
+/**
+ * What the shape alone cannot tell: that every name is one of this town, that it has come into being
+ * by then, and that amounts are amounts of its currency.
+ */
+export function checkScenario(scenario: Scenario): readonly Issue[] {
+  const names = new Names(scenario)
+  return [
+    ...amountIssues(scenario),
+    ...nameClashes(scenario),
+    ...tillIssues(scenario, names),
+    ...scenario.steps.flatMap((step, index) => stepIssues(step, ['steps', index], names)),
+    ...(scenario.expect ? expectationIssues(scenario.expect, ['expect'], names) : []),
+  ]
+}
+
+/** Who and what there is, as the steps go by. */
+class Names {
+  readonly cards: Set<string>
+  readonly tills: ReadonlySet<string>
+  readonly products: ReadonlySet<string>
+  readonly images = new Set<string>()
+  /** Cards that a step issues, until it has. */
+  readonly toIssue: Set<string>
+
+  constructor({ cards, tills, products, steps }: Scenario) {
+    this.cards = new Set(Object.keys(cards))
+    this.tills = new Set(Object.keys(tills))
+    this.products = new Set(Object.keys(products))
+    this.toIssue = new Set(steps.flatMap((step) => ('issue' in step ? [step.issue] : [])))
+  }
+
+  card(name: string, path: Path): readonly Issue[] {
+    const issued = [...this.cards].filter((card) => !this.toIssue.has(card))
+    if (this.toIssue.has(name)) return [{ path, message: `card ${name} is not issued yet` }]
+    return unknown('card', name, issued, path)
+  }
+
+  anyCard(name: string, path: Path): readonly Issue[] {
+    return unknown('card', name, [...this.cards], path)
+  }
+
+  till(name: string, path: Path): readonly Issue[] {
+    return unknown('till', name, [...this.tills], path)
+  }
+
+  suspect(name: string, path: Path): readonly Issue[] {
+    return unknown('card or till', name, [...this.cards, ...this.tills], path)
+  }
+
+  lists(kind: 'card' | 'till', list: readonly string[], path: Path): readonly Issue[] {
+    if (list.length === 1 && list[0] === ALL) return []
+    return list.flatMap((name) =>
+      kind === 'card' ? this.anyCard(name, path) : this.till(name, path),
+    )
+  }
+}
+
+function unknown(
+  what: string,
+  name: string,
+  known: readonly string[],
+  path: Path,
+): readonly Issue[] {
+  if (known.includes(name)) return []
+  const list = known.length > 0 ? known.join(', ') : 'none'
+  const hint = didYouMean(name, known)
+  return [{ path, message: `there is no ${what} "${name}" here.${hint} There is: ${list}` }]
+}
+
+function amountIssues(scenario: Scenario): readonly Issue[] {
+  const currency = currencyOf(scenario.currency)
+  return amountsIn(scenario, []).flatMap(({ path, amount }) => {
+    try {
+      amount.in(currency)
+      return []
+    } catch (error) {
+      if (error instanceof FormatError) return [{ path, message: error.reason }]
+      throw error
+    }
+  })
+}
+
+function amountsIn(value: unknown, path: Path): readonly { path: Path; amount: AmountText }[] {
+  if (value instanceof AmountText) return [{ path, amount: value }]
+  if (Array.isArray(value)) return value.flatMap((item, index) => amountsIn(item, [...path, index]))
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, item]) => amountsIn(item, [...path, key]))
+}
+
+/** Cards and tills share the list of suspects, so they cannot share a name. */
+function nameClashes({ cards, tills }: Scenario): readonly Issue[] {
+  const reserved = [ALL, OFFICE_NAME]
+  const taken = (where: string, names: object) =>
+    reserved.flatMap((name) =>
+      Object.hasOwn(names, name)
+        ? [{ path: [where], key: name, message: `"${name}" is a word of its own` }]
+        : [],
+    )
+  const shared = Object.keys(tills).filter((name) => Object.hasOwn(cards, name))
+  return [
+    ...taken('cards', cards),
+    ...taken('tills', tills),
+    ...shared.map((name) => ({
+      path: ['tills'],
+      key: name,
+      message: `there is a card of that name as well`,
+    })),
+  ]
+}
+
+function tillIssues({ tills }: Scenario, names: Names): readonly Issue[] {
+  return Object.entries(tills).flatMap(([till, { tokens }]) =>
+    Object.keys(tokens ?? {}).flatMap((product) =>
+      unknown('product', product, [...names.products], ['tills', till, 'tokens', product]),
+    ),
+  )
+}
+
+type Check<V extends Verb> = (step: StepOf<V>, path: Path, names: Names) => readonly Issue[]
+
+const CHECKS: { readonly [V in Verb]: Check<V> } = {
+  issue: ({ issue, tear }, path, names) => issueIssues(issue, tear !== undefined, path, names),
+  pay: ({ pay }, path, names) => payIssues(pay, [...path, 'pay'], names),
+  load: ({ load }, path, names) => tapIssues(load, [...path, 'load'], names),
+  passcode: ({ passcode }, path, names) => tapIssues(passcode, [...path, 'passcode'], names),
+  retap: ({ retap }, path, names) => tapIssues(retap, [...path, 'retap'], names),
+  giveUp: ({ giveUp }, path, names) => names.till(giveUp, [...path, 'giveUp']),
+  offline: ({ offline }, path, names) => names.lists('till', offline, [...path, 'offline']),
+  online: ({ online }, path, names) => names.lists('till', online, [...path, 'online']),
+  sync: ({ sync }, path, names) => names.lists('till', sync, [...path, 'sync']),
+  collect: ({ collect }, path, names) => names.lists('till', collect, [...path, 'collect']),
+  upload: ({ upload }, path, names) =>
+    (upload === ALL ? [] : upload).flatMap((batch, index) =>
+      names.till(batch.split('/')[0] ?? '', [...path, 'upload', index]),
+    ),
+  crash: ({ crash }, path, names) => machines(crash, [...path, 'crash'], names),
+  restart: ({ restart }, path, names) => machines(restart, [...path, 'restart'], names),
+  clone: (step, path, names) => cloneIssues(step, path, names),
+  snapshot: ({ snapshot, as }, path, names) => {
+    names.images.add(as)
+    return names.card(snapshot, [...path, 'snapshot'])
+  },
+  restore: ({ restore, to }, path, names) => [
+    ...names.card(restore, [...path, 'restore']),
+    ...unknown('image', to, [...names.images], [...path, 'to']),
+  ],
+  invent: ({ invent }, path, names) => tapIssues(invent, [...path, 'invent'], names),
+  release: ({ release }, path, names) => names.till(release, [...path, 'release']),
+  rewrite: ({ rewrite }, path, names) => names.till(rewrite, [...path, 'rewrite']),
+  resolve: ({ resolve }, path, names) => caseIssues(resolve, [...path, 'resolve'], names),
+  advance: () => [],
+  show: ({ show: { ledger = [], transactions = [], card = [] } }, path, names) => [
+    ...names.lists('card', ledger, [...path, 'show', 'ledger']),
+    ...names.lists('card', transactions, [...path, 'show', 'transactions']),
+    ...names.lists('card', card, [...path, 'show', 'card']),
+  ],
+  expect: ({ expect }, path, names) => expectationIssues(expect, [...path, 'expect'], names),
+}
+
+function stepIssues(step: Step, path: Path, names: Names): readonly Issue[] {
+  const verb = verbOf(step)
+  // The schema has let no step without a verb through, and the verb decides its type.
+  return verb === undefined ? [] : CHECKS[verb](step as never, path, names)
+}
+
+function issueIssues(card: string, torn: boolean, path: Path, names: Names): readonly Issue[] {
+  const issues = names.anyCard(card, [...path, 'issue'])
+  if (issues.length > 0) return issues
+  const isNew = torn ? names.toIssue.has(card) : names.toIssue.delete(card)
+  return isNew ? [] : [{ path: [...path, 'issue'], message: `card ${card} is issued already` }]
+}
+
+function payIssues(
+  { card, till, amount, products }: StepOf<'pay'>['pay'],
+  path: Path,
+  names: Names,
+): readonly Issue[] {
+  const both = (amount === undefined) === (products === undefined)
+  return [
+    ...tapIssues({ card, till }, path, names),
+    ...Object.keys(products ?? {}).flatMap((product) =>
+      unknown('product', product, [...names.products], [...path, 'products', product]),
+    ),
+    ...(both ? [{ path, message: 'expected either an amount or products' }] : []),
+  ]
+}
+
+function cloneIssues({ clone, as }: StepOf<'clone'>, path: Path, names: Names): readonly Issue[] {
+  const taken = names.cards.has(as) || names.tills.has(as)
+  const issues = [
+    ...names.card(clone, [...path, 'clone']),
+    ...(taken ? [{ path: [...path, 'as'], message: `there is a "${as}" already` }] : []),
+  ]
+  names.cards.add(as)
+  return issues
+}
+
+function tapIssues(
+  { card, till }: { readonly card: string; readonly till: string },
+  path: Path,
+  names: Names,
+): readonly Issue[] {
+  return [...names.card(card, [...path, 'card']), ...names.till(till, [...path, 'till'])]
+}
+
+function machines(list: readonly string[], path: Path, names: Names): readonly Issue[] {
+  return list.flatMap((name) => (name === OFFICE_NAME ? [] : names.lists('till', [name], path)))
+}
+
+function caseIssues(
+  { card, suspect, suspects = [] }: Partial<ExpectedCase>,
+  path: Path,
+  names: Names,
+): readonly Issue[] {
+  return [
+    ...(card === undefined ? [] : names.anyCard(card, [...path, 'card'])),
+    ...(suspect === undefined ? [] : names.suspect(suspect, [...path, 'suspect'])),
+    ...suspects.flatMap((name, index) => names.suspect(name, [...path, 'suspects', index])),
+  ]
+}
+
+function expectationIssues(
+  { cases, only, ledger = {}, cards = {}, tills = {} }: Expectations,
+  path: Path,
+  names: Names,
+): readonly Issue[] {
+  const list = Array.isArray(cases) ? cases : []
+  return [
+    ...list.flatMap((found, index) => caseIssues(found, [...path, 'cases', index], names)),
+    ...(only && !Array.isArray(cases)
+      ? [{ path: [...path, 'only'], message: '`only` goes with a list of cases' }]
+      : []),
+    ...Object.entries(ledger).flatMap(([card, rows]) => [
+      ...names.anyCard(card, [...path, 'ledger', card]),
+      ...rows.flatMap(({ till, previousTill }, index) => [
+        ...(till === undefined ? [] : names.till(till, [...path, 'ledger', card, index, 'till'])),
+        ...(previousTill === undefined || previousTill === '-'
+          ? []
+          : names.till(previousTill, [...path, 'ledger', card, index, 'previousTill'])),
+      ]),
+    ]),
+    ...Object.keys(cards).flatMap((card) => names.anyCard(card, [...path, 'cards', card])),
+    ...Object.keys(tills).flatMap((till) => names.till(till, [...path, 'tills', till])),
+  ]
+}
