@@ -1,0 +1,415 @@
+import { bytesEqual, toHex, utf8, type Bytes } from '../../kernel/bytes.ts'
+import { FormatError } from '../../kernel/errors.ts'
+import { digestOf, OFFICE } from '../../kernel/ids.ts'
+import { list, message, octets } from '../../kernel/message.ts'
+import { currencyByNumber, type Amount } from '../../kernel/money.ts'
+import type { PublicKey } from '../../kernel/p256.ts'
+import type { RandomSource } from '../../kernel/ports.ts'
+import { decodeToken, tokenDigest } from '../../kernel/token.ts'
+import type { CaseKind, Finding } from '../../office/findings.ts'
+import type {
+  Issue,
+  IssueRequest,
+  IssuingOffice,
+  OfficeScheme,
+  Predecessor,
+  UsedToken,
+  Verdict,
+  VerifiedEntry,
+  VerifyContext,
+} from '../../office/scheme.ts'
+import { planCard } from './card.ts'
+import { LeastRecentlyUsed } from './lru.ts'
+import {
+  BALANCE_MAX,
+  blockDigest,
+  blockSignedBy,
+  chipKeys,
+  evidence,
+  HMAC_KEY_SIZE,
+  openBlock,
+  PASSCODE_FORM,
+  passcodeFits,
+  passcodeHmac,
+  SCHEME,
+  sealBlock,
+  tillSecrets,
+  UID_SIZE,
+  type Block,
+  type BlockKind,
+  type ChipKeys,
+  type Evidence,
+} from './message.ts'
+
+/**
+ * Why evidence is not an entry: it cannot be laid at anybody's door. The order is the order of the
+ * checks. What a maker can be shown to have signed is an entry, however wrong it is.
+ */
+export const BLOCK_REJECTIONS = [
+  /** Not the layout of {@link evidence}, or an issue that is none. */
+  'malformed',
+  /** The block does not open with the keys of the chip that is named. */
+  'unreadable',
+  'unknown_currency',
+  'unknown_maker',
+  'bad_signature',
+] as const
+export type BlockRejection = (typeof BLOCK_REJECTIONS)[number]
+
+/** The office's side of the scheme `block`: docs/protocol/block.md. */
+export const blockOffice: OfficeScheme = {
+  name: SCHEME,
+  cardSigns: false,
+  createSecrets: (random) => tillSecrets.encode({ master: random.bytes(16) }),
+  // A till opens and writes every card, so it gets the master key itself. A SAM would not.
+  tillSecrets: (secrets) => tillSecrets.encode(tillSecrets.decode(secrets)),
+  issue,
+  verify,
+  judge,
+}
+
+function issue(request: IssueRequest, office: IssuingOffice): Issue {
+  const { card, uid, currency, balance } = request
+  if (uid.length !== UID_SIZE) {
+    throw new FormatError('uid', `expected ${UID_SIZE} bytes, got ${uid.length}`)
+  }
+  if (balance < 0n || balance > BALANCE_MAX) {
+    throw new FormatError('balance', `expected 0..${BALANCE_MAX} minor units, got ${balance}`)
+  }
+  const passcode = request.passcode ?? randomPasscode(office.random)
+  if (!PASSCODE_FORM.test(passcode)) throw new FormatError('passcode', 'expected 4 to 8 digits')
+  const { master } = tillSecrets.decode(office.secrets)
+  const hmacKey = office.random.bytes(HMAC_KEY_SIZE)
+  const first: Block = {
+    kind: 'issue',
+    currency: currency.numeric,
+    generation: office.generation,
+    card,
+    vendor: OFFICE,
+    timestamp: office.clock.now(),
+    balance,
+    sequence: 0,
+    hmacKey,
+    passcodeHmac: passcodeHmac(passcode, hmacKey),
+  }
+  const block = sealBlock(first, chipKeys(master, uid), office.key)
+  return {
+    evidence: evidence.encode({
+      uid,
+      block,
+      previous: [],
+      amount: Number(balance),
+      policyVersion: 0,
+      tokens: [],
+      newPasscode: new Uint8Array(),
+    }),
+    plan: planCard(master, { uid, card, currency: currency.numeric, block }),
+    passcode,
+    known: utf8(passcode),
+  }
+}
+
+/** Four digits, each combination as likely as any other. */
+function randomPasscode(random: RandomSource): string {
+  for (;;) {
+    const [high = 0, low = 0] = random.bytes(2)
+    const drawn = high * 256 + low
+    if (drawn < 60_000) return String(drawn % 10_000).padStart(4, '0')
+  }
+}
+
+/** The hot path: at most one signature check for a block that was not seen before. */
+function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
+  const shown = unlessMalformed(() => evidence.decode(bytes))
+  if (!shown) return rejected('malformed')
+  const keys = keysOfChip(context.secrets, shown.uid)
+  const block = unlessMalformed(() => openBlock(shown.block, keys))
+  if (!block) return rejected('unreadable')
+  const currency = unlessMalformed(() => currencyByNumber(block.currency))
+  if (!currency) return rejected('unknown_currency')
+  const key = context.keyOf(block.vendor, block.generation)
+  if (!key) return rejected('unknown_maker')
+  if (!isSignedBy(shown.block, key)) return rejected('bad_signature')
+  const isFirst = block.kind === 'issue' && block.sequence === 0
+  // The office does nothing but issue.
+  if (block.vendor === OFFICE && !(isFirst && shown.previous.length === 0)) {
+    return rejected('malformed')
+  }
+
+  const previous = isFirst ? undefined : readPrevious(shown, block, keys, context)
+  const tokens = shown.tokens.flatMap(
+    (token) => unlessMalformed(() => usedToken(token, block)) ?? [],
+  )
+  const record: Record = { shown, block, digest: digestOf(blockDigest(shown.block)), tokens }
+  const entry: VerifiedEntry = {
+    scheme: SCHEME,
+    card: block.card,
+    sequence: block.sequence,
+    kind: block.kind,
+    currency,
+    amount: BigInt(shown.amount),
+    balance: block.balance,
+    maker: block.vendor,
+    generation: block.generation,
+    madeAt: block.timestamp,
+    digest: record.digest,
+    predecessor: previous?.predecessor,
+    tokens,
+    policyVersion: shown.policyVersion,
+    proof: proof.encode({
+      own: passcodeProof(block),
+      previous: previous?.block ? [passcodeProof(previous.block)] : [],
+    }),
+    disclosure: shown.newPasscode,
+    findings: findingsOf(record, previous),
+  }
+  return { ok: true, entry }
+}
+
+function rejected(reason: BlockRejection): Verdict {
+  return { ok: false, reason }
+}
+
+/** A record that its maker certainly signed. */
+interface Record {
+  readonly shown: Evidence
+  readonly block: Block
+  readonly digest: VerifiedEntry['digest']
+  readonly tokens: readonly UsedToken[]
+}
+
+interface Previous {
+  readonly predecessor: Predecessor
+  /** Only if it is shown with its maker's signature. */
+  readonly block: Block | undefined
+}
+
+function readPrevious(
+  { previous: [bytes], amount }: Evidence,
+  block: Block,
+  keys: ChipKeys,
+  context: VerifyContext,
+): Previous {
+  const digest = digestOf(blockDigest(bytes ?? new Uint8Array()))
+  const opened = bytes && unlessMalformed(() => openBlock(bytes, keys))
+  if (!opened) return { predecessor: impliedPredecessor(block, amount, digest), block: undefined }
+  const key = context.keyOf(opened.vendor, opened.generation)
+  const shown = opened.card === block.card && key !== undefined && isSignedBy(bytes, key)
+  const predecessor = {
+    digest,
+    sequence: opened.sequence,
+    maker: opened.vendor,
+    generation: opened.generation,
+    balance: opened.balance,
+    madeAt: opened.timestamp,
+    kind: opened.kind,
+    shown,
+  }
+  return { predecessor, block: shown ? opened : undefined }
+}
+
+/** Nothing readable was shown: what the maker's own record says of its predecessor, naming nobody else. */
+function impliedPredecessor(
+  { kind, sequence, vendor, generation, balance, timestamp }: Block,
+  amount: number,
+  digest: VerifiedEntry['digest'],
+): Predecessor {
+  const change = kind === 'pay' ? BigInt(amount) : kind === 'load' ? -BigInt(amount) : 0n
+  const before = balance + change
+  return {
+    digest,
+    sequence: Math.max(sequence - 1, 0),
+    maker: vendor,
+    generation,
+    balance: before < 0n ? 0n : before,
+    madeAt: timestamp,
+    kind: 'pay',
+    shown: false,
+  }
+}
+
+/** @throws {FormatError} if it is no token, or one for another currency. */
+function usedToken(bytes: Bytes, { currency }: Block): UsedToken {
+  const token = decodeToken(bytes)
+  if (token.currency !== currency) throw new FormatError('token.currency', 'is another')
+  const { product, price, till } = token
+  return { digest: digestOf(tokenDigest(bytes)), bytes, product, price, till }
+}
+
+/** What the bytes prove by themselves, in the order of `CASE_KINDS`. No till of ours makes such bytes. */
+function findingsOf(record: Record, previous: Previous | undefined): readonly Finding[] {
+  const { block, shown } = record
+  const findings: Finding[] = []
+  const find = (kind: CaseKind, amount?: Amount) => findings.push(against(record, kind, amount))
+  const before = previous?.block
+  if (before) {
+    const expected = balanceAfter(block, before, BigInt(shown.amount))
+    if (expected !== block.balance) {
+      find('wrong-arithmetic', expected === undefined ? undefined : abs(block.balance - expected))
+    }
+    if (block.sequence !== before.sequence + 1) find('wrong-sequence')
+  }
+  // An honest till builds on no block whose signature it has not checked.
+  if (previous && !before) find('previous-balance-altered')
+  // The key of every block is drawn anew, once the passcode was entered. A copied one shows that it was not.
+  if (before && bytesEqual(before.hmacKey, block.hmacKey)) {
+    find('passcode-not-entered', BigInt(shown.amount))
+  }
+  if (block.kind === 'pay' && shown.tokens.length > 0) {
+    const excess = BigInt(shown.amount) - sum(record.tokens.map(({ price }) => price))
+    if (excess !== 0n) find('overspend', abs(excess))
+  }
+  if (record.tokens.length < shown.tokens.length) find('unknown-token')
+  if (block.kind === 'issue' && block.vendor !== OFFICE) find('unauthorised-load', block.balance)
+  if (before?.kind === 'issue' && previous && before.vendor !== OFFICE) {
+    findings.push(unauthorisedIssue(record, previous.predecessor))
+  }
+  return findings
+}
+
+function against({ block, digest }: Record, kind: CaseKind, amount: Amount | undefined): Finding {
+  return {
+    kind,
+    strength: 'proven',
+    suspects: [{ kind: 'till', till: block.vendor }],
+    card: block.card,
+    about: digest,
+    amount,
+    records: [digest],
+  }
+}
+
+/** Somebody else's issue, found as a predecessor: only the office issues. */
+function unauthorisedIssue(
+  { block, digest }: Record,
+  { digest: about, maker, balance }: Predecessor,
+): Finding {
+  return {
+    kind: 'unauthorised-load',
+    strength: 'proven',
+    suspects: [{ kind: 'till', till: maker }],
+    card: block.card,
+    about,
+    amount: balance,
+    records: [about, digest],
+  }
+}
+
+/** What must be on the card after `block`; undefined if no till may make such a block on that one. */
+function balanceAfter(block: Block, before: Block, amount: Amount): Amount | undefined {
+  const change =
+    block.kind === 'reversal'
+      ? changeByReversal(block, before, amount)
+      : changeOf(block.kind, amount)
+  return change === undefined || block.currency !== before.currency
+    ? undefined
+    : before.balance + change
+}
+
+function changeOf(kind: BlockKind, amount: Amount): Amount | undefined {
+  if (kind === 'pay') return -amount
+  if (kind === 'load') return amount
+  return kind === 'passcode' && amount === 0n ? 0n : undefined
+}
+
+/** Only one's own record can be undone. Whether with its own amount shows when that record is there. */
+function changeByReversal(block: Block, before: Block, amount: Amount): Amount | undefined {
+  const change = block.vendor === before.vendor ? changeOf(before.kind, amount) : undefined
+  return change === undefined ? undefined : -change
+}
+
+const PASSCODE_PROOF_SIZE = 40
+
+/** HMAC key and HMAC of an entry and of its predecessor: what a passcode can be tried on. */
+const proof = message('proof', {
+  own: octets(PASSCODE_PROOF_SIZE, 'hmacKey ‖ passcodeHmac of the block'),
+  previous: list(octets(PASSCODE_PROOF_SIZE, 'the same of the block before, if it was shown'), {
+    max: 1,
+  }),
+})
+
+const passcodeFields = message('passcodeProof', {
+  hmacKey: octets(HMAC_KEY_SIZE),
+  passcodeHmac: octets(PASSCODE_PROOF_SIZE - HMAC_KEY_SIZE),
+})
+
+function passcodeProof(block: Block): Bytes {
+  return passcodeFields.encode(block)
+}
+
+/**
+ * A passcode of the card that fits the predecessor must fit the entry too: whoever entered it, entered
+ * that one. `known` are passcodes, the disclosed one of this entry among them once it is open.
+ */
+function judge(entry: VerifiedEntry, known: readonly Bytes[]): readonly Finding[] {
+  const { own, previous } = proof.decode(entry.proof)
+  const [before] = previous
+  if (!before) return []
+  const fits = (passcode: string, to: Bytes) => passcodeFits(passcode, passcodeFields.decode(to))
+  const entered = known
+    .map((code) => new TextDecoder().decode(code))
+    .filter((code) => fits(code, before))
+  if (entered.length === 0) return []
+  // A new passcode is whatever the holder chose: what was disclosed cannot be checked by others.
+  if (changesPasscode(entry)) return []
+  if (entered.some((code) => fits(code, own))) return []
+  return [
+    {
+      kind: 'passcode-not-entered',
+      strength: 'proven',
+      suspects: [{ kind: 'till', till: entry.maker }],
+      card: entry.card,
+      about: entry.digest,
+      amount: entry.amount,
+      records: [entry.digest],
+    },
+  ]
+}
+
+/** Undoing a change brings the old passcode back, so that is a change too. */
+function changesPasscode({ kind, predecessor }: VerifiedEntry): boolean {
+  return kind === 'passcode' || (kind === 'reversal' && predecessor?.kind === 'passcode')
+}
+
+/** Chips and blocks seen lately. Caches only: without them every answer is the same, and later. */
+const chips = new LeastRecentlyUsed<string, ChipKeys>(20_000)
+const signed = new LeastRecentlyUsed<string, true>(20_000)
+
+function keysOfChip(secrets: Uint8Array, uid: Uint8Array): ChipKeys {
+  const name = toHex(secrets) + toHex(uid)
+  const known = chips.get(name)
+  if (known) return known
+  const keys = chipKeys(tillSecrets.decode(secrets).master, uid)
+  chips.set(name, keys)
+  return keys
+}
+
+/** A predecessor was mostly somebody's block before: its signature is then checked already. */
+function isSignedBy(block: Bytes, key: PublicKey): boolean {
+  const name = latin1(block) + latin1(key.bytes)
+  if (signed.get(name)) return true
+  if (!blockSignedBy(block, key)) return false
+  signed.set(name, true)
+  return true
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+}
+
+function unlessMalformed<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof FormatError) return undefined
+    throw error
+  }
+}
+
+function sum(amounts: readonly Amount[]): Amount {
+  return amounts.reduce((total, amount) => total + amount, 0n)
+}
+
+function abs(amount: Amount): Amount {
+  return amount < 0n ? -amount : amount
+}
