@@ -1,69 +1,85 @@
-import type { Generated } from 'kysely'
+import type { ColumnType, Generated } from 'kysely'
 import type { Outcome } from '../kernel/batch.ts'
 import type { CurrencyCode } from '../kernel/money.ts'
 import type { AccountKind } from './accounts.ts'
+import type { Bytea, GeneratedInt8, Int8, Json, NullableBytea, NullableInt8 } from './columns.ts'
 import type { CaseKind, Strength } from './findings.ts'
 import type { EntryKind } from './scheme.ts'
 
-/** migrations/0002-ledger.sql. `bigint` columns that are money come as bigint, instants as number. */
+/** migrations/0002-ledger.sql. `bigint` columns come as bigint, all of them: see columns.ts. */
 export interface LedgerTables {
   batch: BatchRow
-  rejected_item: { batch: string; index: number; reason: string }
+  rejected_item: { batch: Int8; index: number; reason: string }
+  till_progress: {
+    till: Int8
+    durable_up_to: Int8
+    placed_up_to: Int8
+    complete_up_to: Int8
+  }
+  late_check: {
+    till: Int8
+    number: Int8
+    card: string
+    sequence: number
+    digest: Bytea
+    made_at: Int8
+  }
   entry: EntryRow
-  token_use: { token: Buffer; card: string; sequence: number; record: Buffer; till: number }
+  token_use: { token: Bytea; card: string; sequence: number; record: Bytea; till: Int8 }
   account: {
-    id: Generated<string>
+    id: GeneratedInt8
     kind: AccountKind
     owner: string
     currency: CurrencyCode
-    balance: Generated<bigint>
+    balance: ColumnType<bigint, bigint | undefined, bigint>
   }
   transfer: {
-    id: Generated<string>
+    id: GeneratedInt8
     reference: string
-    debit: string
-    credit: string
-    amount: bigint
-    at: number
+    debit: Int8
+    credit: Int8
+    amount: Int8
+    at: Int8
   }
   case: CaseRow
 }
 
 export interface BatchRow {
-  id: Generated<string>
-  till: number
+  id: GeneratedInt8
+  till: Int8
   generation: number
-  number: number
-  digest: Buffer
-  previous: Buffer
-  made_at: number
-  complete_up_to: number
-  received_at: number
+  number: Int8
+  digest: Bytea
+  previous: Bytea
+  made_at: Int8
+  complete_up_to: Int8
+  received_at: Int8
   items: number
-  bytes: Buffer
+  bytes: Bytea
   placed: Generated<boolean>
 }
 
 export interface EntryRow {
   card: string
   sequence: number
-  digest: Buffer
+  digest: Bytea
   kind: EntryKind
-  maker: number
+  maker: Int8
   generation: number
-  made_at: number
-  balance: bigint
+  made_at: Int8
+  balance: Int8
   uploaded: boolean
-  amount: bigint | null
+  amount: NullableInt8
   outcome: Outcome | null
-  previous: Buffer | null
-  previous_maker: number | null
-  previous_balance: bigint | null
-  previous_at: number | null
+  previous: NullableBytea
+  previous_maker: NullableInt8
+  previous_balance: NullableInt8
+  previous_at: NullableInt8
   previous_shown: boolean | null
   policy_version: number | null
-  proof: Buffer | null
-  batch: string | null
+  proof: NullableBytea
+  received_at: Int8
+  batch: NullableInt8
   index: number | null
   complete: boolean
   contested: boolean
@@ -74,17 +90,17 @@ export interface EntryRow {
 }
 
 export interface CaseRow {
-  id: Generated<string>
+  id: GeneratedInt8
   kind: CaseKind
   about: string
   card: string | null
   strength: Strength
-  suspects: unknown
-  amount: bigint | null
-  records: unknown
-  opened_at: number
-  changed_at: number
+  suspects: Json<unknown>
+  amount: NullableInt8
+  records: Json<unknown>
+  opened_at: Int8
+  changed_at: Int8
   withdrawn: Generated<boolean>
-  resolved_at: number | null
-  resolution: string | null
+  resolved_at: NullableInt8
+  resolution: ColumnType<string | null, string | null | undefined, string | null>
 }

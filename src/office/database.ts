@@ -1,0 +1,101 @@
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import { Pool, types, type CustomTypesConfig } from 'pg'
+import { InvariantError } from '../kernel/errors.ts'
+import { DatabaseError, startEmbedded, type ServerSettings } from './embedded.ts'
+import { migrate } from './migrate.ts'
+import type { Tables } from './tables.ts'
+
+export { DatabaseError } from './embedded.ts'
+
+/** PostgreSQL always: a server that is there already, or one of our own with its data in a directory. */
+export type DatabaseSource =
+  { readonly url: string } | { readonly directory: string; readonly settings?: ServerSettings }
+
+export interface OpenDatabase {
+  readonly db: Kysely<Tables>
+  /** With the password in it: secret. */
+  readonly url: string
+  /** Where our own server keeps its cluster; undefined for a server that was there already. */
+  readonly cluster: string | undefined
+  /** Waits for queries that run, then ends the connections and a server of our own. */
+  close(): Promise<void>
+}
+
+const OLDEST_SERVER = 150_000
+
+/**
+ * Connects, brings the tables up to this program's version and hands the database over.
+ *
+ * @throws {DatabaseError} if there is no server, it is too old, or its tables are not ours.
+ */
+export async function openDatabase(source: DatabaseSource): Promise<OpenDatabase> {
+  const server =
+    'url' in source
+      ? { url: source.url, cluster: undefined, stop: () => Promise.resolve() }
+      : await startEmbedded(source.directory, source.settings)
+  const db = connect(server.url)
+  const close = async () => {
+    await db.destroy()
+    await server.stop()
+  }
+  try {
+    await checkServer(db, source)
+    await migrate(db)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { db, url: server.url, cluster: server.cluster, close }
+}
+
+/** Connections to a database whose tables are as this program wants them. */
+export function connect(url: string, connectionsMax = 20): Kysely<Tables> {
+  const pool = new Pool({
+    connectionString: url,
+    max: connectionsMax,
+    types: TYPES,
+    application_name: 'kontant',
+  })
+  // The pool drops a broken idle connection by itself; the next query says what is wrong, if it still is.
+  pool.on('error', (error) => process.emitWarning(error))
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+}
+
+async function checkServer(db: Kysely<Tables>, source: DatabaseSource): Promise<void> {
+  const { rows } = await sql<{ number: string; name: string }>`
+    select current_setting('server_version_num') as number,
+           current_setting('server_version') as name`
+    .execute(db)
+    .catch((error: unknown) => {
+      const where = 'url' in source ? 'the server that DATABASE_URL names' : source.directory
+      throw new DatabaseError(`The database does not answer (${where}): ${String(error)}`)
+    })
+  const [version] = rows
+  if (Number(version?.number) >= OLDEST_SERVER) return
+  throw new DatabaseError(`PostgreSQL ${version?.name} is too old: Kontant needs 15 or newer`)
+}
+
+type TypeId = Parameters<CustomTypesConfig['getTypeParser']>[0]
+
+const OID = { int8: 20, int8Array: 1016, numeric: 1700 } as const
+
+/**
+ * Every 8-byte integer comes as bigint, whether money, instant or number, and so does a sum of them:
+ * by its type alone none of them can be told from the others, and money must never pass through a
+ * floating-point number. Instants and numbers become `number` where rows become values.
+ */
+const TYPES: CustomTypesConfig = {
+  getTypeParser(oid: TypeId, format?: 'text' | 'binary') {
+    if (format === 'binary') throw new InvariantError('rows are asked for as text')
+    const number: number = oid
+    if (number === OID.int8 || number === OID.numeric) return (text: string) => BigInt(text)
+    if (number === OID.int8Array) return parseBigints
+    return types.getTypeParser(oid, 'text')
+  },
+}
+
+function parseBigints(text: string): readonly (bigint | null)[] {
+  const inner = text.slice(1, -1)
+  if (inner === '') return []
+  return inner.split(',').map((item) => (item === 'NULL' ? null : BigInt(item)))
+}
