@@ -14,6 +14,8 @@ import { bytes, instant, minorUnits, parseCbor } from './schema.ts'
  */
 export const BATCH_TYPE = 'application/kontant-batch'
 export const ACKNOWLEDGEMENT_TYPE = 'application/kontant-acknowledgement'
+/** A till posts one batch as the whole body; the acknowledgement is the whole answer (200). */
+export const BATCH_PATH = '/api/till/batches'
 
 /** Short enough for one request body, long enough that a day of sales is a few requests. */
 export const BATCH_ITEMS_MAX = 1000

@@ -15,6 +15,8 @@ import { bytes, instant, minorUnits, parseCbor } from './schema.ts'
  */
 export const DOCUMENT_TYPE = 'application/kontant-document'
 export const DOCUMENT_REQUEST_TYPE = 'application/kontant-document-request'
+/** A till posts a signed request as the whole body; {@link encodeDocuments} is the whole answer (200). */
+export const DOCUMENTS_PATH = '/api/till/documents'
 
 const envelope = {
   format: z.literal(1),
@@ -94,6 +96,8 @@ export const DOCUMENT_KINDS = ['keys', 'policy', 'hot', 'tokens'] as const
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number]
 /** The version held of each; 0 for none. */
 export type DocumentVersions = Readonly<Record<DocumentKind, number>>
+/** A hot list of a million cards fits. */
+const DOCUMENT_SIZE_MAX = 16 * 1024 * 1024
 export const NO_DOCUMENTS: DocumentVersions = { keys: 0, policy: 0, hot: 0, tokens: 0 }
 
 export function officeKeyId(generation: number): string {
@@ -118,6 +122,16 @@ export function openOfficeDocument(received: Uint8Array, office: PublicKey): Off
     throw new FormatError('document.signature', 'not signed by this office')
   }
   return parseCbor(documentSchema, signed.payload, 'document')
+}
+
+/** An office's answer: signed documents, in the order in which to apply them; empty if nothing is newer. */
+export function encodeDocuments(documents: readonly Bytes[]): Bytes {
+  return encodeCbor(documents)
+}
+
+/** @throws {FormatError} if `received` is not a list of bytes. What they are is not checked here. */
+export function decodeDocuments(received: Uint8Array): readonly Bytes[] {
+  return parseCbor(z.array(bytes.upTo(DOCUMENT_SIZE_MAX)), received, 'documents')
 }
 
 /** A till asks for what is newer than what it holds; signed by the till. */

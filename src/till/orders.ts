@@ -1,0 +1,31 @@
+import { isGivenUp, listRecordsOfOrder } from './journal.ts'
+import type { JournalRecord, Order } from './scheme.ts'
+import type { Store } from './store.ts'
+
+/**
+ * What became of an order so far. It is read from the journal's records and kept nowhere else, so that
+ * it survives a restart and cannot disagree with them. An order that was refused is `new`: it left
+ * nothing behind.
+ */
+export const ORDER_STATES = ['new', 'unfinished', 'done', 'given_up'] as const
+export type OrderState = (typeof ORDER_STATES)[number]
+
+export interface OrderView {
+  readonly state: OrderState
+  /** The record that carries it out; none if it is new, or if its card went on without it. */
+  readonly record: JournalRecord | undefined
+}
+
+export function orderView(store: Store, orderId: string): OrderView {
+  const record = listRecordsOfOrder(store, orderId).find(
+    ({ kind, state }) => kind !== 'reversal' && state !== 'void',
+  )
+  if (isGivenUp(store, orderId)) return { state: 'given_up', record }
+  if (!record) return { state: 'new', record }
+  return { state: record.state === 'confirmed' ? 'done' : 'unfinished', record }
+}
+
+/** Whether an order says the same as the record that was made for it: the same id is not enough. */
+export function isOrderOf(record: JournalRecord, order: Order): boolean {
+  return record.kind === order.kind && (order.kind === 'passcode' || record.amount === order.amount)
+}

@@ -1,0 +1,346 @@
+import type { Bytes } from '../kernel/bytes.ts'
+import type { Policy } from '../kernel/documents.ts'
+import type { Clock, RandomSource, Transport } from '../kernel/ports.ts'
+import { CardTorn, type Channel } from '../reader/channel.ts'
+import {
+  acknowledgedRecord,
+  applyAcknowledgement,
+  countUnacknowledged,
+  lastBatchNumber,
+  makeBatches,
+  pendingBatches,
+  readAcknowledged,
+  type Acknowledged,
+  type AcknowledgementOutcome,
+  type StoredBatch,
+} from './batch.ts'
+import { documentsOf, type DocumentResult, type Documents } from './documents.ts'
+import { enrol } from './enrol.ts'
+import type { Fuse } from './fuse.ts'
+import { readIdentity, type Identity } from './identity.ts'
+import {
+  checkOrderId,
+  findRecord,
+  giveUpOrder,
+  journalOf,
+  JournalRefusal,
+  lastStamp,
+  listRecords,
+} from './journal.ts'
+import { explainLimit, findLimit, type Usage } from './limits.ts'
+import { isOrderOf, orderView, type OrderState, type OrderView } from './orders.ts'
+import { passcodeTries } from './passcodes.ts'
+import { refusal } from './refusals.ts'
+import type {
+  CardView,
+  Desk,
+  Journal,
+  JournalRecord,
+  Order,
+  Refusal,
+  ShowResult,
+  TapResult,
+  TillScheme,
+} from './scheme.ts'
+import { openStore, type Store } from './store.ts'
+import { batchContext, syncOnce, type SyncReport } from './sync.ts'
+import { usageMeter } from './usage.ts'
+
+export interface TillOptions {
+  /** Of the till's one file. */
+  readonly path: string
+  /** 32 bytes that open the file; kept elsewhere. */
+  readonly storageKey: Bytes
+  readonly clock: Clock
+  readonly random: RandomSource
+  readonly transport: Transport
+  /** The first that recognises a card gets it. */
+  readonly schemes: readonly TillScheme[]
+  /** SHA-256 of the program, told to the office. */
+  readonly software: Bytes
+  readonly fuse?: Fuse
+}
+
+/** Asked of a till that is not enrolled. */
+export class NotEnrolled extends Error {
+  override readonly name = 'NotEnrolled'
+
+  constructor() {
+    super('this till is not enrolled: enter the code that the office gave for it')
+  }
+}
+
+export interface TillStatus {
+  /** Undefined until enrolled. */
+  readonly identity: Identity | undefined
+  readonly policy: Policy | undefined
+  /** Records that the office does not hold for good: what would be lost with the till. */
+  readonly queued: number
+  /** 0 for none. */
+  readonly lastBatch: number
+  readonly acknowledged: Acknowledged | undefined
+  readonly usage: Usage
+  /** Milliseconds that the till's clock is behind the office's, negative if ahead. */
+  readonly clockBehind: number | undefined
+}
+
+/** A clock further off than this, either way, is told to the cashier: milliseconds. */
+export const CLOCK_TOLERANCE = 120_000
+
+/**
+ * One till over one file. After a {@link PowerLost} it is dead: open another.
+ * Two taps at once take turns, so that a stamp is used before the next one is taken.
+ */
+export class Till {
+  readonly #options: TillOptions
+  readonly #store: Store
+  readonly #journal: Journal
+  readonly #meter: ReturnType<typeof usageMeter>
+  #office: Office | undefined
+  #lastTap: Promise<unknown> = Promise.resolve()
+
+  constructor(options: TillOptions) {
+    this.#options = options
+    this.#store = openStore(options)
+    this.#journal = journalOf(this.#store, options.clock)
+    this.#meter = usageMeter(this.#store)
+    const identity = readIdentity(this.#store)
+    this.#office = identity && { identity, documents: documentsOf(this.#store, identity) }
+  }
+
+  /** Undefined until enrolled. */
+  get documents(): Documents | undefined {
+    return this.#office?.documents
+  }
+
+  get status(): TillStatus {
+    const acknowledged = readAcknowledged(this.#store)
+    return {
+      identity: this.#office?.identity,
+      policy: this.#office?.documents.policy(),
+      queued: countUnacknowledged(this.#store),
+      lastBatch: lastBatchNumber(this.#store),
+      acknowledged,
+      usage: this.#usage(),
+      clockBehind: this.#office && clockBehind(this.#office.identity, acknowledged),
+    }
+  }
+
+  /** @throws as {@link enrol}. */
+  async enrol(code: string): Promise<Identity> {
+    const { transport, clock } = this.#options
+    const store = this.#store
+    const held = this.#office?.identity
+    const enrolled = await enrol(code, { store, transport, clock, held })
+    const documents = documentsOf(store, enrolled.identity)
+    this.#office = { identity: enrolled.identity, documents }
+    for (const document of enrolled.documents) documents.apply(document)
+    return enrolled.identity
+  }
+
+  async show(channel: Channel): Promise<ShowResult> {
+    return this.#inTurn(async () => {
+      const ready = this.#ready()
+      if ('result' in ready) return ready
+      const found = this.#approach(channel, ready)
+      if ('result' in found) return found
+      try {
+        return await found.scheme.show(channel, found.desk)
+      } catch (error) {
+        if (error instanceof CardTorn) return { result: 'torn' }
+        throw error
+      }
+    })
+  }
+
+  /**
+   * Finishes what is unfinished on that card, then carries the order out: once, however often and with
+   * whatever cards it is tapped. The result of an order that is done is given again.
+   *
+   * @throws {FormatError} if the order's id cannot be kept.
+   */
+  async tap(channel: Channel, order: Order): Promise<TapResult> {
+    checkOrderId(order.id)
+    return this.#inTurn(async () => {
+      const ready = this.#ready()
+      if ('result' in ready) return ready
+      const known = answerFromJournal(this.order(order.id), order, ready.identity)
+      if (known) return known
+      const found = this.#approach(channel, ready)
+      if ('result' in found) return found
+      return this.#perform(found, channel, order)
+    })
+  }
+
+  order(orderId: string): OrderView {
+    return orderView(this.#store, orderId)
+  }
+
+  /** For good, unless it is done. Says what holds then. */
+  giveUp(orderId: string): OrderState {
+    checkOrderId(orderId)
+    if (this.order(orderId).state !== 'done') giveUpOrder(this.#store, orderId)
+    return this.order(orderId).state
+  }
+
+  /** @throws {NotEnrolled} */
+  async syncOnce(): Promise<SyncReport> {
+    return syncOnce(this.#syncParts())
+  }
+
+  /**
+   * Every batch that the office does not hold for good, after making those that are due.
+   *
+   * @throws {NotEnrolled}
+   */
+  pendingBatches(): readonly StoredBatch[] {
+    makeBatches(this.#store, batchContext(this.#syncParts()))
+    return pendingBatches(this.#store)
+  }
+
+  /** An acknowledgement that came some other way than as an answer. @throws {NotEnrolled} */
+  applyAcknowledgement(received: Bytes): AcknowledgementOutcome {
+    const { identity, clock } = this.#syncParts()
+    return applyAcknowledgement(this.#store, received, identity, { at: clock.now(), live: false })
+  }
+
+  /** @throws {NotEnrolled} */
+  applyDocument(received: Bytes): DocumentResult {
+    return this.#syncParts().documents.apply(received)
+  }
+
+  /** Newest first. */
+  records(limit: number): readonly JournalRecord[] {
+    return listRecords(this.#store, limit)
+  }
+
+  record(id: number): JournalRecord | undefined {
+    return findRecord(this.#store, id)
+  }
+
+  close(): void {
+    this.#store.close()
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTap.then(work)
+    this.#lastTap = turn.catch(() => undefined)
+    return turn
+  }
+
+  #ready(): Ready | Refusal {
+    if (!this.#office) return refusal('not_enrolled')
+    const policy = this.#office.documents.policy()
+    return policy ? { ...this.#office, policy } : refusal('no_policy')
+  }
+
+  #approach(channel: Channel, ready: Ready): Approached | Refusal {
+    const scheme = this.#options.schemes.find((candidate) => candidate.recognises(channel.atr))
+    if (!scheme) return refusal('unknown_card')
+    const secrets = ready.identity.secrets.get(scheme.name)
+    return secrets ? { scheme, desk: this.#desk(ready, secrets) } : refusal('scheme_not_enrolled')
+  }
+
+  #desk({ identity, documents, policy }: Ready, secrets: Bytes): Desk {
+    const { clock, random } = this.#options
+    const { till, generation, key, currency, officeKey } = identity
+    return {
+      till,
+      generation,
+      key,
+      currency,
+      policy,
+      policyVersion: documents.versions().policy,
+      clock,
+      random,
+      secrets,
+      officeKey,
+      keyOf: documents.keyOf,
+      isHot: documents.isHot,
+      passcodes: passcodeTries(this.#store, clock, policy),
+      journal: this.#journal,
+      stoppedBy: (order, balanceAfter) => {
+        const limit = findLimit({ policy, order, balanceAfter, usage: this.#usage() })
+        return limit && explainLimit(limit, policy)
+      },
+    }
+  }
+
+  async #perform({ scheme, desk }: Approached, channel: Channel, order: Order): Promise<TapResult> {
+    try {
+      return await scheme.perform(channel, order, desk)
+    } catch (error) {
+      if (error instanceof CardTorn) {
+        return { result: 'unfinished', record: this.order(order.id).record }
+      }
+      // Intents come before the card changes: it is as it was.
+      if (error instanceof JournalRefusal) return refusal(error.conflict)
+      throw error
+    }
+  }
+
+  #usage(): Usage {
+    const since = readAcknowledged(this.#store)?.at ?? this.#office?.identity.enrolledAt ?? 0
+    // Setting the clock back makes no till younger than its own records.
+    const now = Math.max(this.#options.clock.now(), lastStamp(this.#store))
+    const { payments, amount } = this.#meter(acknowledgedRecord(this.#store))
+    return { payments, amount, age: Math.max(0, now - since) }
+  }
+
+  #syncParts() {
+    if (!this.#office) throw new NotEnrolled()
+    const { clock, transport, software } = this.#options
+    return { ...this.#office, store: this.#store, clock, transport, software }
+  }
+}
+
+/** @throws {StoreBusy | StoreUnreadable} if the file cannot be had. */
+export function createTill(options: TillOptions): Till {
+  return new Till(options)
+}
+
+interface Office {
+  readonly identity: Identity
+  readonly documents: Documents
+}
+
+interface Ready extends Office {
+  readonly policy: Policy
+}
+
+interface Approached {
+  readonly scheme: TillScheme
+  readonly desk: Desk
+}
+
+function clockBehind(identity: Identity, acknowledged: Acknowledged | undefined): number {
+  return acknowledged?.live
+    ? acknowledged.officeTime - acknowledged.at
+    : identity.officeTime - identity.enrolledAt
+}
+
+/** What need not be asked of any card, because the journal knows it for good. */
+function answerFromJournal(
+  { state, record }: OrderView,
+  order: Order,
+  identity: Identity,
+): TapResult | undefined {
+  if (state === 'given_up') return refusal('order_given_up')
+  if (!record) return undefined
+  if (!isOrderOf(record, order)) return refusal('order_changed')
+  return state === 'done'
+    ? { result: 'done', record, view: viewAfter(record, identity) }
+    : undefined
+}
+
+function viewAfter(record: JournalRecord, { till, currency }: Identity): CardView {
+  return {
+    card: record.card,
+    currency,
+    balance: record.balanceAfter,
+    sequence: record.sequence,
+    lastMaker: till,
+    lastAt: record.madeAt,
+    unfinished: false,
+  }
+}
