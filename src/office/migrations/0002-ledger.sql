@@ -22,6 +22,16 @@ create table batch (
 );
 create index batch_to_place on batch (id) where not placed;
 
+-- How far a till's batches go without a gap: stored, and in the ledger.
+create table till_progress (
+  till bigint primary key references till (number),
+  durable_up_to bigint not null default 0,
+  placed_up_to bigint not null default 0,
+  -- what its batches up to placed_up_to declare to be whole, by the till's clock
+  complete_up_to bigint not null default -1,
+  check (placed_up_to <= durable_up_to)
+);
+
 -- Evidence that did not verify, with its reason. Nothing else is known of it.
 create table rejected_item (
   batch bigint not null references batch (id),
@@ -51,6 +61,8 @@ create table entry (
   previous_shown boolean,
   policy_version integer,
   proof bytea,
+  -- when the office first heard of it, by the office's clock
+  received_at bigint not null,
   -- where its evidence lies: item `index` of that batch; null for what the office made itself
   batch bigint references batch (id),
   index integer,
@@ -68,6 +80,18 @@ create table entry (
 ) with (fillfactor = 80);
 -- What somebody has shown and nobody handed in, by its maker.
 create index entry_missing on entry (maker, made_at) where not uploaded;
+
+-- Records of batches that came before an earlier batch: whether they were kept back can be told only
+-- when the gap is closed.
+create table late_check (
+  till bigint not null,
+  number bigint not null,
+  card text not null,
+  sequence integer not null,
+  digest bytea not null,
+  made_at bigint not null,
+  primary key (till, card, sequence, digest)
+);
 
 create table token_use (
   token bytea not null check (length(token) = 32),

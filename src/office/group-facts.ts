@@ -1,0 +1,116 @@
+import { sql, type Transaction } from 'kysely'
+import { invariant } from '../kernel/errors.ts'
+import type { Bytes } from '../kernel/bytes.ts'
+import type { CardId, TillNumber } from '../kernel/ids.ts'
+import type { CurrencyCode } from '../kernel/money.ts'
+import type { GroupFacts } from './placement.ts'
+import type { Upload } from './placement-store.ts'
+import type { OfficeScheme, VerifiedEntry } from './scheme.ts'
+import type { Tables } from './tables.ts'
+import type { Allowed } from './tracing.ts'
+
+/** What the office has learnt of its cards, sealed at rest. */
+export interface CardSecrets {
+  /** Opens what entries disclose and remembers it, each once. What does not open tells nothing. */
+  learn(trx: Transaction<Tables>, entries: readonly VerifiedEntry[]): Promise<void>
+  of(
+    trx: Transaction<Tables>,
+    cards: readonly CardId[],
+  ): Promise<ReadonlyMap<CardId, readonly Bytes[]>>
+}
+
+/** The entries of these cards that are in the ledger, verified anew from their raw evidence. */
+export type Reopen = (
+  trx: Transaction<Tables>,
+  cards: readonly CardId[],
+) => Promise<readonly VerifiedEntry[]>
+
+interface CardFacts {
+  readonly scheme: OfficeScheme
+  readonly currency: CurrencyCode
+}
+
+const NOTHING: Allowed = { mayLoad: false, freeAmounts: false }
+
+/** Reads from the registry what placing these uploads takes: a statement a kind, not one an upload. */
+export async function loadGroupFacts(
+  trx: Transaction<Tables>,
+  uploads: readonly Upload[],
+  schemes: readonly OfficeScheme[],
+  secrets: CardSecrets,
+  reopen: Reopen,
+): Promise<GroupFacts> {
+  const cards = new Map<CardId, CardFacts>()
+  const prepare = async (wanted: readonly CardId[]) => {
+    const unknown = [...new Set(wanted)].filter((card) => !cards.has(card))
+    for (const [card, facts] of await loadCards(trx, unknown, schemes)) cards.set(card, facts)
+  }
+  const uploaded = [...new Set(uploads.map(({ entry }) => entry.card))]
+  await prepare(uploaded)
+  const disclosures = uploads.flatMap(({ entry }) => (entry.disclosure.length > 0 ? entry : []))
+  await secrets.learn(trx, disclosures)
+  const known = await secrets.of(trx, uploaded)
+  const merchants = await loadMerchants(trx)
+  const policies = await loadPolicies(trx, uploads)
+  const factsOf = (card: CardId) => {
+    const facts = cards.get(card)
+    invariant(facts, `card ${card} was loaded`)
+    return facts
+  }
+  return {
+    prepare,
+    schemeOf: (card) => factsOf(card).scheme,
+    currencyOf: (card) => factsOf(card).currency,
+    merchantOf: (till) => merchants.get(till) ?? '',
+    // No honest till obeys a policy that the office never made.
+    allowed: (till, version) => policies.get(`${till}:${version}`) ?? NOTHING,
+    known: (card) => known.get(card) ?? [],
+    reopened: await reopen(trx, [...new Set(disclosures.map(({ card }) => card))]),
+  }
+}
+
+async function loadCards(
+  trx: Transaction<Tables>,
+  cards: readonly CardId[],
+  schemes: readonly OfficeScheme[],
+): Promise<ReadonlyMap<CardId, CardFacts>> {
+  if (cards.length === 0) return new Map()
+  const { rows } = await sql<{ id: CardId; scheme: string; currency: CurrencyCode }>`
+    select id, scheme, currency from card where id = any(${[...cards]}::text[])`.execute(trx)
+  return new Map(
+    rows.map(({ id, scheme: name, currency }) => {
+      const scheme = schemes.find((candidate) => candidate.name === name)
+      invariant(scheme, `the office runs the scheme ${name} of card ${id}`)
+      return [id, { scheme, currency }]
+    }),
+  )
+}
+
+async function loadMerchants(trx: Transaction<Tables>): Promise<ReadonlyMap<TillNumber, string>> {
+  const { rows } = await sql<{ number: string; merchant: string }>`
+    select number::text, merchant::text from till`.execute(trx)
+  return new Map(rows.map(({ number, merchant }) => [Number(number), merchant]))
+}
+
+async function loadPolicies(
+  trx: Transaction<Tables>,
+  uploads: readonly Upload[],
+): Promise<ReadonlyMap<string, Allowed>> {
+  const wanted = [
+    ...new Map(
+      uploads.map(({ entry: { maker, policyVersion } }) => [
+        `${maker}:${policyVersion}`,
+        { maker, policyVersion },
+      ]),
+    ).values(),
+  ]
+  const { rows } = await sql<{ till: string; version: string } & Allowed>`
+    select p.till::text, p.version::text, (p.policy->>'mayLoad')::boolean as "mayLoad",
+      (p.policy->>'freeAmounts')::boolean as "freeAmounts"
+    from unnest(
+      ${wanted.map(({ maker }) => maker)}::bigint[],
+      ${wanted.map(({ policyVersion }) => policyVersion)}::bigint[]
+    ) as wanted (till, version)
+    join policy p on p.till = wanted.till and p.version = wanted.version`.execute(trx)
+  return new Map(rows.map(({ till, version, ...allowed }) => [`${till}:${version}`, allowed]))
+}

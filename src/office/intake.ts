@@ -1,0 +1,178 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+import {
+  decodeBatch,
+  signAcknowledgement,
+  verifyBatch,
+  type ReceivedBatch,
+} from '../kernel/batch.ts'
+import type { Bytes } from '../kernel/bytes.ts'
+import { FormatError, invariant } from '../kernel/errors.ts'
+import type { TillNumber } from '../kernel/ids.ts'
+import type { PrivateKey, PublicKey } from '../kernel/p256.ts'
+import type { Clock } from '../kernel/ports.ts'
+import type { Tables } from './tables.ts'
+
+/** What intake can say to a batch, in the order of the checks. */
+export const INTAKE_STATUSES = ['malformed', 'unknown_key', 'bad_signature', 'stored'] as const
+
+export type IntakeResult =
+  | { readonly status: 'malformed'; readonly error: FormatError }
+  | { readonly status: 'unknown_key' | 'bad_signature' }
+  /** Now or before: sending a batch twice is harmless. */
+  | { readonly status: 'stored'; readonly acknowledgement: Bytes }
+
+export interface IntakeOffice {
+  readonly db: Kysely<Tables>
+  readonly clock: Clock
+  readonly key: PrivateKey
+  readonly keyId: string
+  /** A till's key for its batches; undefined if the till is unknown or the key not its own. */
+  tillKey(till: TillNumber, generation: number): Promise<PublicKey | undefined>
+  /** The newest version of each document that the office has for a till. */
+  documentVersions(till: TillNumber): Promise<Readonly<Record<string, number>>>
+  /** Called when batches have been stored that are to be placed. */
+  onStored(): void
+}
+
+/**
+ * Takes batches in: whole and signed or not at all, raw and for good, before anything else is decided
+ * about them. Batches that arrive while others are being written are written together.
+ */
+export class Intake {
+  readonly #office: IntakeOffice
+  #waiting: Waiting[] = []
+  #writing = false
+
+  constructor(office: IntakeOffice) {
+    this.#office = office
+  }
+
+  async receive(bytes: Uint8Array): Promise<IntakeResult> {
+    let received: ReceivedBatch
+    try {
+      received = decodeBatch(bytes)
+    } catch (error) {
+      if (error instanceof FormatError) return { status: 'malformed', error }
+      throw error
+    }
+    const { till, generation } = received.batch
+    const key = await this.#office.tillKey(till, generation)
+    if (!key) return { status: 'unknown_key' }
+    if (!verifyBatch(received, key)) return { status: 'bad_signature' }
+    const durableUpTo = await this.#store({ received, bytes })
+    return { status: 'stored', acknowledgement: await this.#acknowledge(received, durableUpTo) }
+  }
+
+  /** @returns up to which number the till's batches are stored without a gap. */
+  #store(batch: StoredBatch): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ ...batch, resolve, reject })
+      if (!this.#writing) void this.#writeAll()
+    })
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#writing = true
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting
+      this.#waiting = []
+      try {
+        const at = this.#office.clock.now()
+        const durable = await this.#office.db
+          .transaction()
+          .execute((trx) => storeBatches(trx, group, at))
+        for (const { received, resolve } of group) {
+          const upTo = durable.get(received.batch.till)
+          invariant(upTo !== undefined, 'a stored batch has progress')
+          resolve(upTo)
+        }
+        this.#office.onStored()
+      } catch (error) {
+        for (const { reject } of group) reject(error)
+      }
+    }
+    this.#writing = false
+  }
+
+  async #acknowledge({ batch, digest }: ReceivedBatch, durableUpTo: number): Promise<Bytes> {
+    const { clock, key, keyId } = this.#office
+    return signAcknowledgement(key, keyId, {
+      type: 'acknowledgement',
+      version: 1,
+      till: batch.till,
+      number: batch.number,
+      digest,
+      durableUpTo,
+      officeTime: clock.now(),
+      documents: await this.#office.documentVersions(batch.till),
+    })
+  }
+}
+
+interface StoredBatch {
+  readonly received: ReceivedBatch
+  readonly bytes: Uint8Array
+}
+
+interface Waiting extends StoredBatch {
+  readonly resolve: (durableUpTo: number) => void
+  readonly reject: (error: unknown) => void
+}
+
+async function storeBatches(
+  trx: Transaction<Tables>,
+  batches: readonly StoredBatch[],
+  at: number,
+): Promise<ReadonlyMap<TillNumber, number>> {
+  // In one order always, so that two offices on one database never wait for each other.
+  const ordered = batches.toSorted(
+    (a, b) =>
+      a.received.batch.till - b.received.batch.till ||
+      a.received.batch.number - b.received.batch.number,
+  )
+  const column = <T>(value: (batch: StoredBatch) => T) => ordered.map(value)
+  const tills = [...new Set(column(({ received }) => received.batch.till))]
+  await sql`
+    insert into till_progress (till) select * from unnest(${tills}::bigint[])
+    on conflict (till) do nothing`.execute(trx)
+  await sql`
+    select from till_progress where till = any(${tills}::bigint[]) order by till for update`.execute(
+    trx,
+  )
+  await sql`
+    insert into batch (
+      till, generation, number, digest, previous, made_at, complete_up_to, received_at, items, bytes
+    )
+    select
+      till, generation, number, decode(digest, 'hex'), decode(previous, 'hex'), made_at,
+      complete_up_to, ${at}::bigint, items, bytes
+    from unnest(
+      ${column(({ received }) => received.batch.till)}::bigint[],
+      ${column(({ received }) => received.batch.generation)}::integer[],
+      ${column(({ received }) => received.batch.number)}::bigint[],
+      ${column(({ received }) => hex(received.digest))}::text[],
+      ${column(({ received }) => hex(received.batch.previous))}::text[],
+      ${column(({ received }) => received.batch.madeAt)}::bigint[],
+      ${column(({ received }) => received.batch.completeUpTo)}::bigint[],
+      ${column(({ received }) => received.batch.items.length)}::integer[],
+      ${column(({ bytes }) => `\\x${hex(bytes)}`)}::bytea[]
+    ) as new (till, generation, number, digest, previous, made_at, complete_up_to, items, bytes)
+    on conflict (till, number, digest) do nothing`.execute(trx)
+  const { rows } = await sql<{ till: string; durable_up_to: string }>`
+    with recursive step (till, number) as (
+      select till, durable_up_to from till_progress where till = any(${tills}::bigint[])
+      union all
+      select step.till, step.number + 1 from step
+      where exists (
+        select from batch where batch.till = step.till and batch.number = step.number + 1
+      )
+    ), reached as (select till, max(number) as number from step group by till)
+    update till_progress set durable_up_to = reached.number
+    from reached where till_progress.till = reached.till
+    returning till_progress.till::text, till_progress.durable_up_to::text`.execute(trx)
+  return new Map(rows.map((row) => [Number(row.till), Number(row.durable_up_to)]))
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+}

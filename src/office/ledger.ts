@@ -1,0 +1,150 @@
+import { sql, type Kysely } from 'kysely'
+import type { Outcome } from '../kernel/batch.ts'
+import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
+import type { Amount } from '../kernel/money.ts'
+import type { Instant } from '../kernel/ports.ts'
+import type { Settlement } from './chain.ts'
+import type { EntryKind } from './scheme.ts'
+import type { Tables } from './tables.ts'
+
+/** One line of a card's ledger: the columns of the document's Tables II to IV, and what became of it. */
+export interface LedgerLine {
+  readonly card: CardId
+  readonly sequence: number
+  readonly digest: Digest
+  readonly kind: EntryKind
+  readonly till: TillNumber
+  readonly balance: Amount
+  /** By the clock of `till`. */
+  readonly at: Instant
+  /** False: only shown by whoever built on it; what it says of its predecessor is not known. */
+  readonly uploaded: boolean
+  readonly amount: Amount | undefined
+  readonly outcome: Outcome | undefined
+  readonly previous:
+    | {
+        readonly digest: Digest
+        readonly till: TillNumber
+        readonly balance: Amount
+        /** By the clock of that till. */
+        readonly at: Instant
+        /** Whether it was shown with its maker's signature. */
+        readonly shown: boolean
+      }
+    | undefined
+  readonly complete: boolean
+  readonly contested: boolean
+  readonly refuted: boolean
+  readonly settlement: Settlement
+}
+
+interface LineRow {
+  card: CardId
+  sequence: number
+  digest: Digest
+  kind: EntryKind
+  maker: string
+  balance: string
+  made_at: string
+  uploaded: boolean
+  amount: string | null
+  outcome: Outcome | null
+  previous: Digest | null
+  previous_maker: string | null
+  previous_balance: string | null
+  previous_at: string | null
+  previous_shown: boolean | null
+  complete: boolean
+  contested: boolean
+  refuted: boolean
+  settlement: Settlement
+}
+
+/** A card's whole ledger in order of sequence; where several claim a position, in order of digest. */
+export async function ledgerOf(db: Kysely<Tables>, card: CardId): Promise<readonly LedgerLine[]> {
+  const { rows } = await sql<LineRow>`
+    select card, sequence, encode(digest, 'hex') as digest, kind, maker::text, balance::text,
+      made_at::text, uploaded, amount::text, outcome, encode(previous, 'hex') as previous,
+      previous_maker::text, previous_balance::text, previous_at::text, previous_shown, complete,
+      contested, refuted, settlement
+    from entry where card = ${card} order by sequence, entry.digest`.execute(db)
+  return rows.map(lineOf)
+}
+
+function lineOf(row: LineRow): LedgerLine {
+  return {
+    card: row.card,
+    sequence: row.sequence,
+    digest: row.digest,
+    kind: row.kind,
+    till: Number(row.maker),
+    balance: BigInt(row.balance),
+    at: Number(row.made_at),
+    uploaded: row.uploaded,
+    amount: row.amount === null ? undefined : BigInt(row.amount),
+    outcome: row.outcome ?? undefined,
+    previous:
+      row.previous === null
+        ? undefined
+        : {
+            digest: row.previous,
+            till: Number(row.previous_maker),
+            balance: BigInt(row.previous_balance ?? 0),
+            at: Number(row.previous_at),
+            shown: row.previous_shown ?? false,
+          },
+    complete: row.complete,
+    contested: row.contested,
+    refuted: row.refuted,
+    settlement: row.settlement,
+  }
+}
+
+/** How far the office is with what it was sent. */
+export interface Progress {
+  readonly batches: { readonly received: number; readonly toPlace: number }
+  readonly records: {
+    readonly uploaded: number
+    /** Shown by others and not handed in. */
+    readonly missing: number
+    readonly waiting: number
+    readonly held: number
+    readonly settled: number
+    readonly refuted: number
+  }
+  readonly rejected: number
+  readonly openCases: { readonly proven: number; readonly suspected: number }
+}
+
+export async function progressOf(db: Kysely<Tables>): Promise<Progress> {
+  const { rows } = await sql<Record<string, string>>`
+    select
+      (select count(*) from batch) as received,
+      (select count(*) from batch where not placed) as to_place,
+      (select count(*) from entry where uploaded) as uploaded,
+      (select count(*) from entry where not uploaded) as missing,
+      (select count(*) from entry where uploaded and not complete and not refuted) as waiting,
+      (select count(*) from entry where settlement = 'held') as held,
+      (select count(*) from entry where settlement = 'settled') as settled,
+      (select count(*) from entry where refuted) as refuted,
+      (select count(*) from rejected_item) as rejected,
+      (select count(*) from "case" where strength = 'proven' and not withdrawn and resolved_at is null)
+        as proven,
+      (select count(*) from "case" where strength = 'suspected' and not withdrawn and resolved_at is null)
+        as suspected`.execute(db)
+  const [row] = rows
+  const count = (name: string) => Number(row?.[name] ?? 0)
+  return {
+    batches: { received: count('received'), toPlace: count('to_place') },
+    records: {
+      uploaded: count('uploaded'),
+      missing: count('missing'),
+      waiting: count('waiting'),
+      held: count('held'),
+      settled: count('settled'),
+      refuted: count('refuted'),
+    },
+    rejected: count('rejected'),
+    openCases: { proven: count('proven'), suspected: count('suspected') },
+  }
+}

@@ -1,0 +1,252 @@
+import { sql, type Transaction } from 'kysely'
+import type { Outcome } from '../kernel/batch.ts'
+import type { CardId, Digest } from '../kernel/ids.ts'
+import type { Instant } from '../kernel/ports.ts'
+import type { ChainRecord, Settlement } from './chain.ts'
+import type { EntryKind, VerifiedEntry } from './scheme.ts'
+import type { Tables } from './tables.ts'
+
+/** The SQL of placement.ts: sets of rows in, sets of rows out, one statement each. */
+
+/** A record to insert, with what the chain's rules do not look at. */
+export interface NewRecord {
+  readonly record: ChainRecord
+  readonly generation: number
+  readonly upload: Upload | undefined
+}
+
+/** Where and how a record was handed in. */
+export interface Upload {
+  readonly entry: VerifiedEntry
+  readonly outcome: Outcome
+  /** Undefined for what the office made itself. */
+  readonly source: { readonly batch: string; readonly index: number } | undefined
+}
+
+interface RecordRow {
+  card: CardId
+  sequence: number
+  digest: Digest
+  kind: EntryKind
+  maker: string
+  made_at: string
+  balance: string
+  uploaded: boolean
+  amount: string | null
+  outcome: Outcome | null
+  previous: Digest | null
+  previous_maker: string | null
+  previous_balance: string | null
+  previous_shown: boolean | null
+  complete: boolean
+  contested: boolean
+  refuted: boolean
+  taken: boolean
+  settlement: Settlement
+  settlement_step: number
+}
+
+const RECORD_COLUMNS = sql`
+  e.card, e.sequence, encode(e.digest, 'hex') as digest, e.kind, e.maker::text, e.made_at::text,
+  e.balance::text, e.uploaded, e.amount::text, e.outcome, encode(e.previous, 'hex') as previous,
+  e.previous_maker::text, e.previous_balance::text, e.previous_shown, e.complete, e.contested,
+  e.refuted, e.taken, e.settlement, e.settlement_step`
+
+/** All records at the given positions. */
+export async function loadPositions(
+  trx: Transaction<Tables>,
+  positions: readonly { readonly card: CardId; readonly sequence: number }[],
+): Promise<ChainRecord[]> {
+  const { rows } = await sql<RecordRow>`
+    select ${RECORD_COLUMNS}
+    from unnest(
+      ${positions.map(({ card }) => card)}::text[],
+      ${positions.map(({ sequence }) => sequence)}::integer[]
+    ) as wanted (card, sequence)
+    join entry e on e.card = wanted.card and e.sequence = wanted.sequence`.execute(trx)
+  return rows.map(recordOf)
+}
+
+/** All records of a card from a position on. */
+export async function loadTail(
+  trx: Transaction<Tables>,
+  card: CardId,
+  from: number,
+): Promise<ChainRecord[]> {
+  const { rows } = await sql<RecordRow>`
+    select ${RECORD_COLUMNS} from entry e
+    where e.card = ${card} and e.sequence >= ${from}`.execute(trx)
+  return rows.map(recordOf)
+}
+
+function recordOf(row: RecordRow): ChainRecord {
+  return {
+    card: row.card,
+    sequence: row.sequence,
+    digest: row.digest,
+    kind: row.kind,
+    maker: Number(row.maker),
+    madeAt: Number(row.made_at),
+    balance: BigInt(row.balance),
+    uploaded: row.uploaded,
+    amount: BigInt(row.amount ?? 0),
+    outcome: row.outcome ?? 'unconfirmed',
+    previous: row.previous ?? undefined,
+    previousMaker: row.previous_maker === null ? undefined : Number(row.previous_maker),
+    previousBalance: row.previous_balance === null ? undefined : BigInt(row.previous_balance),
+    previousShown: row.previous_shown ?? false,
+    taken: row.taken,
+    refuted: row.refuted,
+    complete: row.complete,
+    contested: row.contested,
+    settlement: row.settlement,
+    step: row.settlement_step,
+  }
+}
+
+/** Inserts records, or gives those that were only shown until now what their upload tells. */
+export async function insertRecords(
+  trx: Transaction<Tables>,
+  records: readonly NewRecord[],
+  receivedAt: Instant,
+): Promise<void> {
+  if (records.length === 0) return
+  const column = <T>(value: (item: NewRecord) => T) => records.map(value)
+  const uploaded = <T>(value: (upload: Upload) => T) =>
+    records.map(({ upload }) => (upload ? value(upload) : null))
+  await sql`
+    insert into entry (
+      card, sequence, digest, kind, maker, generation, made_at, balance, uploaded, amount, outcome,
+      previous, previous_maker, previous_balance, previous_at, previous_shown, policy_version, proof,
+      received_at, batch, index, complete, contested, refuted, taken, settlement, settlement_step
+    )
+    select
+      card, sequence, decode(digest, 'hex'), kind, maker, generation, made_at, balance, uploaded,
+      amount, outcome, decode(previous, 'hex'), previous_maker, previous_balance, previous_at,
+      previous_shown, policy_version, decode(proof, 'hex'), ${receivedAt}::bigint, batch, index,
+      complete, contested, refuted, taken, settlement, settlement_step
+    from unnest(
+      ${column(({ record }) => record.card)}::text[],
+      ${column(({ record }) => record.sequence)}::integer[],
+      ${column(({ record }) => record.digest)}::text[],
+      ${column(({ record }) => record.kind)}::text[],
+      ${column(({ record }) => record.maker)}::bigint[],
+      ${column(({ generation }) => generation)}::integer[],
+      ${column(({ record }) => record.madeAt)}::bigint[],
+      ${column(({ record }) => String(record.balance))}::bigint[],
+      ${column(({ record }) => record.uploaded)}::boolean[],
+      ${uploaded(({ entry }) => String(entry.amount))}::bigint[],
+      ${column(({ record, upload }) => (upload ? record.outcome : null))}::text[],
+      ${column(({ record }) => record.previous ?? null)}::text[],
+      ${column(({ record }) => record.previousMaker ?? null)}::bigint[],
+      ${column(({ record }) => (record.previousBalance === undefined ? null : String(record.previousBalance)))}::bigint[],
+      ${uploaded(({ entry }) => entry.predecessor?.madeAt ?? null)}::bigint[],
+      ${column(({ record, upload }) => (upload ? record.previousShown : null))}::boolean[],
+      ${uploaded(({ entry }) => entry.policyVersion)}::integer[],
+      ${uploaded(({ entry }) => Buffer.from(entry.proof).toString('hex'))}::text[],
+      ${uploaded(({ source }) => source?.batch ?? null)}::bigint[],
+      ${uploaded(({ source }) => source?.index ?? null)}::integer[],
+      ${column(({ record }) => record.complete)}::boolean[],
+      ${column(({ record }) => record.contested)}::boolean[],
+      ${column(({ record }) => record.refuted)}::boolean[],
+      ${column(({ record }) => record.taken)}::boolean[],
+      ${column(({ record }) => record.settlement)}::text[],
+      ${column(({ record }) => record.step)}::integer[]
+    ) as new (
+      card, sequence, digest, kind, maker, generation, made_at, balance, uploaded, amount, outcome,
+      previous, previous_maker, previous_balance, previous_at, previous_shown, policy_version, proof,
+      batch, index, complete, contested, refuted, taken, settlement, settlement_step
+    )
+    on conflict (card, sequence, digest) do update set
+      uploaded = excluded.uploaded, amount = excluded.amount, outcome = excluded.outcome,
+      previous = excluded.previous, previous_maker = excluded.previous_maker,
+      previous_balance = excluded.previous_balance, previous_at = excluded.previous_at,
+      previous_shown = excluded.previous_shown, policy_version = excluded.policy_version,
+      proof = excluded.proof, batch = excluded.batch, index = excluded.index,
+      complete = excluded.complete, contested = excluded.contested, refuted = excluded.refuted,
+      taken = excluded.taken, settlement = excluded.settlement,
+      settlement_step = excluded.settlement_step`.execute(trx)
+}
+
+/** Writes what evaluation has changed of records that were there. */
+export async function updateRecords(
+  trx: Transaction<Tables>,
+  records: readonly ChainRecord[],
+): Promise<void> {
+  if (records.length === 0) return
+  const column = <T>(value: (record: ChainRecord) => T) => records.map(value)
+  await sql`
+    update entry set
+      outcome = new.outcome, complete = new.complete, contested = new.contested,
+      refuted = new.refuted, taken = new.taken, settlement = new.settlement,
+      settlement_step = new.settlement_step
+    from unnest(
+      ${column(({ card }) => card)}::text[],
+      ${column(({ sequence }) => sequence)}::integer[],
+      ${column(({ digest }) => digest)}::text[],
+      ${column(({ uploaded, outcome }) => (uploaded ? outcome : null))}::text[],
+      ${column(({ complete }) => complete)}::boolean[],
+      ${column(({ contested }) => contested)}::boolean[],
+      ${column(({ refuted }) => refuted)}::boolean[],
+      ${column(({ taken }) => taken)}::boolean[],
+      ${column(({ settlement }) => settlement)}::text[],
+      ${column(({ step }) => step)}::integer[]
+    ) as new (
+      card, sequence, digest, outcome, complete, contested, refuted, taken, settlement,
+      settlement_step
+    )
+    where entry.card = new.card and entry.sequence = new.sequence
+      and entry.digest = decode(new.digest, 'hex')`.execute(trx)
+}
+
+export interface TokenUse {
+  readonly token: Digest
+  readonly card: CardId
+  readonly sequence: number
+  readonly record: Digest
+  readonly till: number
+}
+
+export async function insertTokenUses(
+  trx: Transaction<Tables>,
+  uses: readonly TokenUse[],
+): Promise<void> {
+  if (uses.length === 0) return
+  await sql`
+    insert into token_use (token, card, sequence, record, till)
+    select decode(token, 'hex'), card, sequence, decode(record, 'hex'), till
+    from unnest(
+      ${uses.map(({ token }) => token)}::text[],
+      ${uses.map(({ card }) => card)}::text[],
+      ${uses.map(({ sequence }) => sequence)}::integer[],
+      ${uses.map(({ record }) => record)}::text[],
+      ${uses.map(({ till }) => till)}::bigint[]
+    ) as new (token, card, sequence, record, till)
+    on conflict (token, record) do nothing`.execute(trx)
+}
+
+export interface TokenRow {
+  readonly token: Digest
+  /** Null if the office never issued it. */
+  readonly price: string | null
+  readonly issuedTo: string | null
+  readonly card: CardId
+  readonly sequence: number
+  readonly record: Digest
+  readonly till: string
+}
+
+/** Every use of these tokens, each with what the office issued. */
+export async function loadTokenUses(
+  trx: Transaction<Tables>,
+  tokens: readonly Digest[],
+): Promise<readonly TokenRow[]> {
+  if (tokens.length === 0) return []
+  const { rows } = await sql<TokenRow>`
+    select encode(u.token, 'hex') as token, t.price::text as price, t.till::text as "issuedTo",
+      u.card, u.sequence, encode(u.record, 'hex') as record, u.till::text as till
+    from unnest(${tokens}::text[]) as wanted (token)
+    join token_use u on u.token = decode(wanted.token, 'hex')
+    left join token t on t.digest = u.token`.execute(trx)
+  return rows
+}

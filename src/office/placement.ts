@@ -1,0 +1,442 @@
+import type { Transaction } from 'kysely'
+import type { Outcome } from '../kernel/batch.ts'
+import type { Bytes } from '../kernel/bytes.ts'
+import type { CardId, Digest } from '../kernel/ids.ts'
+import { OFFICE } from '../kernel/ids.ts'
+import type { CurrencyCode } from '../kernel/money.ts'
+import type { Instant } from '../kernel/ports.ts'
+import { post, type Transfer } from './accounts.ts'
+import { CardChain, evaluate, isEffective, type ChainRecord } from './chain.ts'
+import type { Finding } from './findings.ts'
+import {
+  insertRecords,
+  insertTokenUses,
+  loadPositions,
+  loadTail,
+  loadTokenUses,
+  updateRecords,
+  type NewRecord,
+  type Upload,
+} from './placement-store.ts'
+import type { OfficeScheme, VerifiedEntry } from './scheme.ts'
+import { settle } from './settlement.ts'
+import type { Tables } from './tables.ts'
+import {
+  isEquivocal,
+  tracePolicy,
+  tracePosition,
+  traceTokens,
+  type Allowed,
+  type PositionFindings,
+} from './tracing.ts'
+
+/** What placement asks of the registry, for one group. That of the uploads' cards is loaded beforehand. */
+export interface GroupFacts {
+  /** Loads what it lacks of these cards. */
+  prepare(cards: readonly CardId[]): Promise<void>
+  schemeOf(card: CardId): OfficeScheme
+  currencyOf(card: CardId): CurrencyCode
+  merchantOf(till: number): string
+  allowed(till: number, policyVersion: number): Allowed
+  /** Everything the office knows of the card's holder's secrets. */
+  known(card: CardId): readonly Bytes[]
+  /** Earlier entries of cards of which the office has learnt something since: to be judged again. */
+  readonly reopened: readonly VerifiedEntry[]
+}
+
+/** What a group of uploads did to the ledger, besides the ledger itself. */
+export interface Placed {
+  readonly findings: readonly Finding[]
+  readonly withdrawn: PositionFindings['withdrawn']
+  /** Records shown and not handed in, new in this group. */
+  readonly shown: readonly ChainRecord[]
+  /** Records that were handed in for the first time. */
+  readonly fresh: ReadonlySet<Digest>
+}
+
+/**
+ * Puts uploads where they belong in their cards' chains, moves the money that this decides and says
+ * what it shows. The caller holds the ledger's lock, so that no other placement runs.
+ */
+export async function place(
+  trx: Transaction<Tables>,
+  uploads: readonly Upload[],
+  facts: GroupFacts,
+  at: Instant,
+): Promise<Placed> {
+  const group = new Group(uploads)
+  const tokenFindings = await placeTokens(trx, group)
+  await facts.prepare([...tokenFindings.refuted.map(({ card }) => card)])
+  await load(trx, group, tokenFindings.refuted)
+  await loadNeighbours(trx, group)
+  await rejudge(trx, group, facts)
+  merge(group, facts, tokenFindings.findings)
+  markRefuted(group, tokenFindings.refuted)
+  await evaluateAll(trx, group)
+  const traced = traceAll(group, facts)
+  const transfers = settleAll(group, facts, at)
+  await insertRecords(trx, group.inserted(), at)
+  await updateRecords(trx, group.updated())
+  await post(trx, transfers)
+  return {
+    findings: [...group.findings, ...traced.findings],
+    withdrawn: traced.withdrawn,
+    shown: group.inserted().flatMap(({ record, upload }) => (upload ? [] : [record])),
+    fresh: group.fresh,
+  }
+}
+
+/** The working copy of the chains that a group of uploads touches. */
+class Group {
+  readonly uploads: readonly Upload[]
+  readonly chains = new Map<CardId, CardChain>()
+  readonly findings: Finding[] = []
+  readonly fresh = new Set<Digest>()
+  /** As they are in the database. */
+  readonly #stored = new Map<string, ChainRecord>()
+  readonly #new = new Map<string, Omit<NewRecord, 'record'>>()
+  readonly dirty = new Map<CardId, Set<number>>()
+  /** Positions to trace: those that were looked at and have changed. */
+  readonly touched = new Map<CardId, Set<number>>()
+
+  constructor(uploads: readonly Upload[]) {
+    this.uploads = uploads
+    for (const { entry } of uploads) {
+      if (!this.chains.has(entry.card)) this.chains.set(entry.card, new CardChain())
+    }
+  }
+
+  chain(card: CardId): CardChain {
+    const known = this.chains.get(card)
+    if (known) return known
+    const chain = new CardChain()
+    this.chains.set(card, chain)
+    return chain
+  }
+
+  load(record: ChainRecord): void {
+    const key = keyOf(record)
+    if (this.#stored.has(key)) return
+    this.#stored.set(key, record)
+    this.chain(record.card).put(record)
+  }
+
+  /** A record that is new, or was only shown until now. */
+  add(record: ChainRecord, extras: Omit<NewRecord, 'record'>): void {
+    const key = keyOf(record)
+    const before = this.#new.get(key)
+    this.#new.set(key, { ...extras, upload: extras.upload ?? before?.upload })
+    this.change(record)
+  }
+
+  change(record: ChainRecord): void {
+    this.chain(record.card).put(record)
+    // A record that is only shown is never complete, and nobody's rival.
+    if (record.uploaded) touch(this.dirty, record.card, record.sequence)
+    touch(this.touched, record.card, record.sequence)
+  }
+
+  inserted(): NewRecord[] {
+    return [...this.#records()].flatMap((record) => {
+      const extras = this.#new.get(keyOf(record))
+      return extras ? { record, ...extras } : []
+    })
+  }
+
+  updated(): ChainRecord[] {
+    return [...this.#records()].filter((record) => {
+      const key = keyOf(record)
+      const stored = this.#stored.get(key)
+      return stored !== undefined && !this.#new.has(key) && differs(record, stored)
+    })
+  }
+
+  *#records(): Iterable<ChainRecord> {
+    for (const chain of this.chains.values()) yield* chain.records()
+  }
+}
+
+function touch(positions: Map<CardId, Set<number>>, card: CardId, sequence: number): void {
+  const known = positions.get(card)
+  if (known) known.add(sequence)
+  else positions.set(card, new Set([sequence]))
+}
+
+function keyOf({ card, sequence, digest }: ChainRecord): string {
+  return `${card}:${sequence}:${digest}`
+}
+
+function differs(a: ChainRecord, b: ChainRecord): boolean {
+  return (
+    a.outcome !== b.outcome ||
+    a.complete !== b.complete ||
+    a.contested !== b.contested ||
+    a.refuted !== b.refuted ||
+    a.taken !== b.taken ||
+    a.settlement !== b.settlement
+  )
+}
+
+/** Writes down which tokens were used; what is wrong with them refutes the records that used them. */
+async function placeTokens(trx: Transaction<Tables>, group: Group) {
+  const uses = group.uploads.flatMap(({ entry }) =>
+    entry.tokens.map(({ digest }) => ({
+      token: digest,
+      card: entry.card,
+      sequence: entry.sequence,
+      record: entry.digest,
+      till: entry.maker,
+    })),
+  )
+  await insertTokenUses(trx, uses)
+  const rows = await loadTokenUses(trx, [...new Set(uses.map(({ token }) => token))])
+  const byToken = Map.groupBy(rows, ({ token }) => token)
+  const factsOf = (token: Digest) => {
+    const known = byToken.get(token) ?? []
+    const [issued] = known
+    return {
+      digest: token,
+      issued:
+        issued?.price != null
+          ? { price: BigInt(issued.price), till: Number(issued.issuedTo) }
+          : undefined,
+      uses: known.map(({ till, record }) => ({ till: Number(till), record })),
+    }
+  }
+  const findings = group.uploads.flatMap(({ entry }) => traceTokens(entry, factsOf))
+  const guilty = new Set(findings.flatMap(({ records }) => records))
+  return {
+    findings,
+    // A token used twice refutes its first use too, which may be of another card and long placed.
+    refuted: rows.filter(({ record }) => guilty.has(record)),
+  }
+}
+
+/** Each upload's position, the one before it and the one after it. */
+async function loadNeighbours(trx: Transaction<Tables>, group: Group): Promise<void> {
+  const wanted = new Map<string, { card: CardId; sequence: number }>()
+  for (const { entry } of group.uploads) {
+    for (const sequence of [entry.sequence - 1, entry.sequence, entry.sequence + 1]) {
+      if (sequence >= 0) wanted.set(`${entry.card}:${sequence}`, { card: entry.card, sequence })
+    }
+  }
+  await load(trx, group, [...wanted.values()])
+}
+
+async function load(
+  trx: Transaction<Tables>,
+  group: Group,
+  positions: readonly { readonly card: CardId; readonly sequence: number }[],
+): Promise<void> {
+  const wanted = positions.filter(({ card, sequence }) => !group.chain(card).isLoaded(sequence))
+  for (const record of await loadPositions(trx, wanted)) group.load(record)
+  for (const { card, sequence } of wanted) group.chain(card).markLoaded(sequence)
+}
+
+function merge(group: Group, facts: GroupFacts, tokenFindings: readonly Finding[]): void {
+  const guilty = new Set(tokenFindings.flatMap(({ records }) => records))
+  group.findings.push(...tokenFindings)
+  for (const upload of group.uploads) {
+    const findings = judgeRecord(upload.entry, facts)
+    group.findings.push(...findings)
+    mergeUpload(group, upload, findings.length > 0 || guilty.has(upload.entry.digest))
+    showPredecessor(group, upload.entry)
+  }
+}
+
+/** What the office has learnt of a card may show what was wrong with records that are long placed. */
+async function rejudge(trx: Transaction<Tables>, group: Group, facts: GroupFacts): Promise<void> {
+  const guilty = facts.reopened.flatMap((entry) => {
+    const findings = facts.schemeOf(entry.card).judge(entry, facts.known(entry.card))
+    return findings.length > 0 ? { entry, findings } : []
+  })
+  await load(
+    trx,
+    group,
+    guilty.map(({ entry }) => entry),
+  )
+  for (const { entry, findings } of guilty) {
+    group.findings.push(...findings)
+    const record = group.chain(entry.card).get(entry.sequence, entry.digest)
+    if (record && !record.refuted) group.change({ ...record, refuted: true })
+  }
+}
+
+/** What one record shows by itself, with what the office knows. */
+function judgeRecord(entry: VerifiedEntry, facts: GroupFacts): Finding[] {
+  return [
+    // Tracing tells that one, with the amount that only the true predecessor shows.
+    ...entry.findings.filter(({ kind }) => kind !== 'previous-balance-altered'),
+    ...facts.schemeOf(entry.card).judge(entry, facts.known(entry.card)),
+    ...(entry.maker === OFFICE
+      ? []
+      : tracePolicy(entry, facts.allowed(entry.maker, entry.policyVersion))),
+  ]
+}
+
+function mergeUpload(group: Group, upload: Upload, guilty: boolean): void {
+  const { entry } = upload
+  const known = group.chain(entry.card).get(entry.sequence, entry.digest)
+  const refuted = guilty || (entry.predecessor !== undefined && !entry.predecessor.shown)
+  if (known?.uploaded) {
+    const conflicting =
+      known.previous !== entry.predecessor?.digest || known.amount !== entry.amount
+    if (conflicting) group.findings.push(contradiction(entry))
+    group.change({
+      ...known,
+      outcome: strongest(known.outcome, upload.outcome),
+      refuted: known.refuted || refuted || conflicting,
+    })
+    return
+  }
+  group.fresh.add(entry.digest)
+  const record: ChainRecord = {
+    card: entry.card,
+    sequence: entry.sequence,
+    digest: entry.digest,
+    kind: entry.kind,
+    maker: entry.maker,
+    madeAt: entry.madeAt,
+    balance: entry.balance,
+    uploaded: true,
+    amount: entry.amount,
+    outcome: upload.outcome,
+    previous: entry.predecessor?.digest,
+    previousMaker: entry.predecessor?.maker,
+    previousBalance: entry.predecessor?.balance,
+    previousShown: entry.predecessor?.shown ?? true,
+    taken: known?.taken ?? false,
+    refuted,
+    complete: false,
+    contested: false,
+    settlement: 'none',
+    step: 0,
+  }
+  group.add(record, { generation: entry.generation, upload })
+  // What stands on it was there first, perhaps: it then depends on this.
+  touch(group.dirty, entry.card, entry.sequence + 1)
+  touch(group.touched, entry.card, entry.sequence + 1)
+}
+
+/** One record, told in two ways by the till that signed it. */
+function contradiction({ card, digest, maker, amount }: VerifiedEntry): Finding {
+  return {
+    kind: 'rewritten-journal',
+    strength: 'proven',
+    suspects: [{ kind: 'till', till: maker }],
+    card,
+    about: digest,
+    amount,
+    records: [digest],
+  }
+}
+
+/** Later knowledge wins, and a till's `confirmed` is its claim to the money. */
+function strongest(a: Outcome, b: Outcome): Outcome {
+  const order: readonly Outcome[] = ['unconfirmed', 'void', 'confirmed']
+  return order.indexOf(a) > order.indexOf(b) ? a : b
+}
+
+/** The predecessor that an upload shows with its maker's signature: the card did take it. */
+function showPredecessor(group: Group, entry: VerifiedEntry): void {
+  const shown = entry.predecessor
+  if (!shown?.shown) return
+  const known = group.chain(entry.card).get(shown.sequence, shown.digest)
+  if (known) {
+    if (!known.taken && !isEffective(known)) group.change({ ...known, taken: true })
+    return
+  }
+  const record: ChainRecord = {
+    card: entry.card,
+    sequence: shown.sequence,
+    digest: shown.digest,
+    kind: shown.kind,
+    maker: shown.maker,
+    madeAt: shown.madeAt,
+    balance: shown.balance,
+    uploaded: false,
+    amount: 0n,
+    outcome: 'unconfirmed',
+    previous: undefined,
+    previousMaker: undefined,
+    previousBalance: undefined,
+    previousShown: false,
+    taken: true,
+    refuted: false,
+    complete: false,
+    contested: false,
+    settlement: 'none',
+    step: 0,
+  }
+  group.add(record, { generation: shown.generation, upload: undefined })
+}
+
+interface RecordName {
+  readonly card: CardId
+  readonly sequence: number
+  readonly record: Digest
+}
+
+/** Takes note of every record that is now proven bad, wherever it lies. */
+function markRefuted(group: Group, byTokens: readonly RecordName[]): void {
+  const refute = (record: ChainRecord | undefined) => {
+    if (record && !record.refuted) group.change({ ...record, refuted: true })
+  }
+  for (const { card, sequence, record } of byTokens) {
+    refute(group.chain(card).get(sequence, record))
+  }
+  for (const [card, positions] of group.touched) {
+    const chain = group.chain(card)
+    for (const sequence of [...positions]) {
+      for (const record of chain.at(sequence)) if (isEquivocal(chain, record)) refute(record)
+    }
+  }
+}
+
+async function evaluateAll(trx: Transaction<Tables>, group: Group): Promise<void> {
+  for (;;) {
+    const positions: { card: CardId; sequence: number }[] = []
+    const tails: { card: CardId; from: number }[] = []
+    for (const [card, dirty] of group.dirty) {
+      const missing = evaluate(group.chain(card), dirty)
+      if (missing.what === 'positions') {
+        positions.push(...missing.positions.map((sequence) => ({ card, sequence })))
+      } else if (missing.what === 'tail') tails.push({ card, from: missing.from })
+    }
+    if (positions.length === 0 && tails.length === 0) return
+    await load(trx, group, positions)
+    for (const { card, from } of tails) {
+      for (const record of await loadTail(trx, card, from)) group.load(record)
+      group.chain(card).markTailLoaded(from)
+    }
+  }
+}
+
+function traceAll(group: Group, facts: GroupFacts): PositionFindings {
+  const findings: Finding[] = []
+  const withdrawn: PositionFindings['withdrawn'][number][] = []
+  for (const [card, positions] of group.touched) {
+    const chain = group.chain(card)
+    const { cardSigns } = facts.schemeOf(card)
+    for (const sequence of positions) {
+      const traced = tracePosition(chain, sequence, cardSigns)
+      findings.push(...traced.findings)
+      withdrawn.push(...traced.withdrawn)
+    }
+  }
+  return { findings, withdrawn }
+}
+
+function settleAll(group: Group, facts: GroupFacts, at: Instant): Transfer[] {
+  const transfers: Transfer[] = []
+  for (const [card, chain] of group.chains) {
+    const currency = facts.currencyOf(card)
+    for (const record of [...chain.records()]) {
+      const parties = { currency, merchant: facts.merchantOf(record.maker) }
+      const settled = settle(record, parties, at)
+      if (settled.record !== record) chain.put(settled.record)
+      if (settled.transfer) transfers.push(settled.transfer)
+    }
+  }
+  return transfers
+}

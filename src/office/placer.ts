@@ -1,0 +1,249 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+import { decodeBatch, type Batch } from '../kernel/batch.ts'
+import { invariant } from '../kernel/errors.ts'
+import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
+import type { Clock, Instant } from '../kernel/ports.ts'
+import { traceBatches, traceLate, traceMissing } from './batch-tracing.ts'
+import { recordFindings, withdrawFindings, type ChangedCase } from './cases.ts'
+import { place, type GroupFacts } from './placement.ts'
+import type { Upload } from './placement-store.ts'
+import type { Verdict } from './scheme.ts'
+import type { Tables } from './tables.ts'
+import type { Verifier, VerifyJob } from './verifier.ts'
+
+/** What the placer asks of the rest of the office. */
+export interface PlacerOffice {
+  readonly db: Kysely<Tables>
+  readonly clock: Clock
+  readonly verifier: Verifier
+  /** Every key that a maker ever had, and the secrets of the schemes. */
+  verifyContext(): Promise<Pick<VerifyJob, 'keys' | 'secrets'>>
+  /** What placement must know of these cards and their uploads. */
+  groupFacts(trx: Transaction<Tables>, uploads: readonly Upload[]): Promise<GroupFacts>
+  /** Which of these cards the registry has, with their scheme and currency. */
+  cardsOf(
+    trx: Transaction<Tables>,
+    cards: readonly CardId[],
+  ): Promise<ReadonlyMap<CardId, { readonly scheme: string; readonly currency: string }>>
+  /** Contains or frees cards, and stops tills, as the changed cases ask for. */
+  act(
+    trx: Transaction<Tables>,
+    changed: readonly ChangedCase[],
+    cards: readonly CardId[],
+  ): Promise<void>
+  /** After the transaction: for whoever watches. */
+  notify(placed: {
+    readonly cards: readonly CardId[]
+    readonly cases: readonly ChangedCase[]
+  }): void
+  /** A broken invariant or a lost database: the process must stop. */
+  fail(error: unknown): void
+}
+
+/** One batch on its way into the ledger. */
+export interface PlacingBatch {
+  readonly id: string
+  readonly batch: Batch
+  readonly digest: Digest
+  readonly verdicts: readonly Verdict[]
+}
+
+/** Records that are in the ledger together, in one transaction. */
+const GROUP_ITEMS_MAX = 4000
+/** One writer at a time, over all processes of an office: a number of our own. */
+const LEDGER_LOCK = 7_331_001
+
+/**
+ * Takes stored batches into the ledger, group by group: while one group is being written, the next one
+ * is being verified. Stopping it at any point loses nothing: a batch is placed in the transaction that
+ * says so.
+ */
+export class Placer {
+  readonly #office: PlacerOffice
+  #running: Promise<void> | undefined
+  #woken = false
+  #stopped = false
+
+  constructor(office: PlacerOffice) {
+    this.#office = office
+  }
+
+  /** There may be something to place. */
+  wake(): void {
+    this.#woken = true
+    if (this.#stopped) return
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+      if (this.#woken && !this.#stopped) this.wake()
+    })
+  }
+
+  /** Resolves when everything that was stored when it was called is in the ledger. */
+  async settled(): Promise<void> {
+    this.wake()
+    while (this.#running) await this.#running
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#woken && !this.#stopped) {
+        this.#woken = false
+        await this.#placeAll()
+      }
+    } catch (error) {
+      this.#stopped = true
+      this.#office.fail(error)
+    }
+  }
+
+  async #placeAll(): Promise<void> {
+    let taken = 0n
+    let next = this.#verifyNext(taken)
+    for (;;) {
+      const group = await next
+      const last = group.at(-1)
+      if (!last) return
+      taken = BigInt(last.id)
+      // Starts now, runs while this group is written, and is awaited in the next turn.
+      next = this.#verifyNext(taken)
+      next.catch(() => {})
+      await this.#apply(group)
+      if (this.#stopped) return
+    }
+  }
+
+  async #verifyNext(after: bigint): Promise<readonly PlacingBatch[]> {
+    const { db, verifier } = this.#office
+    const { rows } = await sql<{ id: string; digest: Digest; bytes: Buffer }>`
+      select id::text, encode(digest, 'hex') as digest, bytes from (
+        select id, digest, bytes, sum(items) over (order by id) - items as before
+        from (
+          select id, digest, bytes, items from batch
+          where not placed and id > ${after}::bigint order by id limit 500
+        ) as waiting
+      ) as numbered
+      where before < ${GROUP_ITEMS_MAX} order by numbered.id`.execute(db)
+    const batches = rows.map(({ id, digest, bytes }) => ({
+      id,
+      digest,
+      batch: decodeBatch(new Uint8Array(bytes)).batch,
+    }))
+    const items = batches.flatMap(({ batch }) => batch.items)
+    const context = items.length > 0 ? await this.#office.verifyContext() : undefined
+    const verdicts = context ? await verifier.verify({ items, ...context }) : []
+    let offset = 0
+    return batches.map((placing) => {
+      const end = offset + placing.batch.items.length
+      const own = verdicts.slice(offset, end)
+      offset = end
+      return { ...placing, verdicts: own }
+    })
+  }
+
+  async #apply(group: readonly PlacingBatch[]): Promise<void> {
+    const { db, clock } = this.#office
+    const at = clock.now()
+    const result = await db.transaction().execute(async (trx) => {
+      await sql`select pg_advisory_xact_lock(${LEDGER_LOCK})`.execute(trx)
+      return this.#applyIn(trx, await claim(trx, group), at)
+    })
+    this.#office.notify(result)
+  }
+
+  async #applyIn(trx: Transaction<Tables>, claimed: readonly PlacingBatch[], at: Instant) {
+    const group = claimed.toSorted(
+      (a, b) => a.batch.till - b.batch.till || a.batch.number - b.batch.number,
+    )
+    const { uploads, rejected } = await this.#sort(trx, group)
+    const facts = await this.#office.groupFacts(trx, uploads)
+    const placed = await place(trx, uploads, facts, at)
+    await insertRejected(trx, rejected)
+    const batches = await traceBatches(trx, group)
+    const late = await traceLate(trx, group, placed.fresh)
+    const missing = await traceMissing(trx, group, placed.shown)
+    await withdrawFindings(trx, [...placed.withdrawn, ...batches.withdrawn], at)
+    const findings = [...placed.findings, ...batches.findings, ...late, ...missing]
+    const cases = await recordFindings(trx, findings, at)
+    const cards = [...new Set(uploads.map(({ entry }) => entry.card))]
+    const forks = placed.findings.length + placed.withdrawn.length > 0 ? cards : []
+    await this.#office.act(trx, cases, forks)
+    return { cards, cases }
+  }
+
+  /** Splits what verified from what did not. */
+  async #sort(trx: Transaction<Tables>, group: readonly PlacingBatch[]) {
+    const uploads: Upload[] = []
+    const rejected: RejectedItem[] = []
+    const cards = await this.#office.cardsOf(trx, [
+      ...new Set(
+        group.flatMap(({ verdicts }) =>
+          verdicts.flatMap((verdict) => (verdict.ok ? verdict.entry.card : [])),
+        ),
+      ),
+    ])
+    for (const { id, batch, verdicts } of group) {
+      for (const [index, verdict] of verdicts.entries()) {
+        const item = batch.items[index]
+        invariant(item, 'one verdict an item')
+        const reason = verdict.ok ? misplaced(verdict.entry, batch.till, cards) : verdict.reason
+        if (verdict.ok && reason === undefined) {
+          const source = { batch: id, index }
+          uploads.push({ entry: verdict.entry, outcome: item.outcome, source })
+        } else rejected.push({ batch: id, index, reason: reason ?? 'rejected' })
+      }
+    }
+    return { uploads, rejected }
+  }
+}
+
+interface RejectedItem {
+  readonly batch: string
+  readonly index: number
+  readonly reason: string
+}
+
+/** Why a record that verified cannot stand in this office's ledger, in the order of the checks. */
+function misplaced(
+  entry: Upload['entry'],
+  till: TillNumber,
+  cards: ReadonlyMap<CardId, { readonly scheme: string; readonly currency: string }>,
+): string | undefined {
+  const card = cards.get(entry.card)
+  if (entry.maker !== till) return 'foreign_maker'
+  if (!card) return 'unknown_card'
+  if (card.scheme !== entry.scheme) return 'foreign_scheme'
+  if (card.currency !== entry.currency.code) return 'foreign_currency'
+  return undefined
+}
+
+/** Takes those that no other process has placed meanwhile. */
+async function claim(
+  trx: Transaction<Tables>,
+  group: readonly PlacingBatch[],
+): Promise<readonly PlacingBatch[]> {
+  const { rows } = await sql<{ id: string }>`
+    update batch set placed = true
+    where id = any(${group.map(({ id }) => id)}::bigint[]) and not placed
+    returning id::text`.execute(trx)
+  const claimed = new Set(rows.map(({ id }) => id))
+  return group.filter(({ id }) => claimed.has(id))
+}
+
+async function insertRejected(
+  trx: Transaction<Tables>,
+  rejected: readonly RejectedItem[],
+): Promise<void> {
+  if (rejected.length === 0) return
+  await sql`
+    insert into rejected_item (batch, index, reason)
+    select * from unnest(
+      ${rejected.map(({ batch }) => batch)}::bigint[],
+      ${rejected.map(({ index }) => index)}::integer[],
+      ${rejected.map(({ reason }) => reason)}::text[]
+    )`.execute(trx)
+}

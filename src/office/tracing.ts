@@ -1,0 +1,265 @@
+import type { CardId, Digest } from '../kernel/ids.ts'
+import { OFFICE } from '../kernel/ids.ts'
+import type { Amount } from '../kernel/money.ts'
+import type { BatchTotals } from '../kernel/batch.ts'
+import { isLive, siblings, type CardChain, type ChainRecord } from './chain.ts'
+import type { CaseKind, Finding } from './findings.ts'
+import type { VerifiedEntry } from './scheme.ts'
+
+/**
+ * The rules that look at more than one record. All pure: from the records at a position to what they
+ * show. Ask of every rule who else could have produced these bytes.
+ */
+export interface PositionFindings {
+  readonly findings: readonly Finding[]
+  /** Cases that these records no longer support, by their `about`. */
+  readonly withdrawn: readonly { readonly kind: CaseKind; readonly about: string }[]
+}
+
+/** What the records at one position show together. All of that position must be loaded. */
+export function tracePosition(
+  chain: CardChain,
+  sequence: number,
+  cardSigns: boolean,
+): PositionFindings {
+  const records = chain.at(sequence)
+  const forks = traceForks(records, cardSigns)
+  return {
+    findings: [
+      ...traceEquivocation(records),
+      ...forks.findings,
+      ...(chain.isLoaded(sequence - 1)
+        ? records.flatMap((record) => traceAlteredPrevious(chain, record))
+        : []),
+    ],
+    withdrawn: forks.withdrawn,
+  }
+}
+
+/**
+ * Two different records of one maker for one position. A till signs one and remembers it, so nobody
+ * but a maker who lies can have made both; each is shown with that maker's signature.
+ */
+function traceEquivocation(records: readonly ChainRecord[]): Finding[] {
+  const byMaker = Map.groupBy(
+    records.filter(({ maker }) => maker !== OFFICE),
+    ({ maker }) => maker,
+  )
+  return [...byMaker].flatMap(([maker, versions]) => {
+    const [first] = versions
+    if (!first || versions.length < 2) return []
+    const balances = versions.map(({ balance }) => balance)
+    return {
+      kind: 'equivocation',
+      strength: 'proven',
+      suspects: [{ kind: 'till', till: maker }],
+      card: first.card,
+      about: `${first.card}:${first.sequence}:${maker}`,
+      amount: greatest(balances) - least(balances),
+      records: digestsOf(versions),
+    } as const
+  })
+}
+
+/** Whether tracing has shown its maker to have signed another record for the same position. */
+export function isEquivocal(chain: CardChain, record: ChainRecord): boolean {
+  if (record.maker === OFFICE) return false
+  return chain
+    .at(record.sequence)
+    .some(({ maker, digest }) => maker === record.maker && digest !== record.digest)
+}
+
+/**
+ * Good records of several makers on one predecessor. Where the card does not sign, a copied card looks
+ * like this and so does a vendor who invents a payment: nobody is proven guilty by it.
+ */
+function traceForks(records: readonly ChainRecord[], cardSigns: boolean): PositionFindings {
+  const findings: Finding[] = []
+  const withdrawn: { kind: CaseKind; about: string }[] = []
+  const kind = 'fork'
+  for (const [previous, group] of siblings(records)) {
+    const [first] = group
+    if (!first || group.length < 2) continue
+    const live = group.filter(isLive)
+    const makers = [...new Set(live.map(({ maker }) => maker))].toSorted((a, b) => a - b)
+    const about = `${first.card}:${first.sequence}:${previous}`
+    if (makers.length < 2) {
+      withdrawn.push({ kind, about })
+      continue
+    }
+    const amounts = live.map(({ amount }) => amount)
+    findings.push({
+      kind,
+      strength: cardSigns ? 'proven' : 'suspected',
+      suspects: [
+        { kind: 'card', card: first.card },
+        ...(cardSigns ? [] : makers.map((till) => ({ kind: 'till', till }) as const)),
+      ],
+      card: first.card,
+      about,
+      amount: sum(amounts) - greatest(amounts),
+      records: digestsOf(live),
+    })
+  }
+  return { findings, withdrawn }
+}
+
+/**
+ * A record whose predecessor its uploader could not show. The bytes alone prove that; how much it was
+ * altered by shows when the true predecessor is there.
+ */
+function traceAlteredPrevious(chain: CardChain, record: ChainRecord): Finding[] {
+  if (!record.uploaded || record.previousShown || record.previous === undefined) return []
+  const candidates = chain.at(record.sequence - 1)
+  const named = candidates.filter(({ maker }) => maker === record.previousMaker)
+  const [truth] = named.length > 0 ? named : candidates
+  const claimed = record.previousBalance
+  return [
+    alteredPrevious(
+      record,
+      truth && claimed !== undefined ? difference(truth.balance, claimed) : undefined,
+    ),
+  ]
+}
+
+export function alteredPrevious(
+  { card, digest, maker }: Pick<ChainRecord | VerifiedEntry, 'card' | 'digest' | 'maker'>,
+  amount: Amount | undefined,
+): Finding {
+  return {
+    kind: 'previous-balance-altered',
+    strength: 'proven',
+    suspects: [{ kind: 'till', till: maker }],
+    card,
+    about: digest,
+    amount,
+    records: [digest],
+  }
+}
+
+/** What the office knows of a token that was used. */
+export interface TokenFacts {
+  readonly digest: string
+  /** As issued; undefined if the office never issued it. */
+  readonly issued: { readonly price: Amount; readonly till: number } | undefined
+  /** Every record that used it, this one among them. */
+  readonly uses: readonly { readonly till: number; readonly record: Digest }[]
+}
+
+/** Tokens that do not pay for what a record took (Shah et al., IV F). */
+export function traceTokens(
+  entry: Pick<VerifiedEntry, 'card' | 'digest' | 'maker' | 'tokens' | 'amount'>,
+  factsOf: (token: Digest) => TokenFacts,
+): Finding[] {
+  return entry.tokens.flatMap((token) => {
+    const { issued, uses } = factsOf(token.digest)
+    const finding = (kind: CaseKind, amount: Amount, records = [entry.digest]): Finding => ({
+      kind,
+      strength: 'proven',
+      suspects: [{ kind: 'till', till: entry.maker }],
+      card: entry.card,
+      about:
+        kind === 'token-double-spent'
+          ? `${token.digest}:${entry.maker}`
+          : `${entry.digest}:${token.digest}`,
+      amount,
+      records,
+    })
+    if (!issued) return finding('unknown-token', token.price)
+    if (issued.till !== entry.maker) return finding('foreign-token', token.price)
+    const own = [
+      ...new Set(uses.filter(({ till }) => till === entry.maker).map(({ record }) => record)),
+    ]
+    if (own.length > 1) {
+      return finding('token-double-spent', issued.price * BigInt(own.length - 1), own.toSorted())
+    }
+    return []
+  })
+}
+
+/** What a till was allowed by the policy that it says it obeyed. */
+export interface Allowed {
+  readonly mayLoad: boolean
+  readonly freeAmounts: boolean
+}
+
+/** Done without the right to. Judged by the policy the till held: it cannot know of a newer one. */
+export function tracePolicy(
+  entry: Pick<VerifiedEntry, 'card' | 'digest' | 'maker' | 'tokens' | 'amount' | 'kind'>,
+  allowed: Allowed,
+): Finding[] {
+  const finding = (kind: CaseKind): Finding => ({
+    kind,
+    strength: 'proven',
+    suspects: [{ kind: 'till', till: entry.maker }],
+    card: entry.card,
+    about: entry.digest,
+    amount: entry.amount,
+    records: [entry.digest],
+  })
+  if (entry.kind === 'load' && !allowed.mayLoad) return [finding('unauthorised-load')]
+  if (entry.kind === 'pay' && entry.tokens.length === 0 && !allowed.freeAmounts) {
+    return [finding('unauthorised-amount')]
+  }
+  return []
+}
+
+/** Money loaded in a batch beyond the cash that the same batch says was taken for it. */
+export function traceCash(
+  till: number,
+  batch: { readonly number: number; readonly totals: BatchTotals },
+  loaded: Amount,
+): Finding[] {
+  if (loaded <= batch.totals.cash) return []
+  return [
+    {
+      kind: 'load-beyond-cash',
+      strength: 'proven',
+      suspects: [{ kind: 'till', till }],
+      card: undefined,
+      about: `${till}:${batch.number}`,
+      amount: loaded - batch.totals.cash,
+      records: [],
+    },
+  ]
+}
+
+/**
+ * A record shown by others that its maker has not handed in, though the maker's own signed batches say
+ * that everything up to a later instant is in them.
+ */
+export function withheld(record: {
+  readonly card: CardId
+  readonly digest: Digest
+  readonly maker: number
+}): Finding {
+  return {
+    kind: 'withheld-transaction',
+    strength: 'proven',
+    suspects: [{ kind: 'till', till: record.maker }],
+    card: record.card,
+    about: record.digest,
+    amount: undefined,
+    records: [record.digest],
+  }
+}
+
+function digestsOf(records: readonly ChainRecord[]): Digest[] {
+  return records.map(({ digest }) => digest).toSorted()
+}
+
+function sum(amounts: readonly Amount[]): Amount {
+  return amounts.reduce((total, amount) => total + amount, 0n)
+}
+
+function greatest(amounts: readonly Amount[]): Amount {
+  return amounts.reduce((a, b) => (a > b ? a : b), 0n)
+}
+
+function least(amounts: readonly Amount[]): Amount {
+  return amounts.reduce((a, b) => (a < b ? a : b))
+}
+
+function difference(a: Amount, b: Amount): Amount {
+  return a > b ? a - b : b - a
+}

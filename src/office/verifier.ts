@@ -1,0 +1,78 @@
+import type { Bytes } from '../kernel/bytes.ts'
+import { FormatError, invariant } from '../kernel/errors.ts'
+import { toHex } from '../kernel/bytes.ts'
+import type { TillNumber } from '../kernel/ids.ts'
+import { publicKeyFrom, type PublicKey } from '../kernel/p256.ts'
+import type { OfficeScheme, Verdict } from './scheme.ts'
+
+/** Checks evidence, wherever that is done: here or in worker threads. */
+export interface Verifier {
+  /** One verdict an item, in the order of the items. */
+  verify(job: VerifyJob): Promise<readonly Verdict[]>
+  stop(): Promise<void>
+}
+
+/** Everything a verification needs, so that it can move to another thread as it is. */
+export interface VerifyJob {
+  readonly items: readonly { readonly scheme: string; readonly evidence: Uint8Array }[]
+  readonly keys: readonly MakerKey[]
+  /** By the name of the scheme. */
+  readonly secrets: Readonly<Record<string, Bytes>>
+}
+
+export interface MakerKey {
+  readonly maker: TillNumber
+  readonly generation: number
+  readonly publicKey: Bytes
+}
+
+/** Imported keys by their bytes: importing one costs as much as using it. */
+const imported = new Map<string, PublicKey>()
+
+function importKey(bytes: Uint8Array): PublicKey {
+  const name = toHex(bytes)
+  const known = imported.get(name)
+  if (known) return known
+  const key = publicKeyFrom(bytes)
+  imported.set(name, key)
+  return key
+}
+
+/** The whole of a job, in this thread. Pure. */
+export function runVerifyJob(schemes: readonly OfficeScheme[], job: VerifyJob): Verdict[] {
+  const keys = new Map(
+    job.keys.map(({ maker, generation, publicKey }) => [`${maker}:${generation}`, publicKey]),
+  )
+  const keyOf = (maker: TillNumber, generation: number) => {
+    const bytes = keys.get(`${maker}:${generation}`)
+    return bytes && importKey(bytes)
+  }
+  return job.items.map(({ scheme: name, evidence }) => {
+    const scheme = schemes.find((candidate) => candidate.name === name)
+    if (!scheme) return { ok: false, reason: 'unknown_scheme' }
+    const secrets = job.secrets[name]
+    invariant(secrets !== undefined, `the office has secrets of the scheme ${name}`)
+    return verdictOf(scheme, evidence, { secrets, keyOf })
+  })
+}
+
+function verdictOf(
+  scheme: OfficeScheme,
+  evidence: Uint8Array,
+  context: Parameters<OfficeScheme['verify']>[1],
+): Verdict {
+  try {
+    return scheme.verify(evidence, context)
+  } catch (error) {
+    if (error instanceof FormatError) return { ok: false, reason: `malformed: ${error.message}` }
+    throw error
+  }
+}
+
+/** Verifies in the caller's thread: for a simulated town, where there is nothing to wait for. */
+export function localVerifier(schemes: readonly OfficeScheme[]): Verifier {
+  return {
+    verify: async (job) => runVerifyJob(schemes, job),
+    stop: async () => {},
+  }
+}
