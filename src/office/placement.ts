@@ -440,3 +440,25 @@ function settleAll(group: Group, facts: GroupFacts, at: Instant): Transfer[] {
   }
   return transfers
 }
+
+/**
+ * Puts the record a card is issued with into its chain, in the transaction that makes the card:
+ * nothing else can be there yet.
+ */
+export async function placeIssue(
+  trx: Transaction<Tables>,
+  entry: VerifiedEntry,
+  scheme: OfficeScheme,
+  at: Instant,
+): Promise<void> {
+  const facts: GroupFacts = {
+    prepare: async () => {},
+    schemeOf: () => scheme,
+    currencyOf: () => entry.currency.code,
+    merchantOf: () => '',
+    allowed: () => ({ mayLoad: false, freeAmounts: false }),
+    known: () => [],
+    reopened: [],
+  }
+  await place(trx, [{ entry, outcome: 'confirmed', source: undefined }], facts, at)
+}

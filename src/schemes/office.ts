@@ -1,0 +1,5 @@
+import type { OfficeScheme } from '../office/scheme.ts'
+import { blockOffice } from './block/office.ts'
+
+/** Every scheme that an office runs. A new scheme is a folder beside this file and a line here. */
+export const officeSchemes: readonly OfficeScheme[] = [blockOffice]
