@@ -1,0 +1,16 @@
+import { z } from 'zod'
+
+/**
+ * An amount in JSON: a decimal string of minor units, `"500"` for 5.00 USD, because a JSON number
+ * passes through a floating-point number in most programs. 0 to 10^18 − 1.
+ */
+export const amountText = z
+  .string()
+  .regex(/^(0|[1-9]\d{0,17})$/, 'expected a decimal string of minor units, such as "500"')
+  .meta({ description: 'Minor units as a decimal string: "500" is 5.00 USD', examples: ['500'] })
+
+/** As {@link amountText}, and below zero too: what an account may stand at. */
+export const signedAmountText = z
+  .string()
+  .regex(/^(0|-?[1-9]\d{0,17})$/, 'expected a decimal string of minor units, such as "-500"')
+  .meta({ description: 'Minor units as a decimal string, with a sign', examples: ['-500'] })
