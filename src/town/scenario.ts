@@ -3,6 +3,7 @@ import { TEARS } from '../card/nvm.ts'
 import { CURRENCY_CODES } from '../kernel/money.ts'
 import { ACCOUNT_KINDS } from '../office/accounts.ts'
 import { CASE_KINDS } from '../office/findings.ts'
+import { RESULTS } from './result.ts'
 import { amount, duration, instant, name, names, passcode } from './scenario-values.ts'
 
 /**
@@ -125,8 +126,6 @@ const tear = z
   )
   .describe('Cuts the tap short.')
 export type TearWords = z.output<typeof tear>
-
-const RESULTS = ['done', 'refused', 'unfinished', 'acknowledged', 'unreachable', 'crashed'] as const
 
 const outcome = z
   .string()

@@ -1,0 +1,306 @@
+import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
+import { didYouMean } from '../town/nearest.ts'
+
+/** A whole command line, checked: nothing after this looks at argv again. */
+export type Command =
+  | { readonly name: 'help'; readonly topic: Topic | undefined }
+  | { readonly name: 'version' }
+  | UpCommand
+  | OfficeCommand
+  | TillCommand
+  | CardCommand
+  | PlayCommand
+
+export interface UpCommand {
+  readonly name: 'up'
+  /** Directory of everything that lasts. */
+  readonly data: string
+  /** Of the office; the tills have the ports after it. */
+  readonly port: number
+}
+
+export interface OfficeCommand {
+  readonly name: 'office'
+  readonly data: string
+  readonly host: string
+  readonly port: number
+  /** PostgreSQL; undefined for the embedded one. */
+  readonly database: string | undefined
+}
+
+export interface TillCommand {
+  readonly name: 'till'
+  readonly data: string
+  readonly office: string
+  /** To enrol with, the first time. */
+  readonly code: string | undefined
+  readonly port: number
+  /** Directory of card images that can be tapped on its page. */
+  readonly cards: string
+}
+
+export type CardCommand =
+  | (CardPlace & {
+      readonly act: 'issue'
+      readonly image: string
+      /** As written, `25.00`. */
+      readonly balance: string
+      readonly currency: string | undefined
+      readonly passcode: string | undefined
+      readonly office: string
+      readonly login: string
+    })
+  | (CardPlace & { readonly act: 'show'; readonly image: string })
+  | (CardPlace & { readonly act: 'list' })
+  | (CardPlace & { readonly act: 'clone'; readonly image: string; readonly copy: string })
+
+interface CardPlace {
+  readonly name: 'card'
+  readonly cards: string
+  readonly json: boolean
+}
+
+export interface PlayCommand {
+  readonly name: 'play'
+  readonly file: string
+  readonly json: boolean
+  readonly database: string | undefined
+}
+
+export const TOPICS = ['up', 'office', 'till', 'card', 'play'] as const
+export type Topic = (typeof TOPICS)[number]
+
+/** A command line that is none. The message is for the person who typed it. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+  readonly topic: Topic | undefined
+
+  constructor(message: string, topic?: Topic) {
+    super(message)
+    this.topic = topic
+  }
+}
+
+export const DEFAULT_DATA = './.kontant'
+export const DEFAULT_PORT = 7001
+
+/** What is read besides argv: where variables stand in for options. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** @throws {UsageError} if `argv` is not a command that the help shows. */
+export function parseCommand(argv: readonly string[], environment: Environment): Command {
+  const [word, ...rest] = argv
+  if (word === undefined || word === '--help' || word === '-h') return help(undefined)
+  if (word === '--version' || word === '-V') return { name: 'version' }
+  if (word === 'help') return help(rest[0])
+  const topic = topicOf(word)
+  if (rest.some((argument) => argument === '--help' || argument === '-h')) {
+    return { name: 'help', topic }
+  }
+  return PARSERS[topic](rest, environment)
+}
+
+function help(word: string | undefined): Command {
+  return { name: 'help', topic: word === undefined ? undefined : topicOf(word) }
+}
+
+function topicOf(word: string): Topic {
+  const topic = TOPICS.find((candidate) => candidate === word)
+  if (topic) return topic
+  throw new UsageError(
+    `there is no command "${word}".${didYouMean(word, TOPICS)} There is: ${TOPICS.join(', ')}`,
+  )
+}
+
+type Parser = (argv: readonly string[], environment: Environment) => Command
+
+const PARSERS: Readonly<Record<Topic, Parser>> = {
+  up: (argv) => {
+    const { options } = read('up', argv, { data: 'value', port: 'value' }, [])
+    return { name: 'up', data: options.data ?? DEFAULT_DATA, port: portOf('up', options.port) }
+  },
+  office: (argv, { DATABASE_URL }) => {
+    const words = { data: 'value', host: 'value', port: 'value', database: 'value' } as const
+    const { options } = read('office', argv, words, [])
+    return {
+      name: 'office',
+      data: options.data ?? DEFAULT_DATA,
+      host: options.host ?? '127.0.0.1',
+      port: portOf('office', options.port),
+      database: options.database ?? DATABASE_URL,
+    }
+  },
+  till: (argv) => {
+    const words = {
+      data: 'value',
+      office: 'value',
+      code: 'value',
+      port: 'value',
+      cards: 'value',
+    } as const
+    const { options } = read('till', argv, words, [])
+    const { data } = options
+    if (data === undefined) {
+      throw new UsageError('a till needs a directory of its own: --data DIR', 'till')
+    }
+    return {
+      name: 'till',
+      data,
+      office: urlOf('till', options.office),
+      code: options.code,
+      port: portOf('till', options.port, DEFAULT_PORT + 1),
+      cards: options.cards ?? `${DEFAULT_DATA}/cards`,
+    }
+  },
+  card: (argv, environment) => parseCard(argv, environment),
+  play: (argv, { DATABASE_URL }) => {
+    const words = { json: 'flag', database: 'value' } as const
+    const { options, positionals } = read('play', argv, words, ['FILE'])
+    const [file = ''] = positionals
+    return {
+      name: 'play',
+      file,
+      json: options.json ?? false,
+      database: options.database ?? DATABASE_URL,
+    }
+  },
+}
+
+export const CARD_ACTS = ['issue', 'show', 'list', 'clone'] as const
+
+function parseCard(argv: readonly string[], environment: Environment): CardCommand {
+  const [word, ...rest] = argv
+  const act = CARD_ACTS.find((candidate) => candidate === word)
+  if (act) return CARD_PARSERS[act](rest, environment)
+  const hint = word === undefined ? '' : didYouMean(word, CARD_ACTS)
+  throw new UsageError(`expected one of ${CARD_ACTS.join(', ')} after "card".${hint}`, 'card')
+}
+
+type CardParser = (argv: readonly string[], environment: Environment) => CardCommand
+
+const CARD_WORDS = { cards: 'value', json: 'flag' } as const
+
+const CARD_PARSERS: Readonly<Record<(typeof CARD_ACTS)[number], CardParser>> = {
+  issue: (argv, environment) => parseIssue(argv, environment),
+  show: (argv) => {
+    const { options, positionals } = read('card', argv, CARD_WORDS, ['CARD'])
+    return { ...cardPlace(options), act: 'show', image: imageName(positionals[0]) }
+  },
+  list: (argv) => ({ ...cardPlace(read('card', argv, CARD_WORDS, []).options), act: 'list' }),
+  clone: (argv) => {
+    const { options, positionals } = read('card', argv, CARD_WORDS, ['CARD', 'COPY'])
+    const [image, copy] = positionals
+    return { ...cardPlace(options), act: 'clone', image: imageName(image), copy: imageName(copy) }
+  },
+}
+
+function parseIssue(argv: readonly string[], environment: Environment): CardCommand {
+  const words = {
+    cards: 'value',
+    json: 'flag',
+    balance: 'value',
+    currency: 'value',
+    passcode: 'value',
+    office: 'value',
+    login: 'value',
+  } as const
+  const { options, positionals } = read('card', argv, words, ['CARD'])
+  return {
+    ...cardPlace(options),
+    act: 'issue',
+    image: imageName(positionals[0]),
+    balance: options.balance ?? '0',
+    currency: options.currency,
+    passcode: options.passcode,
+    office: urlOf('card', options.office),
+    login: options.login ?? environment['KONTANT_LOGIN'] ?? `${DEFAULT_DATA}/login`,
+  }
+}
+
+function cardPlace(options: { readonly cards?: string; readonly json?: boolean }): CardPlace {
+  return {
+    name: 'card',
+    cards: options.cards ?? `${DEFAULT_DATA}/cards`,
+    json: options.json ?? false,
+  }
+}
+
+/** The name of a file without its ending: no way out of the directory. */
+function imageName(name = ''): string {
+  if (/^[\w-][\w.-]*$/.test(name)) return name.replace(/\.mfd$/, '')
+  throw new UsageError(
+    `"${name}" cannot be the name of a card: use letters, digits, - and _`,
+    'card',
+  )
+}
+
+function portOf(topic: Topic, text: string | undefined, otherwise = DEFAULT_PORT): number {
+  if (text === undefined) return otherwise
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port
+  throw new UsageError(`--port: expected 1 to 65535, got "${text}"`, topic)
+}
+
+function urlOf(topic: Topic, text = `http://127.0.0.1:${DEFAULT_PORT}`): string {
+  const url = URL.parse(text)
+  if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return url.origin
+  throw new UsageError(
+    `--office: expected an address such as http://127.0.0.1:7001, got "${text}"`,
+    topic,
+  )
+}
+
+type Words = Readonly<Record<string, 'value' | 'flag'>>
+type Read<W extends Words> = {
+  readonly [K in keyof W]?: W[K] extends 'flag' ? boolean : string
+}
+
+/** Options and positionals, each option once and exactly the positionals that are asked for. */
+function read<W extends Words>(
+  topic: Topic,
+  argv: readonly string[],
+  words: W,
+  positionals: readonly string[],
+): { readonly options: Read<W>; readonly positionals: readonly string[] } {
+  const options: ParseArgsOptionsConfig = Object.fromEntries(
+    Object.entries(words).map(([word, kind]) => [
+      word,
+      { type: kind === 'flag' ? 'boolean' : 'string' } as const,
+    ]),
+  )
+  // `strict` would take the last of a repeated option in silence: the tokens are checked here.
+  const parsed = parseArgs({
+    args: [...argv],
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  })
+  const known = Object.keys(words)
+  const seen = new Set<string>()
+  for (const token of parsed.tokens) {
+    if (token.kind !== 'option') continue
+    const { name, rawName, value } = token
+    if (!known.includes(name)) {
+      const list = known.map((word) => `--${word}`).join(', ')
+      const hint = didYouMean(
+        rawName,
+        known.map((word) => `--${word}`),
+      )
+      throw new UsageError(`there is no option ${rawName} here.${hint} There is: ${list}`, topic)
+    }
+    if (seen.has(name)) throw new UsageError(`${rawName} is given twice`, topic)
+    seen.add(name)
+    const isFlag = words[name] === 'flag'
+    if (isFlag && value !== undefined) throw new UsageError(`${rawName} takes no value`, topic)
+    if (!isFlag && (value === undefined || value === '')) {
+      throw new UsageError(`${rawName} needs a value`, topic)
+    }
+  }
+  if (parsed.positionals.length !== positionals.length) {
+    const wanted = positionals.length === 0 ? 'nothing' : positionals.join(' ')
+    const got = parsed.positionals.length === 0 ? 'nothing' : parsed.positionals.join(' ')
+    throw new UsageError(`expected ${wanted} here, got ${got}`, topic)
+  }
+  return { options: parsed.values as Read<W>, positionals: parsed.positionals }
+}

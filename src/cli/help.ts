@@ -1,0 +1,106 @@
+import { DEFAULT_DATA, DEFAULT_PORT, type Topic } from './command-line.ts'
+
+const EXIT = `Exit status
+  0  done
+  1  it did not work, or an expectation of a scenario did not hold
+  2  the command line is wrong
+  3  an input file is missing or is not what it should be`
+
+export const HELP = `kontant: offline stored-value payments. The money is on the card, the till needs no
+network, the office names whoever cheated.
+
+  kontant up                 a whole system on this machine: office, two tills, five cards
+  kontant play FILE          plays a scenario and checks what it expects
+  kontant office             an office
+  kontant till               a till
+  kontant card …             card images: issue, show, list, clone
+
+Start with \`kontant up\`. Every command has its own help: \`kontant play --help\`.
+
+${EXIT}
+`
+
+export const TOPIC_HELP: Readonly<Record<Topic, string>> = {
+  up: `kontant up [--data DIR] [--port N]
+
+Runs everything on this machine, for a look around or for a first day of sales: an office with its
+own PostgreSQL, two tills with their pages, and five virtual cards to tap on them. Only this machine
+can reach them. The first run makes an operator with a random password, two merchants, products with
+tokens and the cards; later runs go on where the last one stopped. Ctrl-C stops everything in order.
+
+  --data DIR   where everything lies; default ${DEFAULT_DATA}
+  --port N     of the office, ${DEFAULT_PORT} by default; the tills have the next two
+
+Also in DIR: \`login\` (name and password of the operator, readable by you only), \`cards/*.mfd\`
+(the cards) and \`tills/*\` (the tills' files).
+
+${EXIT}
+`,
+  office: `kontant office [--data DIR] [--host ADDRESS] [--port N] [--database URL]
+
+Runs an office: the API that tills upload to, and the console.
+
+  --data DIR        its keys and, without --database, its PostgreSQL; default ${DEFAULT_DATA}
+  --host ADDRESS    that it listens on; default 127.0.0.1, this machine only
+  --port N          default ${DEFAULT_PORT}
+  --database URL    a PostgreSQL of yours, 15 or newer; default: the variable DATABASE_URL, and
+                    if there is none, one that is started in DIR
+
+Put a proxy with TLS before it if it listens on a network.
+
+${EXIT}
+`,
+  till: `kontant till --data DIR [--office URL] [--code CODE] [--port N] [--cards DIR]
+
+Runs one till and its page. It needs no network to sell. The first time it has to be enrolled with a
+code that an operator gets in the console.
+
+  --data DIR     the till's own directory: its journal and key. Never run two tills on one
+  --office URL   default http://127.0.0.1:${DEFAULT_PORT}
+  --code CODE    such as 7-K3QX-90TB-5RZM, the first time only
+  --port N       of its page on this machine; default ${DEFAULT_PORT + 1}
+  --cards DIR    card images that can be tapped on the page; default ${DEFAULT_DATA}/cards
+
+${EXIT}
+`,
+  card: `kontant card issue CARD [--balance 25.00] [--currency EUR] [--passcode 4821]
+                        [--office URL] [--login FILE] [--cards DIR] [--json]
+kontant card show CARD      [--cards DIR] [--json]
+kontant card list           [--cards DIR] [--json]
+kontant card clone CARD COPY [--cards DIR] [--json]
+
+Cards as files: CARD.mfd is the memory of a MIFARE Classic 1K, 1024 bytes, as nfc-mfclassic reads
+and writes it.
+
+  issue    asks the office for a new card and writes it to a new image. Prints the passcode, once
+  show     what can be read from a card without secrets
+  list     all cards of the directory
+  clone    copies a card, chip number and all, as a thief would
+
+  --cards DIR      where the images are; default ${DEFAULT_DATA}/cards
+  --balance        what it holds at first; default 0
+  --currency       if the office has several
+  --passcode       4 to 8 digits; default: made up
+  --office URL     default http://127.0.0.1:${DEFAULT_PORT}
+  --login FILE     name and password of an operator, a line each; default: the variable
+                   KONTANT_LOGIN, else ${DEFAULT_DATA}/login
+  --json           the answer as JSON
+
+${EXIT}
+`,
+  play: `kontant play FILE [--json] [--database URL]
+
+Plays a scenario with the real engines: emulated cards behind APDUs, real journals, a real office
+over its API with a real PostgreSQL, and simulated time. Prints what the scenario asks to show, then
+every card's ledger, all accounts and all cases, and checks what the scenario expects. The language
+is in docs/scenarios.md, examples are in scenarios/.
+
+  --json           everything as one JSON object on standard output; progress goes to standard error
+  --database URL   a PostgreSQL server where a database may be made and dropped; default: the
+                   variable DATABASE_URL, and if there is none, one that is started for the play
+
+Try: kontant play scenarios/shah.yaml
+
+${EXIT}
+`,
+}

@@ -1,0 +1,102 @@
+import type { CurrencyCode } from '../kernel/money.ts'
+import type { AccountKind } from '../office/accounts.ts'
+import type { CaseKind, Strength } from '../office/findings.ts'
+import type { EntryKind } from '../office/scheme.ts'
+import type { Verb } from './scenario.ts'
+
+/**
+ * What a played scenario comes to: `kontant play --json` prints exactly this. Cards and tills go by
+ * their names in the scenario. docs/scenarios.md says what each field is; fields may be added, and
+ * none is renamed or taken away while `version` stays.
+ */
+export interface PlayResult {
+  readonly version: 1
+  readonly title: string
+  readonly currency: CurrencyCode
+  /** Whether every expectation held. */
+  readonly ok: boolean
+  readonly failures: readonly Failure[]
+  readonly ledgers: Readonly<Record<string, readonly LedgerRow[]>>
+  readonly accounts: readonly AccountRow[]
+  readonly cases: readonly CaseResult[]
+  readonly tills: readonly TillRow[]
+  readonly steps: readonly StepResult[]
+}
+
+/** A decimal number of major units, `95.00`. */
+export type Money = string
+/** `2020-09-08T12:03:00.000Z`. */
+export type Timestamp = string
+
+/** An expectation that did not hold. */
+export interface Failure {
+  readonly file: string
+  readonly line: number
+  readonly expected: string
+  readonly found: string
+}
+
+/** One record of a card's chain that its maker has handed in. */
+export interface LedgerRow {
+  readonly card: string
+  readonly sequence: number
+  readonly till: string
+  readonly kind: EntryKind
+  readonly amount: Money
+  readonly balance: Money
+  /** By the till's clock. */
+  readonly timestamp: Timestamp
+  /** Null: the office, which issued the card. */
+  readonly previousTill: string | null
+  readonly previousBalance: Money
+  readonly previousTimestamp: Timestamp | null
+  readonly complete: boolean
+}
+
+export interface AccountRow {
+  readonly kind: AccountKind
+  /** A card, a till or a merchant by name; empty for the office's own. */
+  readonly owner: string
+  readonly balance: Money
+}
+
+export interface CaseResult {
+  readonly kind: CaseKind
+  readonly card: string | null
+  /** Most suspect first. */
+  readonly suspects: readonly string[]
+  readonly strength: Strength
+  readonly amount: Money | null
+  readonly state: 'open' | 'resolved' | 'withdrawn'
+}
+
+export interface TillRow {
+  readonly name: string
+  /** Records that the office has not acknowledged. */
+  readonly queue: number
+  /** Number of its newest batch, 0 for none. */
+  readonly lastBatch: number
+}
+
+export const RESULTS = [
+  'done',
+  'refused',
+  'unfinished',
+  'acknowledged',
+  'unreachable',
+  'crashed',
+] as const
+export type ResultWord = (typeof RESULTS)[number]
+
+export interface StepResult {
+  /** From 1. */
+  readonly step: number
+  readonly line: number
+  readonly at: Timestamp
+  readonly verb: Verb
+  readonly result: ResultWord
+  /** Why it was refused: a status of the scheme. */
+  readonly status?: string
+  /** For people. */
+  readonly text: string
+}
