@@ -10,7 +10,7 @@ const GCM_TAG_SIZE = 16
 
 /** AES-CMAC (RFC 4493), 16 bytes. */
 export function aesCmac(key: Uint8Array, message: Uint8Array): Bytes {
-  return new Uint8Array(cmac(key, message))
+  return new Uint8Array(cmac(message, key))
 }
 
 /**
