@@ -1,4 +1,4 @@
-import { concat, fromHex, toHex, utf8, type Bytes } from './bytes.ts'
+import { concat, toHex, utf8, type Bytes } from './bytes.ts'
 import { FormatError } from './errors.ts'
 import type { Instant } from './ports.ts'
 
@@ -55,7 +55,8 @@ export class Reader {
   take(size: number, path: string): Bytes {
     const left = this.#bytes.length - this.#offset
     if (size > left) throw new FormatError(path, `expected ${size} bytes, ${left} are left`)
-    const taken = this.#bytes.slice(this.#offset, this.#offset + size)
+    // A copy: what was decoded must not change with the buffer that it came in.
+    const taken = new Uint8Array(this.#bytes.subarray(this.#offset, this.#offset + size))
     this.#offset += size
     return taken
   }
@@ -188,7 +189,7 @@ export function amount(
       return fromBigInt(value, size)
     },
     read(reader, path) {
-      const value = BigInt(`0x${toHex(reader.take(size, path))}`)
+      const value = toBigInt(reader.take(size, path))
       if (value < min || value > max) {
         throw new FormatError(path, `expected ${min}..${max}, got ${value}`)
       }
@@ -255,12 +256,20 @@ function unsigned(
     description:
       min === 0 && max === 2 ** (8 * size) - 1 ? description : `${description}, ${min}..${max}`,
     write: (value, path) => fromBigInt(BigInt(check(value, path)), size),
-    read: (reader, path) => check(Number(`0x${toHex(reader.take(size, path))}`), path),
+    read: (reader, path) => check(Number(toBigInt(reader.take(size, path))), path),
   }
 }
 
 function fromBigInt(value: bigint, size: number): Bytes {
-  return fromHex(value.toString(16).padStart(2 * size, '0'))
+  const bytes = new Uint8Array(8)
+  new DataView(bytes.buffer).setBigUint64(0, value)
+  return bytes.slice(8 - size)
+}
+
+/** @param bytes at most 8, big endian. */
+function toBigInt(bytes: Bytes): bigint {
+  if (bytes.length === 8) return new DataView(bytes.buffer).getBigUint64(bytes.byteOffset)
+  return BigInt(bytes.reduce((value, byte) => value * 256 + byte, 0))
 }
 
 function sum(sizes: readonly (number | undefined)[]): number | undefined {
