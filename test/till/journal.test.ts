@@ -1,0 +1,336 @@
+import { readFileSync, existsSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { utf8, type Bytes } from '../../src/kernel/bytes.ts'
+import { fromHex } from '../../src/kernel/bytes.ts'
+import { decodeToken } from '../../src/kernel/token.ts'
+import { PowerLost, countingFuse } from '../../src/till/fuse.ts'
+import {
+  giveUpOrder,
+  insertToken,
+  JOURNAL_CONFLICTS,
+  journalOf,
+  JournalRefusal,
+  type JournalConflict,
+  listRecords,
+  listRecordsOfOrder,
+} from '../../src/till/journal.ts'
+import type { NewRecord } from '../../src/till/scheme.ts'
+import { openStore, StoreBusy, StoreUnreadable, type Store } from '../../src/till/store.ts'
+import {
+  cardNumber,
+  clockAt,
+  freshFile,
+  randomFrom,
+  recordOf,
+  START,
+  STORAGE_KEY,
+  storeAt,
+  tokenBytes,
+} from './support.ts'
+
+function stock(store: Store, ...tokens: readonly Bytes[]) {
+  store.write('stock', (trx) => {
+    for (const token of tokens) insertToken(store, trx, token)
+  })
+  return tokens.map((bytes) => ({ token: decodeToken(bytes), bytes }))
+}
+
+function openJournal(path = freshFile(), clock = clockAt()) {
+  const store = storeAt(path)
+  return { path, store, clock, journal: journalOf(store, clock) }
+}
+
+describe('a record', () => {
+  test('is read back as it was written, also by the next program', () => {
+    const { path, store, journal } = openJournal()
+    const tokens = stock(store, tokenBytes(1), tokenBytes(2))
+    const written = journal.intend(recordOf({ madeAt: journal.stamp() }, tokens))
+    expect(written).toMatchObject({ id: 1, state: 'intended' })
+    store.close()
+    expect(openJournal(path).journal.latest(cardNumber(1))).toEqual(written)
+  })
+
+  test('is decided once, by what the card showed first', () => {
+    const { store, journal } = openJournal()
+    const first = journal.intend(recordOf({ sequence: 1, madeAt: journal.stamp() }))
+    const second = journal.intend(recordOf({ sequence: 2, madeAt: journal.stamp() }))
+    expect(journal.confirm(first.id).state).toBe('confirmed')
+    expect(journal.void(first.id).state).toBe('confirmed')
+    expect(journal.void(second.id).state).toBe('void')
+    expect(journal.confirm(second.id).state).toBe('void')
+    expect(listRecords(store, 9).map(({ state }) => state)).toEqual(['void', 'confirmed'])
+  })
+
+  test('the latest of a card is the one with the highest sequence, whatever other cards did', () => {
+    const { journal } = openJournal()
+    for (const [card, sequence] of [
+      [1, 4],
+      [2, 9],
+      [1, 7],
+      [2, 3],
+    ] as const) {
+      journal.intend(recordOf({ card: cardNumber(card), sequence, madeAt: journal.stamp() }))
+    }
+    expect(journal.latest(cardNumber(1))?.sequence).toBe(7)
+    expect(journal.latest(cardNumber(2))?.sequence).toBe(9)
+    expect(journal.latest(cardNumber(3))).toBeUndefined()
+  })
+})
+
+interface Change extends Partial<Omit<NewRecord, 'tokens'>> {
+  /** By their nonces. 1 is spent, 99 is not in the stock. */
+  readonly tokens?: readonly number[]
+}
+
+describe('a journal refuses', () => {
+  const shown = new Set<string>()
+  /** Of the record that is refused; before it stands a confirmed one of card 1, sequence 1. */
+  const rows: readonly (readonly [JournalConflict | undefined, Change])[] = [
+    ['order_given_up', { orderId: 'given up' }],
+    ['order_given_up', { orderId: 'given up', sequence: 1 }],
+    [undefined, { orderId: 'given up', kind: 'reversal' }],
+    ['sequence_signed', { sequence: 1, orderId: 'other' }],
+    ['sequence_signed', { sequence: 1, orderId: 'first' }],
+    [undefined, { sequence: 1, card: cardNumber(2) }],
+    ['order_at_another_record', { orderId: 'first' }],
+    ['order_at_another_record', { orderId: 'first', card: cardNumber(2) }],
+    ['order_at_another_record', { orderId: 'first', madeAt: START }],
+    [undefined, { orderId: 'first', kind: 'reversal' }],
+    [undefined, { orderId: 'void' }],
+    ['stamp_used', { madeAt: START + 1 }],
+    ['stamp_used', { madeAt: START }],
+    ['stamp_used', { madeAt: START, tokens: [1] }],
+    ['token_spent', { tokens: [1] }],
+    ['token_spent', { tokens: [2, 2] }],
+    ['token_spent', { tokens: [99] }],
+    [undefined, { tokens: [2, 3] }],
+  ]
+
+  test.each(rows)('%s: %o', (expected, { tokens = [], ...change }) => {
+    const { store, journal } = openJournal()
+    const [first] = stock(store, tokenBytes(1), tokenBytes(2), tokenBytes(3))
+    const spent = first ? [first] : []
+    journal.confirm(journal.intend(recordOf({ orderId: 'first', madeAt: START }, spent)).id)
+    journal.void(
+      journal.intend(recordOf({ orderId: 'void', card: cardNumber(8), madeAt: START + 1 })).id,
+    )
+    giveUpOrder(store, 'given up')
+    const before = listRecords(store, 99)
+    const wanted = tokens.map((nonce) => tokenBytes(nonce))
+    const record = recordOf(
+      { sequence: 2, madeAt: START + 2, ...change },
+      wanted.map((bytes) => ({ token: decodeToken(bytes), bytes })),
+    )
+    if (expected === undefined) {
+      expect(journal.intend(record)).toMatchObject({ id: 3, state: 'intended' })
+      return
+    }
+    shown.add(expected)
+    expect(() => journal.intend(record)).toThrow(new JournalRefusal(expected))
+    expect(listRecords(store, 99)).toEqual(before)
+    expect(journal.tokensFor([{ product: 3, quantity: 2 }])).toHaveLength(2)
+  })
+
+  test('and every reason was shown', () => {
+    expect([...shown].toSorted()).toEqual(JOURNAL_CONFLICTS.toSorted())
+  })
+})
+
+describe('tokens', () => {
+  test('are spent with their record and never come back', () => {
+    const { store, journal } = openJournal()
+    stock(store, tokenBytes(1), tokenBytes(2), tokenBytes(3))
+    const two = journal.tokensFor([{ product: 3, quantity: 2 }]) ?? []
+    expect(two.map(({ bytes }) => bytes)).toEqual([tokenBytes(1), tokenBytes(2)].map(signedAlike))
+    journal.void(journal.intend(recordOf({ madeAt: journal.stamp() }, two)).id)
+    expect(journal.tokensFor([{ product: 3, quantity: 2 }])).toBeUndefined()
+    expect(journal.tokensFor([{ product: 3, quantity: 1 }])).toHaveLength(1)
+    stock(store, tokenBytes(1)) // the same token again, with another signature
+    expect(journal.tokensFor([{ product: 3, quantity: 2 }])).toBeUndefined()
+  })
+
+  test('of one product in two lines are different ones', () => {
+    const { store, journal } = openJournal()
+    stock(store, tokenBytes(1), tokenBytes(2), tokenBytes(3, 90n, 4))
+    const line = { product: 3, quantity: 1 }
+    const found = journal.tokensFor([line, { product: 4, quantity: 1 }, line]) ?? []
+    expect(found.map(({ token }) => token.product)).toEqual([3, 3, 4])
+    expect(journal.tokensFor([line, line, line])).toBeUndefined()
+    expect(journal.tokensFor([])).toEqual([])
+  })
+})
+
+/** ECDSA is not deterministic: of two tokens made alike, the bodies are the same. */
+function signedAlike(bytes: Bytes): unknown {
+  return expect.objectContaining({ 11: bytes[11], 26: bytes[26] })
+}
+
+describe('stamps', () => {
+  test('rise, whatever the clock does', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: -10_000, max: 10_000 }), { maxLength: 20 }),
+        (jumps) => {
+          const { store, journal, clock } = openJournal()
+          let last = -1
+          for (const [index, jump] of jumps.entries()) {
+            clock.set(START + jump)
+            const madeAt = journal.stamp()
+            expect(madeAt).toBeGreaterThan(last)
+            expect(madeAt).toBeGreaterThanOrEqual(clock.now())
+            journal.intend(recordOf({ sequence: index, madeAt }))
+            last = madeAt
+          }
+          store.close()
+        },
+      ),
+      { numRuns: 20 },
+    )
+  })
+})
+
+describe('the file', () => {
+  test('says nothing without its key', () => {
+    const { path, store, journal } = openJournal()
+    const tokens = stock(store, tokenBytes(1))
+    const record = recordOf(
+      { amount: 0x1122334455n, balanceAfter: 0x66778899aan, madeAt: journal.stamp() },
+      tokens,
+    )
+    journal.confirm(journal.intend(record).id)
+    giveUpOrder(store, 'an order of Alice')
+    const secrets: readonly (readonly [string, Uint8Array])[] = [
+      ['card id', fromHex(record.card)],
+      ['card id in words', utf8(record.card)],
+      ['evidence', record.evidence],
+      ['order id', utf8(record.orderId)],
+      ['given up order', utf8('an order of Alice')],
+      ['amount', fromHex('1122334455')],
+      ['balance', fromHex('66778899aa')],
+      ['digest', fromHex(record.digest)],
+      ['token', tokenBytes(1).slice(0, 31)],
+      ['storage key', STORAGE_KEY],
+    ]
+    const found = () =>
+      [path, `${path}-wal`]
+        .filter((file) => existsSync(file))
+        .flatMap((file) => {
+          const content = readFileSync(file)
+          return secrets.filter(([, secret]) => content.includes(secret)).map(([name]) => name)
+        })
+    expect(found()).toEqual([])
+    store.close()
+    expect(found()).toEqual([])
+    expect(readFileSync(path).includes('intended')).toBe(true) // the search does find what is there
+  })
+
+  test('does not open with another key', () => {
+    const { path, store } = openJournal()
+    store.close()
+    const storageKey = STORAGE_KEY.map((byte) => byte ^ 1)
+    expect(() => openStore({ path, storageKey, random: randomFrom('x') })).toThrow(StoreUnreadable)
+    openJournal(path)
+  })
+
+  test('opens once', () => {
+    const { path, store } = openJournal()
+    expect(() => storeAt(path)).toThrow(StoreBusy)
+    store.close()
+    storeAt(path).close()
+  })
+
+  test('of a newer program is left alone', () => {
+    const { path, store } = openJournal()
+    store.close()
+    const db = new DatabaseSync(path)
+    db.exec('pragma user_version = 99')
+    db.close()
+    expect(() => storeAt(path)).toThrow(StoreUnreadable)
+  })
+
+  // What our code never does, done behind its back.
+  test.each([
+    ['delete from record', 'for good'],
+    [`update record set state = 'void'`, 'only the state changes'],
+    [`update record set made_at = 5 where state = 'intended'`, 'only the state changes'],
+    [`update record set sealed = zeroblob(9) where state = 'intended'`, 'only the state changes'],
+    [`update record set state = 'intended'`, 'only the state changes'],
+    [`update record set state = 'lost' where state = 'intended'`, 'CHECK constraint'],
+    [insertion({ id: 4, sequence: 9, made_at: START + 9 }), 'comes after all others'],
+    [insertion({ id: 3, sequence: 9, made_at: START }), 'comes after all others'],
+    [insertion({ id: 3, sequence: 1, made_at: START + 9 }), 'UNIQUE constraint'],
+    [insertion({ id: 3, sequence: -1, made_at: START + 9 }), 'CHECK constraint'],
+    ['delete from token', 'for good'],
+    ['update token set product = 9', 'does not change'],
+    ['delete from token_use', 'never comes back'],
+    ['update token_use set record = 2', 'never comes back'],
+    ['insert into token_use (token, record) values (1, 2)', 'UNIQUE constraint'],
+    ['insert into token_use (token, record) values (77, 2)', 'FOREIGN KEY'],
+    ['delete from given_up', 'stays so'],
+  ])('forbids: %s', (sql, message) => {
+    const { path, store, journal } = openJournal()
+    const tokens = stock(store, tokenBytes(1))
+    journal.confirm(journal.intend(recordOf({ sequence: 1, madeAt: START }, tokens)).id)
+    journal.intend(recordOf({ sequence: 2, madeAt: START + 1 }))
+    giveUpOrder(store, 'x')
+    store.close()
+    const db = new DatabaseSync(path)
+    expect(() => db.exec(sql)).toThrow(message)
+    db.close()
+  })
+})
+
+function insertion({ id, sequence, made_at }: Record<'id' | 'sequence' | 'made_at', number>) {
+  return `insert into record (id, card_key, sequence, order_key, undoes, state, made_at, sealed)
+    select ${id}, card_key, ${sequence}, zeroblob(32), 0, 'intended', ${made_at}, sealed from record where id = 1`
+}
+
+describe('a cut', () => {
+  test('at any write leaves the write whole or undone, and the till dead', () => {
+    const script = (path: string, fuse: ReturnType<typeof countingFuse>) => {
+      const store = storeAt(path, fuse.fuse)
+      try {
+        const journal = journalOf(store, clockAt())
+        const tokens = stock(store, tokenBytes(1))
+        const { id } = journal.intend(
+          recordOf({ sequence: 1, orderId: 'a', madeAt: START }, tokens),
+        )
+        journal.confirm(id)
+        const second = journal.intend(recordOf({ sequence: 2, orderId: 'b', madeAt: START + 1 }))
+        giveUpOrder(store, 'b')
+        journal.void(second.id)
+      } catch (error) {
+        expect(error).toBeInstanceOf(PowerLost)
+        expect(() => listRecords(store, 1)).toThrow(PowerLost)
+        expect(() => store.write('more', () => undefined)).toThrow(PowerLost)
+      } finally {
+        store.close()
+      }
+    }
+    const uncut = countingFuse()
+    script(freshFile(), uncut)
+    expect(uncut.passed).toEqual(
+      ['stock', 'intend', 'confirm', 'intend', 'give-up', 'void'].flatMap((write) => [
+        `before ${write}`,
+        `after ${write}`,
+      ]),
+    )
+
+    // What is in the file after k whole writes.
+    const states = ['', '', 'a:intended', 'a:confirmed', 'a:confirmed b:intended']
+    states.push(`${states[4]}`, 'a:confirmed b:void')
+    for (let point = 1; point <= uncut.passed.length; point += 1) {
+      const path = freshFile()
+      script(path, countingFuse(point))
+      const { store } = openJournal(path)
+      const found = ['a', 'b'].flatMap((order) =>
+        listRecordsOfOrder(store, order).map(({ state }) => `${order}:${state}`),
+      )
+      expect(found.join(' '), uncut.passed[point - 1]).toBe(states[Math.floor(point / 2)])
+      store.close()
+    }
+    console.log(`journal: ${uncut.passed.length} cut points`)
+  })
+})

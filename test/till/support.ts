@@ -1,0 +1,311 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import {
+  BATCH_PATH,
+  decodeBatch,
+  signAcknowledgement,
+  verifyBatch,
+  type Acknowledgement,
+  type ReceivedBatch,
+} from '../../src/kernel/batch.ts'
+import { concat, utf8, type Bytes } from '../../src/kernel/bytes.ts'
+import {
+  decodeDocumentRequest,
+  DOCUMENTS_PATH,
+  encodeDocuments,
+  officeKeyId,
+  signOfficeDocument,
+  type OfficeDocument,
+  type Policy,
+} from '../../src/kernel/documents.ts'
+import {
+  createEnrolmentCode,
+  ENROLMENT_PATH,
+  enrolmentKey,
+  enrolmentRequestSchema,
+  formatEnrolmentCode,
+  provesCode,
+  signEnrolment,
+} from '../../src/kernel/enrolment.ts'
+import { fromHex } from '../../src/kernel/bytes.ts'
+import { sha256 } from '../../src/kernel/hash.ts'
+import { cardIdOf, digestOf, type CardId } from '../../src/kernel/ids.ts'
+import { currency } from '../../src/kernel/money.ts'
+import { generatePrivateKey, publicKeyFrom, type PublicKey } from '../../src/kernel/p256.ts'
+import {
+  Unreachable,
+  type Clock,
+  type Instant,
+  type RandomSource,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from '../../src/kernel/ports.ts'
+import { signToken } from '../../src/kernel/token.ts'
+import type { Fuse } from '../../src/till/fuse.ts'
+import type { NewRecord, SpendableToken, TillScheme } from '../../src/till/scheme.ts'
+import { openStore, type Store } from '../../src/till/store.ts'
+import { Till } from '../../src/till/till.ts'
+
+export const START: Instant = Date.UTC(2026, 8, 8, 12)
+export const STORAGE_KEY: Bytes = sha256(utf8('storage key'))
+export const SOFTWARE: Bytes = sha256(utf8('software'))
+
+export interface SettableClock extends Clock {
+  set(at: Instant): void
+}
+
+export function clockAt(start: Instant = START): SettableClock {
+  let now = start
+  return {
+    now: () => now,
+    set: (at) => {
+      now = at
+    },
+  }
+}
+
+/** Predictable and never the same twice. */
+export function randomFrom(seed: string): RandomSource {
+  let count = 0
+  return {
+    bytes(size) {
+      const parts: Uint8Array[] = []
+      for (let got = 0; got < size; got += 32) {
+        count += 1
+        parts.push(createHash('sha256').update(`${seed} ${count}`).digest())
+      }
+      return concat(...parts).slice(0, size)
+    },
+  }
+}
+
+/** A till's file in a directory of this test's own, gone when the test ends. */
+export function freshFile(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'kontant-till-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return join(directory, 'till.db')
+}
+
+export function storeAt(path: string, fuse?: Fuse): Store {
+  const random = {
+    bytes: (size: number) => new Uint8Array(crypto.getRandomValues(new Uint8Array(size))),
+  }
+  return openStore({ path, storageKey: STORAGE_KEY, random, ...(fuse && { fuse }) })
+}
+
+export function cardNumber(number: number): CardId {
+  return cardIdOf(Uint8Array.of(0xca, 0xfd, 0xba, 0xbe, 0xc0, 0xff, 0xee, number))
+}
+
+export const POLICY: Policy = {
+  currency: 'USD',
+  mayLoad: true,
+  freeAmounts: true,
+  paymentMax: null,
+  balanceMax: 50_000n,
+  offlinePaymentsMax: null,
+  offlineAmountMax: null,
+  offlineAgeMax: null,
+  passcodeTries: 3,
+  passcodePause: 600_000,
+}
+
+const OFFICE_KEY = generatePrivateKey()
+const SECRETS = new Map([['toy', utf8('secret of the toy scheme')]])
+
+/** An office that believes everything and keeps it in memory; it can be out of reach, or lose answers. */
+export class SmallOffice implements Transport {
+  readonly key = OFFICE_KEY
+  readonly clock: Clock
+  readonly batches = new Map<number, ReceivedBatch>()
+  readonly received: Bytes[] = []
+  readonly tillKeys: PublicKey[] = []
+  documents: OfficeDocument[] = []
+  reachable = true
+  /** How many answers are lost on their way. */
+  loseAnswers = 0
+  /** Answered instead, if it is not undefined. */
+  refuse: TransportResponse | undefined
+  readonly #random = randomFrom('office')
+  readonly #code = createEnrolmentCode(7, this.#random)
+
+  constructor(clock: Clock) {
+    this.clock = clock
+  }
+
+  get code(): string {
+    return formatEnrolmentCode(this.#code)
+  }
+
+  async send(request: TransportRequest): Promise<TransportResponse> {
+    if (!this.reachable) throw new Unreachable('the cable is out')
+    if (this.refuse) return this.refuse
+    const body = this.#answer(request)
+    if (this.loseAnswers > 0) {
+      this.loseAnswers -= 1
+      throw new Unreachable('the answer was lost')
+    }
+    return { status: 200, body }
+  }
+
+  #answer({ path, body = new Uint8Array() }: TransportRequest): Bytes {
+    switch (path) {
+      case ENROLMENT_PATH:
+        return this.#enrol(body)
+      case BATCH_PATH:
+        return this.take(body)
+      case DOCUMENTS_PATH: {
+        const { holds } = decodeDocumentRequest(body).request
+        const newer = this.documents.filter(({ type, version }) => version > holds[type])
+        return encodeDocuments(newer.map((document) => this.sign(document)))
+      }
+      default:
+        throw new Error(`no such path: ${path}`)
+    }
+  }
+
+  sign(document: OfficeDocument): Bytes {
+    return signOfficeDocument(this.key, officeKeyId(1), document)
+  }
+
+  #enrol(body: Bytes): Bytes {
+    const request = enrolmentRequestSchema.parse(JSON.parse(new TextDecoder().decode(body)))
+    const codeKey = enrolmentKey(this.#code)
+    const tillKey = publicKeyFrom(fromHex(request.publicKey))
+    if (!provesCode(codeKey, tillKey, fromHex(request.proof))) throw new Error('wrong code')
+    this.tillKeys.push(tillKey)
+    const answer = {
+      till: this.#code.till,
+      generation: this.tillKeys.length,
+      currency: 'USD' as const,
+      officeGeneration: 1,
+      officeTime: this.clock.now(),
+      secrets: SECRETS,
+      documents: this.documents.map((document) => this.sign(document)),
+      tillKey,
+    }
+    return signEnrolment(this.key, codeKey, answer, this.#random)
+  }
+
+  /** Takes a batch, again or for the first time, and acknowledges it. */
+  take(bytes: Bytes): Bytes {
+    const received = decodeBatch(bytes)
+    const key = this.tillKeys[received.batch.generation - 1]
+    if (!key || !verifyBatch(received, key)) throw new Error('not signed by this till')
+    this.received.push(bytes)
+    this.batches.set(received.batch.number, received)
+    return this.acknowledge(received)
+  }
+
+  acknowledge(
+    { batch, digest }: Pick<ReceivedBatch, 'batch' | 'digest'>,
+    change: Partial<Acknowledgement> = {},
+  ): Bytes {
+    return signAcknowledgement(this.key, officeKeyId(1), {
+      type: 'acknowledgement',
+      version: 1,
+      till: batch.till,
+      number: batch.number,
+      digest,
+      durableUpTo: this.durableUpTo(),
+      officeTime: this.clock.now(),
+      documents: {},
+      ...change,
+    })
+  }
+
+  durableUpTo(): number {
+    let number = 0
+    while (this.batches.has(number + 1)) number += 1
+    return number
+  }
+}
+
+/** Everything a till has of its office except the network: what a test of one part needs. */
+export async function enrolledTill(
+  office: SmallOffice,
+  options: { path?: string; clock?: Clock; schemes?: readonly TillScheme[]; fuse?: Fuse } = {},
+): Promise<Till> {
+  const till = tillAt(office, { path: freshFile(), ...options })
+  await till.enrol(office.code)
+  return till
+}
+
+export function tillAt(
+  office: Transport,
+  {
+    path,
+    clock = clockAt(),
+    schemes = [],
+    fuse,
+  }: {
+    path: string
+    clock?: Clock
+    schemes?: readonly TillScheme[]
+    fuse?: Fuse
+  },
+): Till {
+  return new Till({
+    path,
+    clock,
+    schemes,
+    storageKey: STORAGE_KEY,
+    random: { bytes: (size) => crypto.getRandomValues(new Uint8Array(size)) },
+    transport: office,
+    software: SOFTWARE,
+    ...(fuse && { fuse }),
+  })
+}
+
+export function policyDocument(change: Partial<Policy> = {}, version = 1): OfficeDocument {
+  const policy = { ...POLICY, ...change }
+  return { ...envelope(version), type: 'policy', policy }
+}
+
+export function envelope(version: number, since = 0) {
+  return { format: 1 as const, till: 7, since, version, madeAt: START }
+}
+
+export function tokensDocument(count: number, price = 250n, version = 1): OfficeDocument {
+  const tokens = Array.from({ length: count }, (_, index) => tokenBytes(index, price))
+  return {
+    ...envelope(version, version - 1),
+    type: 'tokens',
+    products: [{ id: 3, name: 'Coffee', price }],
+    tokens,
+  }
+}
+
+export function tokenBytes(nonce: number, price = 250n, product = 3, till = 7): Bytes {
+  const random = new Uint8Array(8)
+  new DataView(random.buffer).setUint32(0, nonce)
+  const body = { product, price, currency: currency('USD').numeric, madeAt: START, till }
+  return signToken(OFFICE_KEY, { ...body, nonce: random })
+}
+
+/** A record that differs from every other of another `sequence`. */
+export function recordOf(
+  change: Partial<NewRecord> & Pick<NewRecord, 'madeAt'>,
+  tokens: readonly SpendableToken[] = [],
+): NewRecord {
+  const sequence = change.sequence ?? 1
+  const card = change.card ?? cardNumber(1)
+  const evidence = utf8(`evidence of ${card} ${sequence}`)
+  return {
+    orderId: `order ${card} ${sequence}`,
+    scheme: 'toy',
+    card,
+    sequence,
+    kind: 'pay',
+    amount: 500n,
+    balanceAfter: 9_500n,
+    digest: digestOf(sha256(evidence)),
+    evidence,
+    tokens,
+    ...change,
+  }
+}
