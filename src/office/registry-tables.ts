@@ -40,6 +40,7 @@ export interface TillTable {
   made_at: Int8
   sealed_code: NullableBytea
   code_expires_at: NullableInt8
+  code_used_by: ColumnType<number | null, number | null | undefined, number | null>
   enrolled_at: NullableInt8
   stopped_at: NullableInt8
   stop_reason: ColumnType<string | null, string | null | undefined, string | null>

@@ -50,6 +50,8 @@ create table till (
   -- what checks the enrolment code, sealed; null when there is none to use
   sealed_code bytea,
   code_expires_at bigint,
+  -- the generation that was enrolled with it: it may ask again, nobody else
+  code_used_by integer,
   enrolled_at bigint,
   stopped_at bigint,
   stop_reason text,
@@ -59,6 +61,7 @@ create table till (
   policy_version bigint not null default 0,
   tokens_version bigint not null default 0,
   check ((sealed_code is null) = (code_expires_at is null)),
+  check (code_used_by is null or sealed_code is not null),
   check ((stopped_at is null) = (stop_reason is null))
 );
 

@@ -21,7 +21,7 @@ export interface Till {
   readonly madeAt: Instant
   readonly enrolledAt: Instant | undefined
   readonly stoppedAt: Instant | undefined
-  /** Until when an enrolment code can be used; undefined if there is none. */
+  /** Until when an enrolment code can be used; undefined if none waits to be. */
   readonly codeExpiresAt: Instant | undefined
   /** SHA-256 of the program it runs, in hexadecimal, as it last said. */
   readonly software: string | undefined
@@ -95,6 +95,7 @@ export async function stopTill(
       stop_reason: eb.fn.coalesce('stop_reason', eb.val(reason)),
       sealed_code: null,
       code_expires_at: null,
+      code_used_by: null,
     }))
     .where('number', '=', BigInt(number))
     .executeTakeFirst()
@@ -127,7 +128,7 @@ export function tillOf(row: Selectable<TillTable>): Till {
     madeAt: Number(row.made_at),
     enrolledAt: instant(row.enrolled_at),
     stoppedAt: instant(row.stopped_at),
-    codeExpiresAt: instant(row.code_expires_at),
+    codeExpiresAt: row.code_used_by === null ? instant(row.code_expires_at) : undefined,
     software: row.software === null ? undefined : toHex(row.software),
     policyVersion: Number(row.policy_version),
     tokensVersion: Number(row.tokens_version),
