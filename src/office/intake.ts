@@ -13,11 +13,17 @@ import type { Clock } from '../kernel/ports.ts'
 import type { Tables } from './tables.ts'
 
 /** What intake can say to a batch, in the order of the checks. */
-export const INTAKE_STATUSES = ['malformed', 'unknown_key', 'bad_signature', 'stored'] as const
+export const INTAKE_STATUSES = [
+  'malformed',
+  'unknown_key',
+  'revoked_key',
+  'bad_signature',
+  'stored',
+] as const
 
 export type IntakeResult =
   | { readonly status: 'malformed'; readonly error: FormatError }
-  | { readonly status: 'unknown_key' | 'bad_signature' }
+  | { readonly status: 'unknown_key' | 'revoked_key' | 'bad_signature' }
   /** Now or before: sending a batch twice is harmless. */
   | { readonly status: 'stored'; readonly acknowledgement: Bytes }
 
@@ -26,12 +32,17 @@ export interface IntakeOffice {
   readonly clock: Clock
   readonly key: PrivateKey
   readonly keyId: string
-  /** A till's key for its batches; undefined if the till is unknown or the key not its own. */
-  tillKey(till: TillNumber, generation: number): Promise<PublicKey | undefined>
+  /** A till's key for its batches; undefined if it never had that one. */
+  tillKey(till: TillNumber, generation: number): Promise<TillKey | undefined>
   /** The newest version of each document that the office has for a till. */
   documentVersions(till: TillNumber): Promise<Readonly<Record<string, number>>>
   /** Called when batches have been stored that are to be placed. */
   onStored(): void
+}
+
+export interface TillKey {
+  readonly publicKey: PublicKey
+  readonly revoked: boolean
 }
 
 /**
@@ -58,7 +69,8 @@ export class Intake {
     const { till, generation } = received.batch
     const key = await this.#office.tillKey(till, generation)
     if (!key) return { status: 'unknown_key' }
-    if (!verifyBatch(received, key)) return { status: 'bad_signature' }
+    if (key.revoked) return { status: 'revoked_key' }
+    if (!verifyBatch(received, key.publicKey)) return { status: 'bad_signature' }
     const durableUpTo = await this.#store({ received, bytes })
     return { status: 'stored', acknowledgement: await this.#acknowledge(received, durableUpTo) }
   }

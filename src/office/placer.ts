@@ -37,7 +37,7 @@ export interface PlacerOffice {
     readonly cases: readonly ChangedCase[]
   }): void
   /** A broken invariant or a lost database: the process must stop. */
-  fail(error: unknown): void
+  readonly fail: (error: unknown) => void
 }
 
 /** One batch on its way into the ledger. */

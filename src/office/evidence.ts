@@ -1,0 +1,176 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+import { cardIdBytes, type CardId, type TillNumber } from '../kernel/ids.ts'
+import type { DocumentVersions } from '../kernel/documents.ts'
+import { FormatError } from '../kernel/errors.ts'
+import { openSealed } from '../kernel/p256.ts'
+import type { Instant } from '../kernel/ports.ts'
+import { concat, utf8, type Bytes } from '../kernel/bytes.ts'
+import { forkedCards } from './cases.ts'
+import { loadGroupFacts, type CardSecrets } from './group-facts.ts'
+import { Intake, type IntakeResult } from './intake.ts'
+import type { Office } from './office.ts'
+import { Placer } from './placer.ts'
+import { knownSecrets, rememberSecrets } from './registry/card-secrets.ts'
+import { setCardStatus } from './registry/cards.ts'
+import { findMakerKey, listMakerKeys } from './registry/keys.ts'
+import { reopenCards } from './reopen.ts'
+import type { VerifiedEntry } from './scheme.ts'
+import type { Tables } from './tables.ts'
+import type { Verifier } from './verifier.ts'
+
+/** The way of evidence through an office, from a batch to settled money and named suspects. */
+export interface EvidenceService {
+  /** Stores a batch for good and acknowledges it; placing follows by itself. */
+  receive(batch: Uint8Array): Promise<IntakeResult>
+  /** Resolves when everything that is stored now is in the ledger. */
+  settled(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface EvidenceParts {
+  readonly verifier: Verifier
+  /** A broken invariant or a lost database: the process must stop. */
+  readonly fail: (error: unknown) => void
+}
+
+export function startEvidence(office: Office, { verifier, fail }: EvidenceParts): EvidenceService {
+  const { db, clock, events, key, keyId } = office
+  const secrets = cardSecrets(office)
+  const verifyContext = () => loadVerifyContext(office)
+  const placer = new Placer({
+    db,
+    clock,
+    verifier,
+    verifyContext,
+    fail,
+    cardsOf: loadCards,
+    groupFacts: (trx, uploads) =>
+      loadGroupFacts(trx, uploads, [...office.schemes.values()], secrets, async (inside, cards) =>
+        cards.length === 0 ? [] : reopenCards(inside, cards, verifier, await verifyContext()),
+      ),
+    act: (trx, _changed, cards) => containForks(trx, cards, clock.now()),
+    notify({ cards, cases }) {
+      for (const card of cards) events.emit({ type: 'entry', card })
+      for (const { id } of cases) events.emit({ type: 'case', id })
+    },
+  })
+  const intake = new Intake({
+    db,
+    clock,
+    key,
+    keyId,
+    async tillKey(till, generation) {
+      const found = await findMakerKey(db, till, generation)
+      return found && { publicKey: found.publicKey, revoked: found.revokedFrom !== undefined }
+    },
+    documentVersions: (till) => loadDocumentVersions(db, till),
+    onStored() {
+      events.emit({ type: 'batch' })
+      placer.wake()
+    },
+  })
+  // What a process before this one had stored and not placed.
+  placer.wake()
+  return {
+    receive: (batch) => intake.receive(batch),
+    settled: () => placer.settled(),
+    async stop() {
+      await placer.stop()
+      await verifier.stop()
+    },
+  }
+}
+
+async function loadVerifyContext(office: Office) {
+  const keys = await listMakerKeys(office.db)
+  return {
+    keys: keys.map(({ maker, generation, publicKey }) => ({
+      maker,
+      generation,
+      publicKey: publicKey.bytes,
+    })),
+    secrets: Object.fromEntries(
+      [...office.schemes.keys()].map((name) => [name, office.secretsOf(name)]),
+    ),
+  }
+}
+
+async function loadCards(trx: Transaction<Tables>, cards: readonly CardId[]) {
+  const { rows } = await sql<{ id: CardId; scheme: string; currency: string }>`
+    select id, scheme, currency from card where id = any(${[...cards]}::text[])`.execute(trx)
+  return new Map(rows.map(({ id, ...facts }) => [id, facts]))
+}
+
+async function loadDocumentVersions(
+  db: Kysely<Tables>,
+  till: TillNumber,
+): Promise<DocumentVersions> {
+  const { rows } = await sql<Record<keyof DocumentVersions, bigint>>`
+    select
+      (select version from document_version where kind = 'keys') as keys,
+      (select version from document_version where kind = 'hot') as hot,
+      policy_version as policy, tokens_version as tokens
+    from till where number = ${till}::bigint`.execute(db)
+  const [row] = rows
+  const version = (kind: keyof DocumentVersions) => Number(row?.[kind] ?? 0)
+  return {
+    keys: version('keys'),
+    policy: version('policy'),
+    hot: version('hot'),
+    tokens: version('tokens'),
+  }
+}
+
+const FORKED = 'stands in a fork: somebody has to look'
+
+/**
+ * A card that stands in a fork is frozen until somebody has looked, and freed when later evidence has
+ * explained the fork. It accuses nobody: it only stops the loss from growing.
+ */
+async function containForks(
+  trx: Transaction<Tables>,
+  cards: readonly CardId[],
+  at: Instant,
+): Promise<void> {
+  if (cards.length === 0) return
+  const forked = await forkedCards(trx, cards)
+  for (const id of forked) await setCardStatus(trx, id, 'frozen', FORKED, at)
+  const { rows } = await sql<{ id: CardId }>`
+    select id from card where id = any(${[...cards]}::text[])
+      and status = 'frozen' and status_reason = ${FORKED}`.execute(trx)
+  for (const { id } of rows) if (!forked.has(id)) await setCardStatus(trx, id, 'active', '', at)
+}
+
+/** A disclosure is sealed to the office for one card: src/kernel/p256.ts, `sealTo`. */
+function disclosureContext(card: CardId): Bytes {
+  return concat(cardIdBytes(card), utf8('passcode'))
+}
+
+function cardSecrets({ vault, key, clock }: Office): CardSecrets {
+  return {
+    learn: (trx, entries) =>
+      rememberSecrets(
+        trx,
+        vault,
+        entries.flatMap(({ card, digest: source, disclosure }) => {
+          const secret = openDisclosure(key, card, disclosure)
+          return secret ? { card, source, secret } : []
+        }),
+        clock.now(),
+      ),
+    of: (trx, cards) => knownSecrets(trx, vault, cards),
+  }
+}
+
+function openDisclosure(
+  key: Office['key'],
+  card: CardId,
+  disclosure: VerifiedEntry['disclosure'],
+): Bytes | undefined {
+  try {
+    return openSealed(key, disclosure, disclosureContext(card))
+  } catch (error) {
+    if (error instanceof FormatError) return undefined
+    throw error
+  }
+}
