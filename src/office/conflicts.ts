@@ -1,0 +1,34 @@
+import { DatabaseError } from 'pg'
+import { OfficeError } from './errors.ts'
+
+const UNIQUE_VIOLATION = '23505'
+const FOREIGN_KEY_VIOLATION = '23503'
+
+/** What the database itself refuses, so that two at once cannot both have it: by the constraint's name. */
+const CONFLICTS: Readonly<Record<string, readonly [field: string, message: string]>> = {
+  card_label_key: ['body.label', 'Another card has this label: choose another one.'],
+  card_chip: ['body.uid', 'This chip carries a living card: renew or retire that one first.'],
+  merchant_name_key: ['body.name', 'Another merchant has this name.'],
+  till_name_key: ['body.name', 'Another till has this name.'],
+  product_merchant_name_key: ['body.name', 'This merchant has a product of this name.'],
+  person_login_key: ['body.login', 'Another person has this login.'],
+}
+const MISSING: Readonly<Record<string, readonly [field: string, message: string]>> = {
+  card_holder_fkey: ['body.holder', 'There is no such person.'],
+  till_merchant_fkey: ['body.merchant', 'There is no such merchant.'],
+  product_merchant_fkey: ['body.merchant', 'There is no such merchant.'],
+  person_merchant_fkey: ['body.merchant', 'There is no such merchant.'],
+}
+
+/** The refusal that a violated constraint stands for; undefined if it is no such thing. */
+export function conflictOf(error: unknown): OfficeError | undefined {
+  if (!(error instanceof DatabaseError)) return undefined
+  const known = (table: typeof CONFLICTS) => table[error.constraint ?? '']
+  const [refusal, entry] =
+    error.code === UNIQUE_VIOLATION
+      ? (['conflict', known(CONFLICTS)] as const)
+      : error.code === FOREIGN_KEY_VIOLATION
+        ? (['bad_input', known(MISSING)] as const)
+        : []
+  return entry && new OfficeError(refusal, entry[1], entry[0])
+}

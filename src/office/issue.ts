@@ -1,0 +1,148 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+import type { Bytes } from '../kernel/bytes.ts'
+import { invariant } from '../kernel/errors.ts'
+import { CARD_ID_SIZE, cardIdOf, OFFICE, type CardId } from '../kernel/ids.ts'
+import { currency, type Amount, type CurrencyCode } from '../kernel/money.ts'
+import type { AccountName } from './accounts.ts'
+import { post } from './accounts.ts'
+import { OfficeError } from './errors.ts'
+import { schemeOf, type Office } from './office.ts'
+import { placeIssue } from './placement.ts'
+import { rememberSecrets } from './registry/card-secrets.ts'
+import { addCard, lockCard, setCardStatus, setSuccessor, type Card } from './registry/cards.ts'
+import type { Tables } from './tables.ts'
+
+export interface CardOrder {
+  readonly scheme: string
+  /** The chip's own number, as long as the scheme's chips have it. */
+  readonly uid: Bytes
+  readonly currency: CurrencyCode
+  /** What the card is worth when the holder gets it. */
+  readonly balance: Amount
+  readonly label: string | undefined
+  /** A person's id. */
+  readonly holder: string | undefined
+  /** Made up if there is none. */
+  readonly passcode: string | undefined
+}
+
+export interface IssuedCard {
+  readonly card: Card
+  /** Everything to write on that chip. Secret, and of use for that chip only. */
+  readonly plan: Bytes
+  /** To hand to the holder, and nobody else. */
+  readonly passcode: string
+}
+
+/**
+ * Issues a card: its first record in its chain, and its money from outside to its shadow account.
+ *
+ * @throws {FormatError} if there is no such scheme, or it has no such chip or amount.
+ * @throws a unique violation if the label or the chip is another living card's.
+ */
+export async function issueCard(
+  office: Office,
+  trx: Transaction<Tables>,
+  order: CardOrder,
+): Promise<IssuedCard> {
+  const issued = await makeCard(office, trx, order)
+  const outside: AccountName = { kind: 'world', owner: '', currency: order.currency }
+  await fund(office, trx, outside, issued.card, order.balance, `issue:${issued.card.id}`)
+  return issued
+}
+
+export interface Renewal {
+  readonly card: CardId
+  /** Of the new chip. */
+  readonly uid: Bytes
+  readonly passcode: string | undefined
+  /** Whether somebody else may still hold the old card: then it stays hot. */
+  readonly lost: boolean
+}
+
+/**
+ * A new card takes the place of an old one, with what the old one held by its last record that is
+ * complete and that nobody contests. What tills report later still settles against the old card's
+ * shadow account, so whoever fears that freezes the card first and waits.
+ *
+ * @throws {OfficeError} `not_found`, or `conflict` if the old card was replaced already.
+ */
+export async function renewCard(
+  office: Office,
+  trx: Transaction<Tables>,
+  { card: oldId, uid, passcode, lost }: Renewal,
+): Promise<IssuedCard> {
+  const old = await lockCard(trx, oldId)
+  if (!old) throw new OfficeError('not_found', `There is no card ${oldId}.`)
+  if (old.successor !== undefined || old.status === 'retired') {
+    throw new OfficeError('conflict', `Card ${oldId} was replaced by card ${old.successor}.`)
+  }
+  const balance = await completeBalance(trx, oldId)
+  // The label and, if it is used again, the chip go to the new card.
+  await trx.updateTable('card').set({ label: null }).where('id', '=', oldId).execute()
+  const status = lost ? 'hot' : 'retired'
+  const reason = lost ? 'lost, and replaced' : 'replaced'
+  const result = await setCardStatus(trx, oldId, status, reason, office.clock.now())
+  invariant(result === 'changed' || result === 'unchanged', 'a card that is not retired can be')
+  const { scheme, currency: code, label, holder } = old
+  const order = { scheme, uid, currency: code, balance, label, holder, passcode }
+  const issued = await makeCard(office, trx, order)
+  await setSuccessor(trx, oldId, issued.card.id)
+  const shadow: AccountName = { kind: 'shadow', owner: oldId, currency: code }
+  await fund(office, trx, shadow, issued.card, balance, `renew:${oldId}`)
+  return issued
+}
+
+/** What the card held by its last complete record that nobody contests. */
+export async function completeBalance(db: Kysely<Tables>, card: CardId): Promise<Amount> {
+  const { rows } = await sql<{ balance: bigint }>`
+    select balance from entry
+    where card = ${card} and complete and not contested and not refuted
+      and (taken or outcome = 'confirmed')
+    order by sequence desc limit 1`.execute(db)
+  return rows[0]?.balance ?? 0n
+}
+
+async function makeCard(
+  office: Office,
+  trx: Transaction<Tables>,
+  order: CardOrder,
+): Promise<IssuedCard> {
+  const scheme = schemeOf(office, order.scheme)
+  const secrets = office.secretsOf(scheme.name)
+  const id = cardIdOf(office.random.bytes(CARD_ID_SIZE))
+  const { key, generation, clock, random } = office
+  const issue = scheme.issue(
+    {
+      card: id,
+      uid: order.uid,
+      currency: currency(order.currency),
+      balance: order.balance,
+      ...(order.passcode !== undefined && { passcode: order.passcode }),
+    },
+    { key, generation, secrets, clock, random },
+  )
+  const verdict = scheme.verify(issue.evidence, {
+    secrets,
+    keyOf: (maker, asked) => (maker === OFFICE && asked === generation ? key.publicKey : undefined),
+  })
+  invariant(verdict.ok, `what the office issues verifies: ${verdict.ok ? '' : verdict.reason}`)
+  const at = clock.now()
+  const card = await addCard(trx, { ...order, id }, at)
+  await rememberSecrets(trx, office.vault, [{ card: id, source: 'issue', secret: issue.known }], at)
+  await placeIssue(trx, verdict.entry, scheme, at)
+  return { card, plan: issue.plan, passcode: issue.passcode }
+}
+
+async function fund(
+  office: Office,
+  trx: Transaction<Tables>,
+  debit: AccountName,
+  card: Card,
+  amount: Amount,
+  reference: string,
+): Promise<void> {
+  if (amount === 0n) return
+  const credit: AccountName = { kind: 'shadow', owner: card.id, currency: card.currency }
+  await post(trx, [{ reference, debit, credit, amount, at: office.clock.now() }])
+}
