@@ -7,7 +7,7 @@ import {
 } from '@mantine/core'
 import react from '@vitejs/plugin-react'
 import { build, defineConfig, type InlineConfig, type Plugin } from 'vite'
-import { theme } from './shared/theme.ts'
+import { theme, variables } from './shared/theme.ts'
 
 const PAGES = ['console', 'till'] as const
 
@@ -62,7 +62,9 @@ function themeStyles(): Plugin {
     resolveId: (wanted) => (wanted === id ? `\0${id}` : undefined),
     load: (wanted) =>
       wanted === `\0${id}`
-        ? convertCssVariables(defaultCssVariablesResolver(mergeMantineTheme(DEFAULT_THEME, theme)))
+        ? [defaultCssVariablesResolver, variables]
+            .map((resolve) => convertCssVariables(resolve(mergeMantineTheme(DEFAULT_THEME, theme))))
+            .join('')
         : undefined,
   }
 }

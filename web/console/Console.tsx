@@ -1,5 +1,72 @@
-import { Logo } from '../shared/Logo.tsx'
+import { useCallback, useMemo } from 'react'
+import { Redirect, Route, Router, Switch } from 'wouter'
+import { useHashLocation } from 'wouter/use-hash-location'
+import type { Session, Till } from '../shared/api.ts'
+import { Refused, remove } from '../shared/http.ts'
+import { LiveProvider } from '../shared/live.tsx'
+import { TillNamesProvider } from '../shared/names.tsx'
+import { ProblemNotice } from '../shared/Notice.tsx'
+import { useResource } from '../shared/resource.ts'
+import { AccountsPage } from './AccountsPage.tsx'
+import { AuditPage } from './AuditPage.tsx'
+import { CardPage } from './CardPage.tsx'
+import { CardsPage } from './CardsPage.tsx'
+import { CasePage } from './CasePage.tsx'
+import { CasesPage } from './CasesPage.tsx'
+import { LoginPage } from './LoginPage.tsx'
+import { OverviewPage } from './OverviewPage.tsx'
+import { SessionProvider } from './session.tsx'
+import { Shell } from './Shell.tsx'
+import { TillsPage } from './TillsPage.tsx'
+
+/** What the office calls out while it works. */
+const EVENTS = ['message', 'progress', 'case', 'card', 'till', 'audit']
+
+/** Whatever the path of the page is, the server has one page to serve. */
+const BEHIND_HASH = { hook: useHashLocation }
 
 export function Console() {
-  return <Logo />
+  const { data, problem, reload } = useResource<Session>('api/session')
+  const signOut = useCallback(() => {
+    remove('api/session').then(reload, reload)
+  }, [reload])
+
+  if (problem instanceof Refused && problem.status === 401) return <LoginPage onDone={reload} />
+  if (!data) return <ProblemNotice problem={problem} retry={reload} />
+  return (
+    <SessionProvider session={{ person: data.person, signOut }}>
+      <LiveProvider path="api/events" events={EVENTS}>
+        <Router {...BEHIND_HASH}>
+          <Pages />
+        </Router>
+      </LiveProvider>
+    </SessionProvider>
+  )
+}
+
+function Pages() {
+  const tills = useResource<{ readonly tills: readonly Till[] }>('api/tills')
+  const names = useMemo(
+    () => new Map(tills.data?.tills.map(({ number, name }) => [number, name] as const)),
+    [tills.data],
+  )
+  return (
+    <TillNamesProvider names={names}>
+      <Shell>
+        <Switch>
+          <Route path="/" component={OverviewPage} />
+          <Route path="/cards" component={CardsPage} />
+          <Route path="/cards/:id">{({ id }) => <CardPage id={id} />}</Route>
+          <Route path="/cases" component={CasesPage} />
+          <Route path="/cases/:id">{({ id }) => <CasePage id={id} />}</Route>
+          <Route path="/tills" component={TillsPage} />
+          <Route path="/accounts" component={AccountsPage} />
+          <Route path="/audit" component={AuditPage} />
+          <Route>
+            <Redirect to="/" replace />
+          </Route>
+        </Switch>
+      </Shell>
+    </TillNamesProvider>
+  )
 }

@@ -1,4 +1,10 @@
-import { createTheme, Modal, type MantineColorsTuple } from '@mantine/core'
+import {
+  createTheme,
+  Modal,
+  Tooltip,
+  type CSSVariablesResolver,
+  type MantineColorsTuple,
+} from '@mantine/core'
 
 /** Banknote green: what can be acted on. Shades 0 (paper) to 9 (ink). */
 const pine: MantineColorsTuple = [
@@ -72,6 +78,9 @@ const dark: MantineColorsTuple = [
 
 const sans = "'Inter', 'Segoe UI Variable Text', 'Segoe UI', system-ui, 'Open Sans', sans-serif"
 
+/** By keyboard too, and by a finger on a phone. */
+const EVENTS_OF_TOOLTIPS = { hover: true, focus: true, touch: true }
+
 /** The look of every page. The build turns it into one stylesheet: see `themeStyles` in vite.config.ts. */
 export const theme = createTheme({
   colors: { pine, amber, brick, gray, dark },
@@ -89,5 +98,23 @@ export const theme = createTheme({
   components: {
     // Its scroll lock would need an inline style, which our content security policy forbids.
     Modal: Modal.extend({ defaultProps: { lockScroll: false, centered: true } }),
+    Tooltip: Tooltip.extend({ defaultProps: { openDelay: 250, events: EVENTS_OF_TOOLTIPS } }),
+  },
+})
+
+/** What Mantine leaves to each scheme, and our own words for it: see base.css. */
+export const variables: CSSVariablesResolver = ({ colors }) => ({
+  variables: {},
+  light: {
+    '--mantine-color-body': '#f3f6f3',
+    '--mantine-color-dimmed': colors['gray']?.[6] ?? '',
+    '--mantine-color-error': colors['brick']?.[6] ?? '',
+    '--mantine-color-placeholder': colors['gray']?.[6] ?? '',
+  },
+  dark: {
+    '--mantine-color-body': colors['dark']?.[8] ?? '',
+    '--mantine-color-dimmed': colors['dark']?.[2] ?? '',
+    '--mantine-color-error': colors['brick']?.[3] ?? '',
+    '--mantine-color-placeholder': colors['dark']?.[2] ?? '',
   },
 })

@@ -1,0 +1,104 @@
+import { Button } from '@mantine/core'
+import { useCallback, useState } from 'react'
+import type { Card, Case, LedgerLine } from '../shared/api.ts'
+import { post } from '../shared/http.ts'
+import { Money } from '../shared/Money.tsx'
+import { ProblemNotice } from '../shared/Notice.tsx'
+import { useResource } from '../shared/resource.ts'
+import { Time } from '../shared/Time.tsx'
+import { CardName, cardText } from './CardName.tsx'
+import { CardStatusTag } from './CardStatusTag.tsx'
+import { CaseTable } from './cases/CaseTable.tsx'
+import { Ledger } from './ledger/Ledger.tsx'
+import { Legend } from './ledger/Legend.tsx'
+import { PageHead, Section } from './PageHead.tsx'
+import { ReasonDialog } from './ReasonDialog.tsx'
+import { useMayAct } from './session.tsx'
+import classes from './CardPage.module.css'
+
+export function CardPage({ id }: { readonly id: string }) {
+  const card = useResource<Card>(`api/cards/${id}`)
+  const ledger = useResource<{ readonly entries: readonly LedgerLine[] }>(`api/cards/${id}/ledger`)
+  const cases = useResource<{ readonly cases: readonly Case[] }>('api/cases', { card: id })
+  const above = { path: '/cards', name: 'Cards' }
+  if (!card.data) {
+    return (
+      <>
+        <PageHead title={`Card ${cardText(id)}`} above={above} />
+        <ProblemNotice problem={card.problem} retry={card.reload} />
+      </>
+    )
+  }
+  const one = card.data
+  return (
+    <>
+      <PageHead
+        title={one.label ?? `Card ${cardText(id)}`}
+        above={above}
+        facts={
+          <>
+            <CardName id={id} plain />
+            <CardStatusTag card={one} />
+            {one.statusReason !== '' && <span>{one.statusReason}</span>}
+            <span>
+              {one.scheme} card, issued <Time at={one.issuedAt} />
+            </span>
+            {one.successor !== null && (
+              <span>
+                renewed as <CardName id={one.successor} />
+              </span>
+            )}
+          </>
+        }
+        acts={<CardActs card={one} onChange={card.reload} />}
+      />
+      <div className={classes.balance}>
+        <span className={classes.balanceLabel}>Balance known to the office</span>
+        <Money amount={one.balance} currency={one.currency} className={classes.balanceAmount} />
+      </div>
+      {cases.data && cases.data.cases.length > 0 && (
+        <Section title="Cases">
+          <CaseTable cases={cases.data.cases} empty={null} />
+        </Section>
+      )}
+      <Section title="Ledger" aside={<Legend />}>
+        <ProblemNotice problem={ledger.problem} retry={ledger.reload} />
+        {ledger.data && <Ledger lines={ledger.data.entries} currency={one.currency} />}
+      </Section>
+    </>
+  )
+}
+
+/** Freezing is undone by a release; both ask why. */
+function CardActs({ card, onChange }: { readonly card: Card; readonly onChange: () => void }) {
+  const mayAct = useMayAct()
+  const [asking, setAsking] = useState(false)
+  const frozen = card.status === 'frozen'
+  const act = useCallback(
+    async (reason: string) => {
+      await post(`api/cards/${card.id}/${frozen ? 'release' : 'freeze'}`, { reason })
+      onChange()
+    },
+    [card.id, frozen, onChange],
+  )
+  if (!mayAct || (card.status !== 'active' && !frozen)) return null
+  return (
+    <>
+      <Button variant="default" onClick={() => setAsking(true)}>
+        {frozen ? 'Release…' : 'Freeze…'}
+      </Button>
+      <ReasonDialog
+        title={frozen ? 'Release this card' : 'Freeze this card'}
+        act={frozen ? 'Release' : 'Freeze'}
+        dangerous={!frozen}
+        opened={asking}
+        onClose={() => setAsking(false)}
+        submit={act}
+      >
+        {frozen
+          ? 'Tills will take it again as soon as they have heard of it.'
+          : 'Tills refuse it as soon as they have heard of it. Its money stays where it is.'}
+      </ReasonDialog>
+    </>
+  )
+}

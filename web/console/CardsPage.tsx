@@ -1,0 +1,96 @@
+import { SegmentedControl, TextInput } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { IconCreditCard, IconSearch } from '@tabler/icons-react'
+import { useState } from 'react'
+import { Link } from 'wouter'
+import type { Card } from '../shared/api.ts'
+import { Money } from '../shared/Money.tsx'
+import { Empty, ProblemNotice } from '../shared/Notice.tsx'
+import { useResource } from '../shared/resource.ts'
+import { type Column, Table } from '../shared/Table.tsx'
+import { Time } from '../shared/Time.tsx'
+import { CardName } from './CardName.tsx'
+import { CardStatusTag } from './CardStatusTag.tsx'
+import { PageHead } from './PageHead.tsx'
+import classes from './page.module.css'
+
+const STATUSES = [
+  { value: '', label: 'All' },
+  { value: 'active', label: 'Active' },
+  { value: 'frozen', label: 'Frozen' },
+  { value: 'hot', label: 'Hot' },
+  { value: 'retired', label: 'Retired' },
+]
+
+const columns: readonly Column<Card>[] = [
+  {
+    label: 'Card',
+    lead: true,
+    cell: ({ id, label }) => (
+      <Link href={`/cards/${id}`} data-row-link>
+        {label ?? <CardName id={id} plain />}
+      </Link>
+    ),
+  },
+  { label: 'Number', cell: ({ id }) => <CardName id={id} plain /> },
+  { label: 'Status', cell: (card) => <CardStatusTag card={card} /> },
+  {
+    label: 'Balance',
+    figures: true,
+    cell: ({ balance, currency }) => <Money amount={balance} currency={currency} />,
+  },
+  { label: 'Scheme', cell: ({ scheme }) => scheme },
+  { label: 'Issued', cell: ({ issuedAt }) => <Time at={issuedAt} /> },
+]
+
+export function CardsPage() {
+  const [text, setText] = useState('')
+  const [search] = useDebouncedValue(text.trim(), 200)
+  const [status, setStatus] = useState('')
+  const { data, problem, reload } = useResource<{ readonly cards: readonly Card[] }>('api/cards', {
+    search,
+    status,
+  })
+  const filtered = search !== '' || status !== ''
+  return (
+    <>
+      <PageHead
+        title="Cards"
+        facts="Balances are what the office knows: what tills have not handed in yet is not in them."
+      />
+      <div className={classes.filters}>
+        <TextInput
+          className={classes.search ?? ''}
+          aria-label="Search cards by label or number"
+          placeholder="Label or number"
+          type="search"
+          leftSection={<IconSearch size={17} aria-hidden />}
+          value={text}
+          onChange={(event) => setText(event.currentTarget.value)}
+        />
+        <SegmentedControl aria-label="Status" data={STATUSES} value={status} onChange={setStatus} />
+      </div>
+      <ProblemNotice problem={problem} retry={reload} />
+      <Table
+        label="Cards"
+        columns={columns}
+        rows={data?.cards}
+        rowKey={({ id }) => id}
+        empty={
+          <Empty
+            title={filtered ? 'No card matches' : 'No cards yet'}
+            icon={<IconCreditCard size={28} aria-hidden />}
+          >
+            {filtered ? (
+              'Search for part of a label, or for the beginning of a card’s number.'
+            ) : (
+              <>
+                Issue the first with <code>kontant card issue</code>.
+              </>
+            )}
+          </Empty>
+        }
+      />
+    </>
+  )
+}

@@ -1,0 +1,131 @@
+import { Button } from '@mantine/core'
+import { useCallback, useState } from 'react'
+import type { CaseDetail } from '../shared/api.ts'
+import { post } from '../shared/http.ts'
+import { Money } from '../shared/Money.tsx'
+import { useTillName } from '../shared/names.tsx'
+import { Empty, ProblemNotice } from '../shared/Notice.tsx'
+import { useResource } from '../shared/resource.ts'
+import { Time } from '../shared/Time.tsx'
+import { cardText } from './CardName.tsx'
+import { CaseState, StrengthTag } from './cases/CaseTags.tsx'
+import { EvidenceTable } from './cases/EvidenceTable.tsx'
+import { Suspects } from './cases/Suspects.tsx'
+import { CASE_WORDS } from './cases/words.ts'
+import { CardName } from './CardName.tsx'
+import { PageHead, Section } from './PageHead.tsx'
+import { ReasonDialog } from './ReasonDialog.tsx'
+import { useMayAct } from './session.tsx'
+import classes from './CasePage.module.css'
+
+export function CasePage({ id }: { readonly id: string }) {
+  const { data, problem, reload } = useResource<CaseDetail>(`api/cases/${id}`)
+  if (!data) {
+    return (
+      <>
+        <PageHead title={`Case ${id}`} above={{ path: '/cases', name: 'Cases' }} />
+        {problem && <ProblemNotice problem={problem} retry={reload} />}
+      </>
+    )
+  }
+  return <OneCase one={data} onChange={reload} />
+}
+
+function OneCase({ one, onChange }: { readonly one: CaseDetail; readonly onChange: () => void }) {
+  const words = CASE_WORDS[one.kind]
+  const tillName = useTillName()
+  const mayAct = useMayAct()
+  const [asking, setAsking] = useState(false)
+  const resolve = useCallback(
+    async (reason: string) => {
+      await post(`api/cases/${one.id}/resolve`, { reason })
+      onChange()
+    },
+    [one.id, onChange],
+  )
+  const [first] = one.suspects
+  const till = one.suspects.find((suspect) => suspect.kind === 'till')
+  const who = till ? tillName(till.till) : first?.kind === 'card' ? 'The card' : 'Somebody'
+  const card = one.card === null ? 'the card' : `card ${cardText(one.card)}`
+  const isOpen = !one.resolution && !one.withdrawn
+  return (
+    <>
+      <PageHead
+        title={words.title}
+        above={{ path: '/cases', name: 'Cases' }}
+        facts={
+          <>
+            <StrengthTag strength={one.strength} />
+            <CaseState of={one} />
+            <span>
+              Case {one.id}, opened <Time at={one.openedAt} />
+            </span>
+          </>
+        }
+        acts={
+          mayAct && isOpen ? <Button onClick={() => setAsking(true)}>Resolve…</Button> : undefined
+        }
+      />
+      <div className={classes.story}>
+        <p className={classes.happened}>{words.happened(who, card)}</p>
+        <dl className={classes.facts}>
+          <div>
+            <dt>At stake</dt>
+            <dd>
+              {one.amount !== null && one.currency !== null ? (
+                <Money amount={one.amount} currency={one.currency} />
+              ) : (
+                'cannot be told yet'
+              )}
+            </dd>
+          </div>
+          {one.card !== null && (
+            <div>
+              <dt>Card</dt>
+              <dd>
+                <CardName id={one.card} />
+              </dd>
+            </div>
+          )}
+        </dl>
+        {one.resolution && (
+          <p className={classes.resolution}>
+            Resolved <Time at={one.resolution.at} />: {one.resolution.text}
+          </p>
+        )}
+      </div>
+      <Section
+        title={one.strength === 'proven' ? 'Proven against' : 'Suspects, most suspect first'}
+      >
+        <Suspects suspects={one.suspects} strength={one.strength} kind={one.kind} />
+      </Section>
+      <Section title="What to do">
+        <ol className={classes.advice}>
+          {words.advice.map((line) => (
+            <li key={line}>{line}</li>
+          ))}
+        </ol>
+      </Section>
+      <Section title="Evidence">
+        <EvidenceTable
+          evidence={one.evidence}
+          currency={one.currency}
+          empty={
+            <Empty title="No single record">
+              The till’s own batches show this; they are kept as they were received.
+            </Empty>
+          }
+        />
+      </Section>
+      <ReasonDialog
+        title="Resolve this case"
+        act="Resolve"
+        opened={asking}
+        onClose={() => setAsking(false)}
+        submit={resolve}
+      >
+        Say what was found and what was done about it. It is kept in the audit log for good.
+      </ReasonDialog>
+    </>
+  )
+}

@@ -1,0 +1,62 @@
+import { IconBuildingStore, IconCircleCheck } from '@tabler/icons-react'
+import { Link } from 'wouter'
+import type { Account, Case, Progress, Till } from '../shared/api.ts'
+import { Empty, ProblemNotice } from '../shared/Notice.tsx'
+import { useResource } from '../shared/resource.ts'
+import { Balanced } from './accounts/Balanced.tsx'
+import { CaseTable } from './cases/CaseTable.tsx'
+import { Flow } from './overview/Flow.tsx'
+import { MoneyMap } from './overview/MoneyMap.tsx'
+import { PageHead, Section } from './PageHead.tsx'
+import { TillTable } from './tills/TillTable.tsx'
+
+const CASES_SHOWN = 5
+
+export function OverviewPage() {
+  const progress = useResource<Progress>('api/progress')
+  const accounts = useResource<{ readonly accounts: readonly Account[] }>('api/accounts')
+  const cases = useResource<{ readonly cases: readonly Case[] }>('api/cases', { open: true })
+  const tills = useResource<{ readonly tills: readonly Till[] }>('api/tills')
+  const problem = progress.problem ?? accounts.problem ?? cases.problem ?? tills.problem
+  const open = cases.data?.cases
+  return (
+    <>
+      <PageHead
+        title="Overview"
+        acts={accounts.data && <Balanced accounts={accounts.data.accounts} />}
+      />
+      <ProblemNotice problem={problem} retry={progress.reload} />
+      <Flow progress={progress.data} />
+      <Section
+        title="Open cases"
+        aside={
+          open && open.length > CASES_SHOWN ? (
+            <Link href="/cases">all {open.length}</Link>
+          ) : undefined
+        }
+      >
+        <CaseTable
+          cases={open?.slice(0, CASES_SHOWN)}
+          empty={
+            <Empty title="No open cases" icon={<IconCircleCheck size={28} aria-hidden />}>
+              Everything handed in so far fits together.
+            </Empty>
+          }
+        />
+      </Section>
+      <Section title="Tills">
+        <TillTable
+          tills={tills.data?.tills}
+          empty={
+            <Empty title="No tills yet" icon={<IconBuildingStore size={28} aria-hidden />}>
+              Register one, then enter its enrolment code on it with <code>kontant till</code>.
+            </Empty>
+          }
+        />
+      </Section>
+      <Section title="Where the money is">
+        <MoneyMap accounts={accounts.data?.accounts} />
+      </Section>
+    </>
+  )
+}

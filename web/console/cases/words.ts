@@ -1,0 +1,143 @@
+import type { CaseKind } from '../../../src/office/findings.ts'
+
+/** What a kind of case is called, what it means, and what to do: for a person, not a programmer. */
+export interface CaseWords {
+  readonly title: string
+  /** `who` is the most suspect party by name, `card` the card. */
+  readonly happened: (who: string, card: string) => string
+  readonly advice: readonly string[]
+}
+
+const PROVEN_TILL = [
+  'Ask the vendor for an account of it, and show them the records below: their own signature is on them.',
+  'Revoke the till’s key if the vendor cannot explain it. What honest tills accepted before stays good.',
+]
+
+const LOOK_FIRST = [
+  'Nobody is proven guilty by this. Look at where else these parties are suspected before you act.',
+]
+
+export const CASE_WORDS: Readonly<Record<CaseKind, CaseWords>> = {
+  'wrong-arithmetic': {
+    title: 'Wrong arithmetic',
+    happened: (who, card) =>
+      `${who} signed a balance for ${card} that is not the balance before, plus or minus the amount it reports.`,
+    advice: PROVEN_TILL,
+  },
+  'wrong-sequence': {
+    title: 'Wrong sequence number',
+    happened: (who, card) =>
+      `${who} signed a record of ${card} whose number does not follow on the record before it.`,
+    advice: PROVEN_TILL,
+  },
+  'previous-balance-altered': {
+    title: 'Previous balance altered',
+    happened: (who, card) =>
+      `${who} reported another balance for the transaction before its own than ${card} really had, and cannot show that record with its maker’s signature.`,
+    advice: [
+      'The vendor before it is not to blame: its own record fits the chain.',
+      ...PROVEN_TILL,
+    ],
+  },
+  'passcode-not-entered': {
+    title: 'Passcode not entered',
+    happened: (who, card) =>
+      `${who} signed a payment from ${card} without a fresh proof that the holder entered the passcode. Whoever knows the card could have done it without the card being there.`,
+    advice: ['Ask the holder whether they were there.', ...PROVEN_TILL],
+  },
+  overspend: {
+    title: 'Charged more than the price',
+    happened: (who, card) => `${who} took more from ${card} than the products it used up cost.`,
+    advice: ['The holder is owed the difference.', ...PROVEN_TILL],
+  },
+  'unknown-token': {
+    title: 'Unknown product',
+    happened: (who, card) =>
+      `${who} charged ${card} for a unit of product that this office never issued.`,
+    advice: PROVEN_TILL,
+  },
+  'foreign-token': {
+    title: 'Product of another till',
+    happened: (who, card) =>
+      `${who} charged ${card} for a unit of product that was issued to another till.`,
+    advice: PROVEN_TILL,
+  },
+  'token-price-altered': {
+    title: 'Price altered',
+    happened: (who, card) =>
+      `${who} charged ${card} for a unit of product at another price than the office signed.`,
+    advice: ['The holder is owed the difference.', ...PROVEN_TILL],
+  },
+  'token-double-spent': {
+    title: 'One unit sold twice',
+    happened: (who) => `${who} charged twice for one unit of product. Each unit can be sold once.`,
+    advice: ['The holder who paid second is owed the price.', ...PROVEN_TILL],
+  },
+  'unauthorised-load': {
+    title: 'Top-up without permission',
+    happened: (who, card) =>
+      `${who} added money to ${card}, though its policy does not let it top up cards.`,
+    advice: [
+      'The money on the card came from nowhere: collect it from the vendor.',
+      ...PROVEN_TILL,
+    ],
+  },
+  'unauthorised-amount': {
+    title: 'Free amount without permission',
+    happened: (who, card) =>
+      `${who} took an amount of its own choosing from ${card}, though its policy lets it sell listed products only.`,
+    advice: PROVEN_TILL,
+  },
+  'load-beyond-cash': {
+    title: 'More loaded than cash taken',
+    happened: (who) =>
+      `${who} added more money to cards than the cash it reports to have taken for it.`,
+    advice: ['Collect the difference from the vendor.', ...PROVEN_TILL],
+  },
+  equivocation: {
+    title: 'Two versions signed',
+    happened: (who, card) =>
+      `${who} signed two different records for the same place in the chain of ${card}. A till signs one and remembers it, so only a vendor who lies can have made both.`,
+    advice: PROVEN_TILL,
+  },
+  fork: {
+    title: 'Chain forks',
+    happened: (_who, card) =>
+      `Two vendors each took the next payment of ${card} from the same balance. Either the card was copied, or one of the vendors invented a payment without the card.`,
+    advice: [
+      ...LOOK_FIRST,
+      'One card that forks at many vendors speaks against the card. Many cards that fork at one vendor speak against the vendor. The ranking below counts exactly that.',
+      'The card stays frozen and the contested money stays in suspense until you resolve this.',
+      'Ask the holder to bring the card: what it shows now tells which branch it really took.',
+    ],
+  },
+  'withheld-transaction': {
+    title: 'Transaction withheld',
+    happened: (who, card) =>
+      `Another till has shown a record of ${card} that ${who} signed. ${who} has since declared everything up to a later time handed in, and it was not there.`,
+    advice: PROVEN_TILL,
+  },
+  'missing-transaction': {
+    title: 'Transaction missing',
+    happened: (who, card) =>
+      `Another till has shown a record of ${card} that ${who} signed, and ${who} has not handed it in for longer than a till may stay offline.`,
+    advice: [
+      'A broken till or network looks the same as withholding. Get that till online first.',
+      ...LOOK_FIRST,
+    ],
+  },
+  'rewritten-journal': {
+    title: 'Journal rewritten',
+    happened: (who) =>
+      `${who} signed two different batches with one number: it changed what it had already reported.`,
+    advice: PROVEN_TILL,
+  },
+  'batch-gap': {
+    title: 'Batch missing',
+    happened: (who) => `${who} skipped a number in its batches. One may still be on its way.`,
+    advice: [
+      'If batches travel by USB stick or by another till, ask for the one that is missing.',
+      ...LOOK_FIRST,
+    ],
+  },
+}
