@@ -41,7 +41,7 @@ export class JournalRefusal extends Error {
   }
 }
 
-const RECORD_KINDS = ['pay', 'load', 'passcode', 'reversal'] as const
+export const RECORD_KINDS = ['pay', 'load', 'passcode', 'reversal'] as const
 const ORDER_ID_MAX = 64
 
 /** What is sealed of a record. Sequence and stamp stand in the row too, and must agree. */

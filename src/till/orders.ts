@@ -17,10 +17,11 @@ export interface OrderView {
 }
 
 export function orderView(store: Store, orderId: string): OrderView {
-  const record = listRecordsOfOrder(store, orderId).find(
-    ({ kind, state }) => kind !== 'reversal' && state !== 'void',
-  )
-  if (isGivenUp(store, orderId)) return { state: 'given_up', record }
+  const records = listRecordsOfOrder(store, orderId).filter(({ state }) => state !== 'void')
+  const record = records.find(({ kind }) => kind !== 'reversal')
+  // A scheme undoes what a card took if the cashier has gone on to something else.
+  const undone = records.some(({ kind }) => kind === 'reversal')
+  if (undone || isGivenUp(store, orderId)) return { state: 'given_up', record }
   if (!record) return { state: 'new', record }
   return { state: record.state === 'confirmed' ? 'done' : 'unfinished', record }
 }

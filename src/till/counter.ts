@@ -1,0 +1,210 @@
+import { toHex } from '../kernel/bytes.ts'
+import type { Amount } from '../kernel/money.ts'
+import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
+import type { Channel } from '../reader/channel.ts'
+import { Bell } from './loops.ts'
+import type { OrderState } from './orders.ts'
+import type { Order, ProductLine, ShowResult, TapResult } from './scheme.ts'
+import type { SyncReport } from './sync.ts'
+import type { Till } from './till.ts'
+
+/** An order as people enter it: the counter gives it its id. */
+export type OrderRequest =
+  | {
+      readonly kind: 'pay'
+      /** Undefined: what the products cost. */
+      readonly amount: Amount | undefined
+      readonly products: readonly ProductLine[]
+      readonly passcode: string
+    }
+  | { readonly kind: 'load'; readonly amount: Amount; readonly passcode: string }
+  | { readonly kind: 'passcode'; readonly passcode: string; readonly newPasscode: string }
+
+/** Why an order cannot be begun. The order is the order of the checks. */
+export const ORDER_PROBLEMS = [
+  'unknown_product',
+  'amount_missing',
+  'amount_not_positive',
+  'order_unfinished',
+] as const
+export type OrderProblem = (typeof ORDER_PROBLEMS)[number]
+
+const PROBLEM_TEXTS: Readonly<Record<OrderProblem, string>> = {
+  unknown_product: 'This till has no such product. Choose another, or synchronise.',
+  amount_missing: 'Enter an amount or choose products.',
+  amount_not_positive: 'Enter an amount above zero.',
+  order_unfinished:
+    'The last order is unfinished: its card left too early. Tap that card again, or give the order up.',
+}
+
+/** Nothing changed. The message is for people. */
+export class OrderRefused extends Error {
+  override readonly name = 'OrderRefused'
+  readonly problem: OrderProblem
+
+  constructor(problem: OrderProblem) {
+    super(PROBLEM_TEXTS[problem])
+    this.problem = problem
+  }
+}
+
+/** What came of the last card. */
+export type Answer =
+  | {
+      readonly kind: 'tap'
+      readonly at: Instant
+      readonly order: Order
+      readonly result: TapResult
+    }
+  | { readonly kind: 'show'; readonly at: Instant; readonly result: ShowResult }
+
+export interface LastSync {
+  /** By the till's clock. */
+  readonly at: Instant
+  readonly report: SyncReport
+}
+
+/**
+ * What cashier and customer have before them: one order at a time, the last answer, the last
+ * synchronisation. In memory only, and with it every passcode; what matters is in the journal.
+ */
+export class Counter {
+  /** Rung when there is something to upload. */
+  readonly news = new Bell()
+  readonly #till: Till
+  readonly #clock: Clock
+  readonly #random: RandomSource
+  readonly #watchers = new Set<() => void>()
+  #order: Order | undefined
+  #answer: Answer | undefined
+  #lastSync: LastSync | undefined
+  #syncing: Promise<SyncReport> | undefined
+
+  constructor(till: Till, { clock, random }: { clock: Clock; random: RandomSource }) {
+    this.#till = till
+    this.#clock = clock
+    this.#random = random
+  }
+
+  /** What the next card is tapped for; undefined: it is only shown. */
+  get order(): Order | undefined {
+    return this.#order
+  }
+
+  get answer(): Answer | undefined {
+    return this.#answer
+  }
+
+  get lastSync(): LastSync | undefined {
+    return this.#lastSync
+  }
+
+  /** Calls back after every change, until the function that it returns is called. */
+  watch(watcher: () => void): () => void {
+    this.#watchers.add(watcher)
+    return () => this.#watchers.delete(watcher)
+  }
+
+  /**
+   * Makes this the order that the next card is tapped for. In place of one that no card was touched
+   * for; one that is unfinished goes on, with the passcode as entered now.
+   *
+   * @throws {OrderRefused}
+   */
+  begin(request: OrderRequest): Order {
+    const fresh = this.#makeOrder(request)
+    const open = this.#order
+    if (!open || this.#till.order(open.id).state !== 'unfinished') this.#order = fresh
+    else if (isSame(open, fresh)) this.#order = { ...fresh, id: open.id }
+    else throw new OrderRefused('order_unfinished')
+    this.changed()
+    return this.#order ?? fresh
+  }
+
+  /** One card: taps it for the order, or shows it if there is none. */
+  async present(channel: Channel): Promise<Answer> {
+    const order = this.#order
+    const answer: Answer = order
+      ? {
+          kind: 'tap',
+          order,
+          result: await this.#till.tap(channel, order),
+          at: this.#clock.now(),
+        }
+      : { kind: 'show', result: await this.#till.show(channel), at: this.#clock.now() }
+    this.#answer = answer
+    if (answer.kind === 'tap') this.#afterTap(answer)
+    this.changed()
+    return answer
+  }
+
+  /** Undefined if there was no order. */
+  giveUp(): OrderState | undefined {
+    const order = this.#order
+    if (!order) return undefined
+    const { state } = this.#till.order(order.id)
+    this.#order = undefined
+    // Of an order that touched no card nothing remains to be remembered.
+    const now = state === 'new' ? state : this.#till.giveUp(order.id)
+    this.changed()
+    return now
+  }
+
+  /** Synchronises; whoever asks while it runs gets the same report. */
+  async sync(): Promise<SyncReport> {
+    this.#syncing ??= this.#syncOnce()
+    return this.#syncing
+  }
+
+  changed(): void {
+    for (const watcher of this.#watchers) watcher()
+  }
+
+  async #syncOnce(): Promise<SyncReport> {
+    try {
+      const report = await this.#till.syncOnce()
+      this.#lastSync = { at: this.#clock.now(), report }
+      return report
+    } finally {
+      this.#syncing = undefined
+      this.changed()
+    }
+  }
+
+  #afterTap({ order, result }: Extract<Answer, { kind: 'tap' }>): void {
+    if (result.result === 'done' && this.#order?.id === order.id) this.#order = undefined
+    // Without a network every sale would cut the pauses short that spare it.
+    const online = this.#lastSync?.report.result === 'synchronised'
+    if (result.result !== 'refused' && online) this.news.ring()
+  }
+
+  #makeOrder(request: OrderRequest): Order {
+    const id = toHex(this.#random.bytes(16))
+    if (request.kind === 'passcode') return { ...request, id }
+    const amount = request.kind === 'pay' ? this.#payAmount(request) : request.amount
+    if (amount <= 0n) throw new OrderRefused('amount_not_positive')
+    return { ...request, id, amount }
+  }
+
+  #payAmount({ amount, products }: Extract<OrderRequest, { kind: 'pay' }>): Amount {
+    const known = this.#till.documents?.products() ?? []
+    const prices = products.map(({ product, quantity }) => {
+      const price = known.find(({ id }) => id === product)?.price
+      if (price === undefined) throw new OrderRefused('unknown_product')
+      return price * BigInt(quantity)
+    })
+    if (amount !== undefined) return amount
+    if (products.length === 0) throw new OrderRefused('amount_missing')
+    return prices.reduce((sum, price) => sum + price, 0n)
+  }
+}
+
+function isSame(a: Order, b: Order): boolean {
+  if (a.kind !== b.kind) return false
+  if (a.kind === 'passcode' || b.kind === 'passcode') return true
+  return a.amount === b.amount && JSON.stringify(linesOf(a)) === JSON.stringify(linesOf(b))
+}
+
+function linesOf(order: Order): readonly ProductLine[] {
+  return order.kind === 'pay' ? order.products : []
+}

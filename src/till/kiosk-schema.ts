@@ -1,0 +1,193 @@
+import { z } from 'zod'
+import { ORDER_STATES } from './orders.ts'
+import { RECORD_KINDS } from './journal.ts'
+import { SYNC_RESULTS } from './sync.ts'
+
+/**
+ * What the till's page and its server say to each other: docs/till-api.md. Amounts are decimal strings
+ * of minor units, instants milliseconds since 1970 by the till's clock.
+ */
+const money = z.string().regex(/^-?\d{1,18}$/, 'expected minor units, such as 1250')
+const positiveMoney = z.string().regex(/^\d{1,15}$/, 'expected minor units, such as 1250')
+const passcode = z.string().max(64)
+const instant = z.int()
+
+const productLine = z.strictObject({
+  product: z.int().min(1).max(0xffffffff),
+  quantity: z.int().min(1).max(100),
+})
+
+export const orderRequest = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('pay'),
+    /** Absent: what the products cost. */
+    amount: positiveMoney.optional(),
+    products: z.array(productLine).max(100).default([]),
+    passcode,
+  }),
+  z.strictObject({ kind: z.literal('load'), amount: positiveMoney, passcode }),
+  z.strictObject({ kind: z.literal('passcode'), passcode, newPasscode: passcode }),
+])
+
+export const cardRequest = z.strictObject({ card: z.string().min(1).max(200) })
+export const networkRequest = z.strictObject({ online: z.boolean() })
+export const enrolRequest = z.strictObject({ code: z.string().min(1).max(64) })
+export const emptyRequest = z.strictObject({}).nullish()
+
+const view = z.strictObject({
+  card: z.string(),
+  currency: z.string(),
+  balance: money,
+  sequence: z.int(),
+  /** Number of the till that made its last transaction; 0 is the office. */
+  lastMaker: z.int(),
+  lastAt: instant,
+  unfinished: z.boolean(),
+})
+export type ViewJson = z.output<typeof view>
+
+const record = z.strictObject({
+  /** Also the number of its receipt. */
+  id: z.int(),
+  kind: z.enum(RECORD_KINDS),
+  state: z.enum(['intended', 'confirmed', 'void']),
+  card: z.string(),
+  sequence: z.int(),
+  amount: money,
+  balanceAfter: money,
+  madeAt: instant,
+})
+export type RecordJson = z.output<typeof record>
+
+const refused = z.strictObject({
+  result: z.literal('refused'),
+  status: z.string(),
+  explanation: z.string(),
+})
+
+/** What came of a card. */
+export const answer = z.union([
+  z.strictObject({ result: z.literal('shown'), at: instant, view }),
+  z.strictObject({ result: z.literal('torn'), at: instant }),
+  z.strictObject({ result: z.literal('done'), at: instant, order: z.string(), record, view }),
+  z.strictObject({
+    result: z.literal('unfinished'),
+    at: instant,
+    order: z.string(),
+    record: record.nullable(),
+  }),
+  refused.extend({ at: instant, order: z.string().nullable() }),
+])
+export type AnswerJson = z.output<typeof answer>
+
+const order = z.strictObject({
+  id: z.string(),
+  kind: z.enum(['pay', 'load', 'passcode']),
+  /** Null for a change of passcode. */
+  amount: money.nullable(),
+  products: z.array(productLine),
+  state: z.enum(ORDER_STATES),
+})
+export type OrderJson = z.output<typeof order>
+
+const policy = z.strictObject({
+  version: z.int(),
+  currency: z.string(),
+  mayLoad: z.boolean(),
+  freeAmounts: z.boolean(),
+  paymentMax: money.nullable(),
+  balanceMax: money,
+  offlinePaymentsMax: z.int().nullable(),
+  offlineAmountMax: money.nullable(),
+  offlineAgeMax: z.int().nullable(),
+  passcodeTries: z.int(),
+  passcodePause: z.int(),
+})
+
+export const state = z.strictObject({
+  /** Null until enrolled. */
+  till: z.int().nullable(),
+  name: z.string(),
+  merchant: z.string(),
+  currency: z.strictObject({ code: z.string(), decimals: z.int() }).nullable(),
+  network: z.strictObject({
+    /** The switch. */
+    on: z.boolean(),
+    /** Whether the last synchronisation reached the office. */
+    online: z.boolean(),
+  }),
+  /** Records that the office does not hold for good. */
+  queue: z.int(),
+  lastBatch: z.int(),
+  acknowledged: z
+    .strictObject({
+      /** Every batch up to this one is held for good. */
+      batch: z.int(),
+      /** Milliseconds. */
+      age: z.int(),
+    })
+    .nullable(),
+  lastSync: z
+    .strictObject({ at: instant, result: z.enum(SYNC_RESULTS), problem: z.string().nullable() })
+    .nullable(),
+  clock: z.strictObject({
+    /** Milliseconds behind the office's clock; null before the first contact. */
+    behind: z.int().nullable(),
+    /** What to tell the cashier. */
+    warning: z.string().nullable(),
+  }),
+  policy: policy.nullable(),
+  /** Since the office last acknowledged. */
+  usage: z.strictObject({ payments: z.int(), amount: money, age: z.int() }),
+  products: z.array(
+    z.strictObject({ id: z.int(), name: z.string(), price: money, stock: z.int() }),
+  ),
+  order: order.nullable(),
+  answer: answer.nullable(),
+  /** Number of the newest receipt. */
+  lastReceipt: z.int().nullable(),
+  /** Virtual cards that lie around. */
+  cards: z.array(z.strictObject({ id: z.string(), label: z.string() })),
+})
+export type StateJson = z.output<typeof state>
+
+export const syncReport = z.strictObject({
+  result: z.enum(SYNC_RESULTS),
+  made: z.int(),
+  delivered: z.int(),
+  problem: z.string().nullable(),
+  documents: z.array(
+    z.strictObject({
+      outcome: z.string(),
+      kind: z.string().nullable(),
+      version: z.int().nullable(),
+      problem: z.string().nullable(),
+    }),
+  ),
+})
+
+export const receiptList = z.strictObject({ receipts: z.array(record) })
+export const receipt = z.strictObject({
+  record,
+  text: z.string(),
+  /** For people and scanners: check it with `kontant receipt`. */
+  code: z.string(),
+  svg: z.string(),
+})
+
+export const receiptParams = z.strictObject({ id: z.coerce.number().int().min(1) })
+export const receiptQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+})
+export const gaveUp = z.strictObject({ state: z.enum(ORDER_STATES).nullable() })
+export const enrolled = z.strictObject({ till: z.int() })
+
+export const problem = z.strictObject({
+  error: z.strictObject({
+    code: z.string(),
+    /** Which field of the request, from the outside in: `body.amount`. */
+    field: z.string().optional(),
+    message: z.string(),
+  }),
+})
+export type ProblemJson = z.output<typeof problem>
