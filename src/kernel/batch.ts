@@ -20,6 +20,7 @@ export const BATCH_PATH = '/api/till/batches'
 /** Short enough for one request body, long enough that a day of sales is a few requests. */
 export const BATCH_ITEMS_MAX = 1000
 export const EVIDENCE_SIZE_MAX = 16_384
+const BATCH_SIZE_MAX = BATCH_ITEMS_MAX * (EVIDENCE_SIZE_MAX + 64)
 /** The `previous` of a till's first batch. */
 export const NO_BATCH: Bytes = new Uint8Array(DIGEST_SIZE)
 
@@ -105,6 +106,16 @@ export function decodeBatch(received: Uint8Array): ReceivedBatch {
 
 export function verifyBatch({ document }: ReceivedBatch, key: PublicKey): boolean {
   return verifySigned(document, key)
+}
+
+/** A file of batches as they were signed, oldest first: one CBOR array of byte strings. */
+export function encodeBatches(batches: readonly Bytes[]): Bytes {
+  return encodeCbor(batches)
+}
+
+/** @throws {FormatError} if `file` is not a list of bytes. What they are is not checked here. */
+export function decodeBatches(file: Uint8Array): readonly Bytes[] {
+  return parseCbor(z.array(bytes.upTo(BATCH_SIZE_MAX)), file, 'batches')
 }
 
 const acknowledgementSchema = z.strictObject({

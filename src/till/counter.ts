@@ -124,18 +124,16 @@ export class Counter {
   /** One card: taps it for the order, or shows it if there is none. */
   async present(channel: Channel): Promise<Answer> {
     const order = this.#order
-    const answer: Answer = order
-      ? {
-          kind: 'tap',
-          order,
-          result: await this.#till.tap(channel, order),
-          at: this.#clock.now(),
-        }
-      : { kind: 'show', result: await this.#till.show(channel), at: this.#clock.now() }
-    this.#answer = answer
-    if (answer.kind === 'tap') this.#afterTap(answer)
-    this.changed()
-    return answer
+    if (!order) return this.show(channel)
+    const result = await this.#till.tap(channel, order)
+    this.#afterTap(order, result)
+    return this.#keep({ kind: 'tap', at: this.#clock.now(), order, result })
+  }
+
+  /** One card, whatever order there is. */
+  async show(channel: Channel): Promise<Answer> {
+    const result = await this.#till.show(channel)
+    return this.#keep({ kind: 'show', at: this.#clock.now(), result })
   }
 
   /** Undefined if there was no order. */
@@ -171,7 +169,13 @@ export class Counter {
     }
   }
 
-  #afterTap({ order, result }: Extract<Answer, { kind: 'tap' }>): void {
+  #keep(answer: Answer): Answer {
+    this.#answer = answer
+    this.changed()
+    return answer
+  }
+
+  #afterTap(order: Order, result: TapResult): void {
     if (result.result === 'done' && this.#order?.id === order.id) this.#order = undefined
     // Without a network every sale would cut the pauses short that spare it.
     const online = this.#lastSync?.report.result === 'synchronised'

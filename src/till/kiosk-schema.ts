@@ -29,6 +29,8 @@ export const orderRequest = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('passcode'), passcode, newPasscode: passcode }),
 ])
 
+export type OrderRequestJson = z.output<typeof orderRequest>
+
 export const cardRequest = z.strictObject({ card: z.string().min(1).max(200) })
 export const networkRequest = z.strictObject({ online: z.boolean() })
 export const enrolRequest = z.strictObject({ code: z.string().min(1).max(64) })

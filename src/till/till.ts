@@ -1,3 +1,4 @@
+import { encodeBatches } from '../kernel/batch.ts'
 import type { Bytes } from '../kernel/bytes.ts'
 import type { Policy } from '../kernel/documents.ts'
 import type { Clock, RandomSource, Transport } from '../kernel/ports.ts'
@@ -196,6 +197,16 @@ export class Till {
   pendingBatches(): readonly StoredBatch[] {
     makeBatches(this.#store, batchContext(this.#syncParts()))
     return pendingBatches(this.#store)
+  }
+
+  /**
+   * {@link pendingBatches} as one file, to be carried by hand. Whoever carries it need not be trusted;
+   * carrying it twice, or an old one, is harmless.
+   *
+   * @throws {NotEnrolled}
+   */
+  exportBatches(): Bytes {
+    return encodeBatches(this.pendingBatches().map(({ bytes }) => bytes))
   }
 
   /** An acknowledgement that came some other way than as an answer. @throws {NotEnrolled} */
