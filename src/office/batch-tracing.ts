@@ -128,6 +128,9 @@ export async function traceLate(
   fresh: ReadonlySet<Digest>,
 ): Promise<Finding[]> {
   const tills = [...new Set(group.map(({ batch }) => batch.till))]
+  await sql`
+    insert into till_placement (till) select * from unnest(${tills}::bigint[])
+    on conflict (till) do nothing`.execute(trx)
   const before = await loadProgress(trx, tills)
   await noteFirstReports(trx, group, fresh, before)
   await advance(trx, tills)
@@ -145,7 +148,7 @@ async function loadProgress(
 ): Promise<ReadonlyMap<TillNumber, TillProgress>> {
   const { rows } = await sql<{ till: string; placed: string; complete: string }>`
     select till::text, placed_up_to::text as placed, complete_up_to::text as complete
-    from till_progress where till = any(${[...tills]}::bigint[])`.execute(trx)
+    from till_placement where till = any(${[...tills]}::bigint[])`.execute(trx)
   return new Map(
     rows.map(({ till, placed, complete }) => [
       Number(till),
@@ -215,7 +218,7 @@ async function noteFirstReports(
 async function advance(trx: Transaction<Tables>, tills: readonly TillNumber[]): Promise<void> {
   await sql`
     with recursive step (till, number, complete_up_to) as (
-      select till, placed_up_to, complete_up_to from till_progress
+      select till, placed_up_to, complete_up_to from till_placement
       where till = any(${[...tills]}::bigint[])
       union all
       select step.till, step.number + 1, greatest(step.complete_up_to, next.complete_up_to)
@@ -227,8 +230,8 @@ async function advance(trx: Transaction<Tables>, tills: readonly TillNumber[]): 
     ), reached as (
       select distinct on (till) till, number, complete_up_to from step order by till, number desc
     )
-    update till_progress set placed_up_to = reached.number, complete_up_to = reached.complete_up_to
-    from reached where till_progress.till = reached.till`.execute(trx)
+    update till_placement set placed_up_to = reached.number, complete_up_to = reached.complete_up_to
+    from reached where till_placement.till = reached.till`.execute(trx)
 }
 
 /** Decides the notes whose batches are no longer behind a gap. */
@@ -238,10 +241,10 @@ async function checkNoted(
 ): Promise<Finding[]> {
   const { rows } = await sql<{ card: CardId; digest: Digest; till: string; late: boolean }>`
     with decided as (
-      delete from late_check using till_progress
+      delete from late_check using till_placement
       where late_check.till = any(${[...tills]}::bigint[])
-        and till_progress.till = late_check.till
-        and late_check.number <= till_progress.placed_up_to
+        and till_placement.till = late_check.till
+        and late_check.number <= till_placement.placed_up_to
       returning late_check.till, late_check.number, late_check.card, late_check.digest,
         late_check.made_at
     )
@@ -267,8 +270,14 @@ export async function traceMissing(
   ])
   const { rows } = await sql<{ card: CardId; digest: Digest; maker: string }>`
     select e.card, encode(e.digest, 'hex') as digest, e.maker::text
-    from till_progress p
+    from till_placement p
     join entry e on not e.uploaded and e.maker = p.till and e.made_at <= p.complete_up_to
-    where p.till = any(${[...makers]}::bigint[])`.execute(trx)
+    where p.till = any(${[...makers]}::bigint[])
+      -- who handed in another version has not kept this one back: he has signed two
+      and not exists (
+        select from entry other
+        where other.card = e.card and other.sequence = e.sequence and other.maker = e.maker
+          and other.digest <> e.digest
+      )`.execute(trx)
   return rows.map(({ card, digest, maker }) => withheld({ card, digest, maker: Number(maker) }))
 }

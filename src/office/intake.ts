@@ -145,10 +145,10 @@ async function storeBatches(
   const column = <T>(value: (batch: StoredBatch) => T) => ordered.map(value)
   const tills = [...new Set(column(({ received }) => received.batch.till))]
   await sql`
-    insert into till_progress (till) select * from unnest(${tills}::bigint[])
+    insert into till_intake (till) select * from unnest(${tills}::bigint[])
     on conflict (till) do nothing`.execute(trx)
   await sql`
-    select from till_progress where till = any(${tills}::bigint[]) order by till for update`.execute(
+    select from till_intake where till = any(${tills}::bigint[]) order by till for update`.execute(
     trx,
   )
   await sql`
@@ -172,16 +172,16 @@ async function storeBatches(
     on conflict (till, number, digest) do nothing`.execute(trx)
   const { rows } = await sql<{ till: string; durable_up_to: string }>`
     with recursive step (till, number) as (
-      select till, durable_up_to from till_progress where till = any(${tills}::bigint[])
+      select till, durable_up_to from till_intake where till = any(${tills}::bigint[])
       union all
       select step.till, step.number + 1 from step
       where exists (
         select from batch where batch.till = step.till and batch.number = step.number + 1
       )
     ), reached as (select till, max(number) as number from step group by till)
-    update till_progress set durable_up_to = reached.number
-    from reached where till_progress.till = reached.till
-    returning till_progress.till::text, till_progress.durable_up_to::text`.execute(trx)
+    update till_intake set durable_up_to = reached.number
+    from reached where till_intake.till = reached.till
+    returning till_intake.till::text, till_intake.durable_up_to::text`.execute(trx)
   return new Map(rows.map((row) => [Number(row.till), Number(row.durable_up_to)]))
 }
 

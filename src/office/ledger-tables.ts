@@ -10,12 +10,8 @@ import type { EntryKind } from './scheme.ts'
 export interface LedgerTables {
   batch: BatchRow
   rejected_item: { batch: Int8; index: number; reason: string }
-  till_progress: {
-    till: Int8
-    durable_up_to: Int8
-    placed_up_to: Int8
-    complete_up_to: Int8
-  }
+  till_intake: { till: Int8; durable_up_to: Int8 }
+  till_placement: { till: Int8; placed_up_to: Int8; complete_up_to: Int8 }
   late_check: {
     till: Int8
     number: Int8

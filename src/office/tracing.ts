@@ -32,7 +32,12 @@ export function tracePosition(
         ? records.flatMap((record) => traceAlteredPrevious(chain, record))
         : []),
     ],
-    withdrawn: forks.withdrawn,
+    withdrawn: [
+      ...forks.withdrawn,
+      ...records
+        .filter((record) => !record.uploaded && isEquivocal(chain, record))
+        .map(({ digest }) => ({ kind: 'withheld-transaction', about: digest }) as const),
+    ],
   }
 }
 
@@ -112,18 +117,17 @@ function traceAlteredPrevious(chain: CardChain, record: ChainRecord): Finding[] 
   if (!record.uploaded || record.previousShown || record.previous === undefined) return []
   const candidates = chain.at(record.sequence - 1)
   const named = candidates.filter(({ maker }) => maker === record.previousMaker)
-  const [truth] = named.length > 0 ? named : candidates
+  // Where several are there, the same one whatever the order they came in.
+  const [truth] = (named.length > 0 ? named : candidates).toSorted((a, b) =>
+    a.digest < b.digest ? -1 : 1,
+  )
   const claimed = record.previousBalance
-  return [
-    alteredPrevious(
-      record,
-      truth && claimed !== undefined ? difference(truth.balance, claimed) : undefined,
-    ),
-  ]
+  const known = truth !== undefined && claimed !== undefined
+  return [alteredPrevious(record, known ? difference(truth.balance, claimed) : undefined)]
 }
 
-export function alteredPrevious(
-  { card, digest, maker }: Pick<ChainRecord | VerifiedEntry, 'card' | 'digest' | 'maker'>,
+function alteredPrevious(
+  { card, digest, maker }: ChainRecord,
   amount: Amount | undefined,
 ): Finding {
   return {

@@ -22,14 +22,18 @@ create table batch (
 );
 create index batch_to_place on batch (id) where not placed;
 
--- How far a till's batches go without a gap: stored, and in the ledger.
-create table till_progress (
+-- Up to which number a till's batches are stored without a gap: what acknowledgements say.
+create table till_intake (
   till bigint primary key references till (number),
-  durable_up_to bigint not null default 0,
+  durable_up_to bigint not null default 0
+);
+
+-- Up to which number they are in the ledger without a gap, and what those declare to be whole, by the
+-- till's clock. A table of its own: who stores batches and who places them must not wait for each other.
+create table till_placement (
+  till bigint primary key references till (number),
   placed_up_to bigint not null default 0,
-  -- what its batches up to placed_up_to declare to be whole, by the till's clock
-  complete_up_to bigint not null default -1,
-  check (placed_up_to <= durable_up_to)
+  complete_up_to bigint not null default -1
 );
 
 -- Evidence that did not verify, with its reason. Nothing else is known of it.

@@ -1,0 +1,242 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { concat, type Bytes } from '../../src/kernel/bytes.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createLedgerOffice, type LedgerOffice } from '../support/ledger-office.ts'
+import type { MintCard } from '../support/mint.ts'
+
+let database: TestDatabase
+let town: LedgerOffice
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  town = await createLedgerOffice(database.db)
+})
+afterAll(async () => {
+  await town.evidence.stop()
+  await database.drop()
+})
+
+async function casesOf(card: MintCard) {
+  const cases = await town.cases()
+  return cases
+    .filter((found) => found.card === card.id)
+    .map(({ kind, strength, suspects, amount }) => ({
+      kind,
+      strength,
+      suspects: suspects.map((suspect) =>
+        suspect.kind === 'card' ? 'card' : `till ${suspect.till}`,
+      ),
+      amount,
+    }))
+}
+
+describe('the document’s tables', () => {
+  it('completes a chain whose records come out of order', async () => {
+    const [v1, v2] = [await town.addTill(), await town.addTill()]
+    const card = await town.addCard(10_000n)
+    const first = town.mint.make(v1, card, { amount: 500n })
+    const second = town.mint.make(v2, card, { amount: 300n })
+    const third = town.mint.make(v1, card, { amount: 200n })
+
+    await town.send(town.mint.batch(v1, [first, third]))
+    expect(await shape(card)).toEqual([
+      [0, 10_000n, true, 'settled'],
+      [1, 9_500n, true, 'settled'],
+      [2, 9_200n, false, 'none'],
+      [3, 9_000n, false, 'none'],
+    ])
+    await town.send(town.mint.batch(v2, [second]))
+    expect(await shape(card)).toEqual([
+      [0, 10_000n, true, 'settled'],
+      [1, 9_500n, true, 'settled'],
+      [2, 9_200n, true, 'settled'],
+      [3, 9_000n, true, 'settled'],
+    ])
+    expect(await casesOf(card)).toEqual([])
+    const balances = await town.balances()
+    expect(balances[`shadow ${card.id}`]).toBe('9000')
+  })
+
+  async function shape(card: MintCard) {
+    const lines = await town.ledger(card)
+    return lines.map((line) => [line.sequence, line.balance, line.complete, line.settlement])
+  }
+})
+
+describe('who cheated', () => {
+  it('an altered previous balance: whoever cannot show the predecessor', async () => {
+    const [v3, v4] = [await town.addTill(), await town.addTill()]
+    const card = await town.addCard(9_000n)
+    const honest = town.mint.make(v3, card, { amount: 100n })
+    const altered = alter(card, honest.block, { balance: 8_500n })
+    const cheat = town.mint.make(v4, card, {
+      amount: 400n,
+      on: honest.block,
+      show: altered,
+      lie: { balance: 8_100n },
+    })
+    await town.send(town.mint.batch(v4, [cheat]))
+    expect(await casesOf(card)).toMatchObject([
+      { kind: 'previous-balance-altered', strength: 'proven', suspects: [`till ${v4.number}`] },
+    ])
+    await town.send(town.mint.batch(v3, [honest]))
+    expect(await casesOf(card)).toMatchObject([
+      {
+        kind: 'previous-balance-altered',
+        strength: 'proven',
+        suspects: [`till ${v4.number}`],
+        amount: 400n,
+      },
+    ])
+    const lines = await town.ledger(card)
+    expect(lines.map(({ sequence, complete }) => [sequence, complete])).toEqual([
+      [0, true],
+      [1, true],
+      [2, false],
+    ])
+  })
+
+  /** An altered predecessor with the true one's signature, which does not cover it. */
+  function alter(card: MintCard, block: Bytes, change: { balance: bigint }): Bytes {
+    const stranger = { number: 0, key: town.office.key, sent: [] }
+    const forged = town.mint.seal(card, { ...town.mint.open(card, block), ...change }, stranger)
+    return concat(forged.subarray(0, 72), block.subarray(72))
+  }
+
+  it('two versions of one transaction: whoever signed both', async () => {
+    const [v3, v4] = [await town.addTill(), await town.addTill()]
+    const card = await town.addCard(9_000n)
+    const { head } = card
+    const uploaded = town.mint.make(v3, card, { amount: 100n })
+    const onCard = town.mint.make(v3, card, { amount: 500n, on: head })
+    const next = town.mint.make(v4, card, { amount: 400n })
+    await town.send(town.mint.batch(v3, [uploaded]), town.mint.batch(v4, [next]))
+    expect(onCard.block).not.toEqual(uploaded.block)
+    expect(await casesOf(card)).toMatchObject([
+      { kind: 'equivocation', strength: 'proven', suspects: [`till ${v3.number}`], amount: 400n },
+    ])
+  })
+
+  it('a balance that does not follow: its signer', async () => {
+    const till = await town.addTill()
+    const card = await town.addCard()
+    const made = town.mint.make(till, card, { amount: 500n, lie: { balance: 9_100n } })
+    await town.send(town.mint.batch(till, [made]))
+    expect(await casesOf(card)).toMatchObject([
+      {
+        kind: 'wrong-arithmetic',
+        strength: 'proven',
+        suspects: [`till ${till.number}`],
+        amount: 400n,
+      },
+    ])
+  })
+
+  it('a fork: card and tills are suspected, nobody is proven, and the card is frozen', async () => {
+    const [a, b] = [await town.addTill(), await town.addTill()]
+    const card = await town.addCard()
+    const { head } = card
+    const one = town.mint.make(a, card, { amount: 500n })
+    const two = town.mint.make(b, card, { amount: 700n, on: head })
+    await town.send(town.mint.batch(a, [one]), town.mint.batch(b, [two]))
+    expect(await casesOf(card)).toMatchObject([
+      {
+        kind: 'fork',
+        strength: 'suspected',
+        suspects: ['card', `till ${a.number}`, `till ${b.number}`],
+        amount: 500n,
+      },
+    ])
+    expect(await statusOf(card)).toBe('frozen')
+    const lines = await town.ledger(card)
+    expect(lines.map(({ settlement }) => settlement)).toEqual(['settled', 'held', 'held'])
+  })
+
+  it('a payment invented without the passcode explains the fork', async () => {
+    const [honest, liar] = [await town.addTill(), await town.addTill()]
+    const card = await town.addCard()
+    const { head } = card
+    const real = town.mint.make(honest, card, { amount: 500n })
+    const invented = town.mint.make(liar, card, {
+      amount: 700n,
+      on: head,
+      keep: false,
+      passcode: card.passcode === '0000' ? '1111' : '0000',
+    })
+    await town.send(town.mint.batch(liar, [invented]), town.mint.batch(honest, [real]))
+    expect(await casesOf(card)).toMatchObject([
+      {
+        kind: 'passcode-not-entered',
+        strength: 'proven',
+        suspects: [`till ${liar.number}`],
+        amount: 700n,
+      },
+    ])
+    expect(await statusOf(card)).toBe('active')
+    const lines = await town.ledger(card)
+    expect(lines.map(({ settlement }) => settlement).toSorted()).toEqual([
+      'none',
+      'settled',
+      'settled',
+    ])
+  })
+
+  it('a transaction kept back: its maker, once he says that everything is handed in', async () => {
+    const [quiet, next] = [await town.addTill(), await town.addTill()]
+    const card = await town.addCard()
+    town.mint.make(quiet, card, { amount: 500n })
+    const after = town.mint.make(next, card, { amount: 100n })
+    await town.send(town.mint.batch(next, [after]))
+    expect(await casesOf(card)).toEqual([])
+    await town.send(town.mint.batch(quiet, []))
+    expect(await casesOf(card)).toMatchObject([
+      { kind: 'withheld-transaction', strength: 'proven', suspects: [`till ${quiet.number}`] },
+    ])
+  })
+
+  it('a load without the right', async () => {
+    const till = await town.addTill({ mayLoad: false })
+    const card = await town.addCard()
+    const made = town.mint.make(till, card, { kind: 'load', amount: 500n })
+    await town.send(town.mint.batch(till, [made]))
+    expect(await casesOf(card)).toMatchObject([
+      {
+        kind: 'unauthorised-load',
+        strength: 'proven',
+        suspects: [`till ${till.number}`],
+        amount: 500n,
+      },
+    ])
+  })
+
+  it('a number signed twice, and a gap that closes', async () => {
+    const till = await town.addTill()
+    const card = await town.addCard()
+    const first = town.mint.batch(till, [town.mint.make(till, card)])
+    const second = town.mint.batch(till, [town.mint.make(till, card)])
+    const third = town.mint.batch(till, [town.mint.make(till, card)])
+    await town.send(first, third)
+    expect(await casesOfTill(till.number)).toEqual([['batch-gap', 'suspected']])
+    await town.send(second)
+    expect(await casesOfTill(till.number)).toEqual([])
+    till.sent.length = 2
+    await town.send(town.mint.batch(till, [], { madeAt: 5 }))
+    expect(await casesOfTill(till.number)).toEqual([['rewritten-journal', 'proven']])
+  })
+
+  async function casesOfTill(till: number) {
+    const cases = await town.cases()
+    return cases
+      .filter(({ suspects }) => suspects.some((s) => s.kind === 'till' && s.till === till))
+      .map(({ kind, strength }) => [kind, strength])
+  }
+
+  async function statusOf(card: MintCard) {
+    const row = await database.db
+      .selectFrom('card')
+      .select('status')
+      .where('id', '=', card.id)
+      .executeTakeFirst()
+    return row?.status
+  }
+})
