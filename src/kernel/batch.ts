@@ -36,7 +36,7 @@ const batchItem = z
   .tuple([z.string().max(16), z.enum(OUTCOMES), bytes.upTo(EVIDENCE_SIZE_MAX)])
   .transform(([scheme, outcome, evidence]) => ({ scheme, outcome, evidence }))
 
-/** What the till counted itself, over the items of this batch that it did not report before. */
+/** What the till counted itself, over the items that this batch reports as confirmed: each is once. */
 const totals = z.strictObject({
   paid: minorUnits,
   loaded: minorUnits,

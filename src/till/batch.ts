@@ -213,7 +213,7 @@ function totalsOf(reports: readonly Report[]): BatchTotals {
 
 function sumOf(reports: readonly Report[], kind: RecordKind): Amount {
   return reports
-    .filter(({ record, outcome, fresh }) => fresh && outcome !== 'void' && record.kind === kind)
+    .filter(({ record, outcome }) => outcome === 'confirmed' && record.kind === kind)
     .reduce((sum, { record }) => sum + record.amount, 0n)
 }
 

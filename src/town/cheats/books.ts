@@ -122,8 +122,7 @@ export class Books {
 
   #sign(due: readonly Line[], { identity, documents, now }: Signing): SentBatch {
     const last = this.#batches.at(-1)
-    const fresh = due.filter(({ reported }) => reported === undefined)
-    const counted = fresh.filter(({ outcome }) => outcome !== 'void')
+    const counted = due.filter(({ outcome }) => outcome === 'confirmed')
     const sum = (kind: Told['kind']) =>
       counted
         .filter(({ told }) => told.kind === kind)
