@@ -23,12 +23,15 @@ const MISSING: Readonly<Record<string, readonly [field: string, message: string]
 /** The refusal that a violated constraint stands for; undefined if it is no such thing. */
 export function conflictOf(error: unknown): OfficeError | undefined {
   if (!(error instanceof DatabaseError)) return undefined
-  const known = (table: typeof CONFLICTS) => table[error.constraint ?? '']
-  const [refusal, entry] =
-    error.code === UNIQUE_VIOLATION
-      ? (['conflict', known(CONFLICTS)] as const)
-      : error.code === FOREIGN_KEY_VIOLATION
-        ? (['bad_input', known(MISSING)] as const)
-        : []
+  const name = error.constraint ?? ''
+  if (error.code === UNIQUE_VIOLATION) return refusalOf('conflict', CONFLICTS[name])
+  if (error.code === FOREIGN_KEY_VIOLATION) return refusalOf('bad_input', MISSING[name])
+  return undefined
+}
+
+function refusalOf(
+  refusal: 'conflict' | 'bad_input',
+  entry: readonly [field: string, message: string] | undefined,
+): OfficeError | undefined {
   return entry && new OfficeError(refusal, entry[1], entry[0])
 }

@@ -1,0 +1,203 @@
+import { z } from 'zod'
+import { OUTCOMES } from '../kernel/batch.ts'
+import { ACCOUNT_KINDS } from './accounts.ts'
+import { amountText, signedAmountText } from './amount-text.ts'
+import { SETTLEMENTS } from './chain.ts'
+import { CASE_KINDS } from './findings.ts'
+import { cardIdText, currencyCode, idText, instantNumber } from './http.ts'
+import { CARD_STATUSES } from './registry-tables.ts'
+import { ROLES } from './roles.ts'
+import { ENTRY_KINDS } from './scheme.ts'
+
+/** What the office's API answers: the schemas make the OpenAPI document, the types are the console's. */
+
+export const personJson = z.object({
+  id: idText,
+  login: z.string(),
+  name: z.string(),
+  role: z.enum(ROLES),
+  merchant: idText.nullable(),
+  madeAt: instantNumber,
+  disabledAt: instantNumber.nullable(),
+})
+export type PersonJson = z.output<typeof personJson>
+
+export const sessionJson = z.object({ person: personJson })
+export type SessionJson = z.output<typeof sessionJson>
+
+export const cardJson = z.object({
+  id: cardIdText,
+  scheme: z.string(),
+  uid: z.string().meta({ description: 'The chip’s own number, in hexadecimal' }),
+  label: z.string().nullable(),
+  holder: idText.nullable(),
+  currency: currencyCode,
+  status: z.enum(CARD_STATUSES),
+  statusReason: z.string(),
+  balance: signedAmountText.meta({
+    description: 'Of the shadow account: what the card holds as far as the office knows',
+  }),
+  issuedAt: instantNumber,
+  successor: cardIdText.nullable(),
+})
+export type CardJson = z.output<typeof cardJson>
+
+export const issuedJson = z.object({
+  card: cardJson,
+  plan: z.base64().meta({ description: 'What the issuing desk writes on that chip. Secret.' }),
+  passcode: z.string().meta({ description: 'For the holder, and nobody else' }),
+})
+export type IssuedJson = z.output<typeof issuedJson>
+
+const digestText = z.string().regex(/^[0-9a-f]{64}$/)
+
+const previousJson = z.object({
+  digest: digestText,
+  till: z.int(),
+  balance: signedAmountText,
+  at: instantNumber.meta({ description: 'By the clock of that till' }),
+  shown: z.boolean().meta({ description: 'Whether it was shown with its maker’s signature' }),
+})
+
+export const ledgerLineJson = z.object({
+  card: cardIdText,
+  sequence: z.int(),
+  digest: digestText,
+  kind: z.enum(ENTRY_KINDS),
+  till: z.int().meta({ description: '0 is the office' }),
+  balance: signedAmountText,
+  at: instantNumber.meta({ description: 'By the clock of the till' }),
+  uploaded: z.boolean().meta({ description: 'False: only shown by whoever built on it' }),
+  amount: amountText.nullable(),
+  outcome: z.enum(OUTCOMES).nullable(),
+  previous: previousJson.nullable(),
+  complete: z.boolean(),
+  contested: z.boolean(),
+  refuted: z.boolean(),
+  settlement: z.enum(SETTLEMENTS),
+})
+export type LedgerLineJson = z.output<typeof ledgerLineJson>
+
+export const merchantJson = z.object({ id: idText, name: z.string(), madeAt: instantNumber })
+export type MerchantJson = z.output<typeof merchantJson>
+
+const makerKeyJson = z.object({
+  generation: z.int(),
+  publicKey: z.string().meta({ description: 'x ‖ y in hexadecimal' }),
+  madeAt: instantNumber,
+  revokedFrom: instantNumber.nullable().meta({ description: 'By the clock of the till' }),
+})
+
+export const tillJson = z.object({
+  number: z.int(),
+  name: z.string(),
+  merchant: z.object({ id: idText, name: z.string() }),
+  currency: currencyCode,
+  madeAt: instantNumber,
+  enrolledAt: instantNumber.nullable(),
+  codeExpiresAt: instantNumber.nullable(),
+  lastContactAt: instantNumber.nullable().meta({ description: 'When its last batch came' }),
+  lastBatch: z.int().meta({ description: 'The highest number that came; 0 for none' }),
+  missing: z.int().meta({ description: 'Records that others showed and it has not handed in' }),
+  stoppedAt: instantNumber.nullable(),
+  stopReason: z.string().nullable(),
+  policyVersion: z.int(),
+  software: z.string().nullable(),
+})
+export type TillJson = z.output<typeof tillJson>
+
+export const tillDetailJson = tillJson.extend({ keys: z.array(makerKeyJson) })
+export type TillDetailJson = z.output<typeof tillDetailJson>
+
+export const codeJson = z.object({
+  code: z.string().meta({ description: 'Shown once; docs/protocol/enrolment.md' }),
+  expiresAt: instantNumber,
+  officeFingerprint: z.string().meta({ description: 'To compare by eye, if anybody wants to' }),
+})
+export type CodeJson = z.output<typeof codeJson>
+
+export const productJson = z.object({
+  id: z.int(),
+  merchant: idText,
+  name: z.string(),
+  price: amountText,
+  currency: currencyCode,
+  madeAt: instantNumber,
+  withdrawnAt: instantNumber.nullable(),
+})
+export type ProductJson = z.output<typeof productJson>
+
+const accountRefJson = z.object({
+  id: idText,
+  kind: z.enum(ACCOUNT_KINDS),
+  owner: z.string().meta({ description: 'A card, a till, a merchant; empty for the office’s own' }),
+  name: z.string().nullable().meta({ description: 'How people call the owner' }),
+})
+
+export const accountJson = accountRefJson.extend({
+  currency: currencyCode,
+  balance: signedAmountText,
+})
+export type AccountJson = z.output<typeof accountJson>
+
+export const transferJson = z.object({
+  id: idText,
+  reference: z.string(),
+  debit: accountRefJson,
+  credit: accountRefJson,
+  amount: amountText,
+  at: instantNumber,
+})
+export type TransferJson = z.output<typeof transferJson>
+
+const suspectJson = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('card'), card: cardIdText, weight: z.int() }),
+  z.object({ kind: z.literal('till'), till: z.int(), weight: z.int() }),
+])
+
+export const caseJson = z.object({
+  id: idText,
+  kind: z.enum(CASE_KINDS),
+  strength: z.enum(['proven', 'suspected']),
+  card: cardIdText.nullable(),
+  suspects: z.array(suspectJson).meta({ description: 'Most suspect first' }),
+  amount: signedAmountText.nullable(),
+  currency: currencyCode.nullable(),
+  records: z.array(digestText),
+  openedAt: instantNumber,
+  changedAt: instantNumber,
+  withdrawn: z.boolean().meta({ description: 'Later evidence has explained it' }),
+  resolution: z.object({ at: instantNumber, text: z.string() }).nullable(),
+})
+export type CaseJson = z.output<typeof caseJson>
+
+export const caseDetailJson = caseJson.extend({ evidence: z.array(ledgerLineJson) })
+export type CaseDetailJson = z.output<typeof caseDetailJson>
+
+export const progressJson = z.object({
+  batches: z.object({ received: z.int(), toPlace: z.int() }),
+  records: z.object({
+    uploaded: z.int(),
+    missing: z.int(),
+    waiting: z.int(),
+    held: z.int(),
+    settled: z.int(),
+    refuted: z.int(),
+  }),
+  rejected: z.int(),
+  openCases: z.object({ proven: z.int(), suspected: z.int() }),
+  sums: z
+    .array(z.object({ currency: currencyCode, sum: signedAmountText }))
+    .meta({ description: 'Of all accounts, a currency: always 0' }),
+})
+export type ProgressJson = z.output<typeof progressJson>
+
+export const auditJson = z.object({
+  id: z.int(),
+  at: instantNumber,
+  person: z.string().nullable().meta({ description: 'Their login; null for the office itself' }),
+  act: z.string(),
+  subject: z.string(),
+  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+})
+export type AuditJson = z.output<typeof auditJson>

@@ -1,0 +1,303 @@
+import type { Kysely, Transaction } from 'kysely'
+import { z } from 'zod'
+import { utf8 } from '../../kernel/bytes.ts'
+import { sha256 } from '../../kernel/hash.ts'
+import type { CardId } from '../../kernel/ids.ts'
+import { amountText } from '../amount-text.ts'
+import { cardJson, issuedJson, ledgerLineJson, type CardJson, type IssuedJson } from '../answers.ts'
+import { shadowBalances } from '../books.ts'
+import { OfficeError } from '../errors.ts'
+import {
+  actorOf,
+  answers,
+  cardIdParam,
+  cardIdText,
+  currencyCode,
+  hexField,
+  idText,
+  name,
+  reason,
+  type Api,
+  type Desk,
+} from '../http.ts'
+import { issueCard, renewCard, type IssuedCard } from '../issue.ts'
+import { ledgerOf } from '../ledger.ts'
+import type { Office } from '../office.ts'
+import { recordAct } from '../registry/audit.ts'
+import { findCard, listCards, setCardStatus, type Card } from '../registry/cards.ts'
+import { once } from '../registry/idempotency.ts'
+import type { Person } from '../registry/people.ts'
+import { CARD_STATUSES, type CardStatus } from '../registry-tables.ts'
+import type { Tables } from '../tables.ts'
+import { lineToJson } from './ledger-json.ts'
+
+const params = z.object({ id: cardIdText })
+const uid = z
+  .string()
+  .regex(/^([0-9a-fA-F]{2}){1,32}$/, 'expected hexadecimal digits')
+  .meta({ description: 'The chip’s own number, in hexadecimal', examples: ['04a1b2c3'] })
+const passcode = z.string().max(64).meta({ description: 'Made up if it is left out' })
+const headers = z.object({
+  'idempotency-key': z
+    .string()
+    .min(8)
+    .max(128)
+    .optional()
+    .meta({ description: 'The same key again gets the same answer, and no second card' }),
+})
+
+const issueBody = z.strictObject({
+  scheme: z.string(),
+  uid,
+  currency: currencyCode,
+  balance: amountText,
+  label: name.optional(),
+  holder: idText.optional(),
+  passcode: passcode.optional(),
+})
+const renewBody = z.strictObject({
+  uid,
+  passcode: passcode.optional(),
+  lost: z.boolean().meta({ description: 'Whether somebody else may still hold the old card' }),
+  reason,
+})
+
+export function cardRoutes(app: Api, { office }: Desk): void {
+  const { db, clock, events } = office
+
+  app.get(
+    '/api/cards',
+    {
+      schema: {
+        summary: 'Cards, by number',
+        querystring: z.object({
+          search: z.string().max(100).optional(),
+          status: z.enum(CARD_STATUSES).optional(),
+          after: cardIdText.optional().meta({ description: 'The last one of the page before' }),
+          limit: z.coerce.number().int().min(1).max(500).default(100),
+        }),
+        response: answers(z.object({ cards: z.array(cardJson) })),
+      },
+    },
+    async (request) => {
+      const { search, status, after, limit } = request.query
+      const cards = await listCards(db, {
+        ...ownOnly(actorOf(request)),
+        search,
+        status,
+        after: after === undefined ? undefined : cardIdParam(after),
+        limit,
+      })
+      return { cards: await cardsToJson(db, cards) }
+    },
+  )
+
+  app.post(
+    '/api/cards',
+    {
+      schema: {
+        summary: 'Issue a card: its first record and what to write on its chip',
+        headers,
+        body: issueBody,
+        response: answers(issuedJson),
+      },
+    },
+    async (request) => {
+      const { body } = request
+      const order = {
+        scheme: body.scheme,
+        uid: hexField(body.uid, 'body.uid'),
+        currency: body.currency,
+        balance: BigInt(body.balance),
+        label: body.label,
+        holder: body.holder,
+        passcode: body.passcode,
+      }
+      return issueOnce(request.headers['idempotency-key'], request.body, actorOf(request), {
+        act: 'card.issue',
+        detail: { scheme: body.scheme, balance: body.balance, currency: body.currency },
+        issue: (trx) => issueCard(office, trx, order),
+      })
+    },
+  )
+
+  app.get(
+    '/api/cards/:id',
+    { schema: { summary: 'One card', params, response: answers(cardJson) } },
+    async (request) => {
+      const card = await visibleCard(db, actorOf(request), request.params.id)
+      return cardToJson(db, card)
+    },
+  )
+
+  app.get(
+    '/api/cards/:id/ledger',
+    {
+      schema: {
+        summary: 'Every record of a card’s chain, in order of sequence',
+        params,
+        response: answers(z.object({ entries: z.array(ledgerLineJson) })),
+      },
+    },
+    async (request) => {
+      const card = await visibleCard(db, actorOf(request), request.params.id)
+      return { entries: (await ledgerOf(db, card.id)).map(lineToJson) }
+    },
+  )
+
+  const reasonBody = z.strictObject({ reason })
+  for (const [verb, status, summary] of [
+    ['freeze', 'frozen', 'Stop a card until somebody has looked'],
+    ['release', 'active', 'Let a frozen card pay again'],
+  ] as const) {
+    app.post(
+      `/api/cards/:id/${verb}`,
+      { schema: { summary, params, body: reasonBody, response: answers(cardJson) } },
+      async (request) => {
+        const actor = actorOf(request)
+        const { id } = await visibleCard(db, actor, request.params.id)
+        const card = await changeStatus(office, actor, id, status, request.body.reason)
+        events.emit({ type: 'card', card: id })
+        return cardToJson(db, card)
+      },
+    )
+  }
+
+  app.post(
+    '/api/cards/:id/renew',
+    {
+      schema: {
+        summary: 'A new card takes the place of this one, with what it held',
+        params,
+        headers,
+        body: renewBody,
+        response: answers(issuedJson),
+      },
+    },
+    async (request) => {
+      const { body } = request
+      const old = cardIdParam(request.params.id)
+      const renewal = {
+        card: old,
+        uid: hexField(body.uid, 'body.uid'),
+        passcode: body.passcode,
+        lost: body.lost,
+      }
+      const asked = { ...body, card: old }
+      return issueOnce(request.headers['idempotency-key'], asked, actorOf(request), {
+        act: 'card.renew',
+        detail: { old, lost: body.lost, reason: body.reason },
+        issue: (trx) => renewCard(office, trx, renewal),
+      })
+    },
+  )
+
+  /** In one transaction: the card, its money, the act, and the answer for who asks again. */
+  async function issueOnce(
+    key: string | undefined,
+    asked: object,
+    actor: Person,
+    {
+      act,
+      detail,
+      issue,
+    }: {
+      readonly act: string
+      readonly detail: Readonly<Record<string, string | boolean>>
+      readonly issue: (trx: Transaction<Tables>) => Promise<IssuedCard>
+    },
+  ): Promise<IssuedJson> {
+    const at = clock.now()
+    const answer = await db.transaction().execute(async (trx) => {
+      const make = async () => {
+        const issued = await issue(trx)
+        const subject = `card:${issued.card.id}`
+        await recordAct(trx, { person: actor.id, act, subject, detail }, at)
+        return issuedToJson(trx, issued)
+      }
+      if (key === undefined) return make()
+      const digest = sha256(utf8(JSON.stringify([act, asked])))
+      const stored = await once(
+        trx,
+        office.vault,
+        { person: actor.id, key, digest },
+        at,
+        async () => utf8(JSON.stringify(await make())),
+      )
+      return issuedJson.parse(JSON.parse(new TextDecoder().decode(stored)))
+    })
+    events.emit({ type: 'card', card: cardIdParam(answer.card.id) })
+    return answer
+  }
+}
+
+/** A cardholder sees their own cards; who works here sees all. */
+function ownOnly({ role, id }: Person): { readonly holder: string | undefined } {
+  return { holder: role === 'cardholder' ? id : undefined }
+}
+
+/** @throws {OfficeError} `not_found`, also for a card that is somebody else's. */
+async function visibleCard(db: Kysely<Tables>, actor: Person, id: string): Promise<Card> {
+  const card = await findCard(db, cardIdParam(id))
+  const { holder } = ownOnly(actor)
+  if (card && (holder === undefined || card.holder === holder)) return card
+  throw new OfficeError('not_found', `There is no card ${id}.`, 'params.id')
+}
+
+async function changeStatus(
+  office: Office,
+  actor: Person,
+  id: CardId,
+  status: CardStatus,
+  why: string,
+): Promise<Card> {
+  return office.db.transaction().execute(async (trx) => {
+    const at = office.clock.now()
+    const result = await setCardStatus(trx, id, status, why, at)
+    const card = await findCard(trx, id)
+    if (!card) throw new OfficeError('not_found', `There is no card ${id}.`, 'params.id')
+    if (result === 'final') {
+      throw new OfficeError('conflict', `Card ${id} is ${card.status}, and stays that.`)
+    }
+    if (result === 'changed') {
+      const act = status === 'frozen' ? 'card.freeze' : 'card.release'
+      const detail = { reason: why }
+      await recordAct(trx, { person: actor.id, act, subject: `card:${id}`, detail }, at)
+    }
+    return card
+  })
+}
+
+async function issuedToJson(
+  trx: Transaction<Tables>,
+  { card, plan, passcode: code }: IssuedCard,
+): Promise<IssuedJson> {
+  return {
+    card: await cardToJson(trx, card),
+    plan: Buffer.from(plan).toString('base64'),
+    passcode: code,
+  }
+}
+
+async function cardToJson(db: Kysely<Tables>, card: Card): Promise<CardJson> {
+  const balances = await shadowBalances(db, [card.id])
+  return toJson(card, balances.get(card.id) ?? 0n)
+}
+
+async function cardsToJson(db: Kysely<Tables>, cards: readonly Card[]): Promise<CardJson[]> {
+  const balances = await shadowBalances(
+    db,
+    cards.map(({ id }) => id),
+  )
+  return cards.map((card) => toJson(card, balances.get(card.id) ?? 0n))
+}
+
+function toJson(card: Card, balance: bigint): CardJson {
+  return {
+    ...card,
+    label: card.label ?? null,
+    holder: card.holder ?? null,
+    balance: String(balance),
+    successor: card.successor ?? null,
+  }
+}

@@ -1,0 +1,13 @@
+import type { LedgerLineJson } from '../answers.ts'
+import type { LedgerLine } from '../ledger.ts'
+
+export function lineToJson(line: LedgerLine): LedgerLineJson {
+  const { amount, outcome, previous } = line
+  return {
+    ...line,
+    balance: String(line.balance),
+    amount: amount === undefined ? null : String(amount),
+    outcome: outcome ?? null,
+    previous: previous ? { ...previous, balance: String(previous.balance) } : null,
+  }
+}

@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import type { Bytes } from '../../src/kernel/bytes.ts'
+import { blockOffice } from '../../src/schemes/block/office.ts'
+import { createApi } from '../../src/office/api.ts'
+import { startEvidence, type EvidenceService } from '../../src/office/evidence.ts'
+import type { Api } from '../../src/office/http.ts'
+import { createOffice, type Office } from '../../src/office/office.ts'
+import { hashPassword } from '../../src/office/passwords.ts'
+import { addMerchant } from '../../src/office/registry/merchants.ts'
+import { addPerson } from '../../src/office/registry/people.ts'
+import { ROLES, type Role } from '../../src/office/roles.ts'
+import type { Tables } from '../../src/office/tables.ts'
+import { localVerifier } from '../../src/office/verifier.ts'
+import { createTestDatabase } from './database.ts'
+
+/** A clock that a test moves. */
+export class TestClock {
+  instant: number
+
+  constructor(instant = Date.UTC(2026, 8, 1)) {
+    this.instant = instant
+  }
+
+  now(): number {
+    return this.instant
+  }
+
+  pass(milliseconds: number): void {
+    this.instant += milliseconds
+  }
+}
+
+export const RANDOM = { bytes: (size: number): Bytes => new Uint8Array(randomBytes(size)) }
+export const PASSWORD = 'correct horse battery'
+
+export interface Answer {
+  readonly status: number
+  readonly json: unknown
+  readonly body: Uint8Array
+  readonly headers: Readonly<Record<string, unknown>>
+}
+
+/** An office on a database of its own, with one person a role and one merchant. */
+export interface TestOffice {
+  readonly db: Kysely<Tables>
+  readonly office: Office
+  readonly evidence: EvidenceService
+  readonly api: Api
+  readonly clock: TestClock
+  readonly merchant: string
+  /** What broke that must never break. */
+  readonly broken: unknown[]
+  /** A call with that role's session; with none if it is undefined. */
+  call(
+    role: Role | undefined,
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    url: string,
+    body?: object,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>
+  close(): Promise<void>
+}
+
+export async function createTestOffice(): Promise<TestOffice> {
+  const { db, drop } = await createTestDatabase()
+  const clock = new TestClock()
+  const broken: unknown[] = []
+  const fail = (error: unknown) => {
+    broken.push(error)
+  }
+  const office = await createOffice({
+    db,
+    schemes: [blockOffice],
+    clock,
+    random: RANDOM,
+    dataKey: RANDOM.bytes(32),
+    currency: 'USD',
+  })
+  const evidence = startEvidence(office, { verifier: localVerifier([blockOffice]), fail })
+  const api = await createApi(office, { evidence, fail })
+  const merchant = await addMerchant(db, 'Kiosk', clock.now())
+  const passwordHash = await hashPassword(PASSWORD, RANDOM)
+  const cookies = new Map<Role, string>()
+  for (const role of ROLES) {
+    const own = role === 'merchant' ? merchant.id : undefined
+    await addPerson(db, { login: role, name: role, role, merchant: own, passwordHash }, clock.now())
+  }
+  const call: TestOffice['call'] = async (role, method, url, body, headers = {}) => {
+    const cookie = role === undefined ? undefined : await cookieOf(role)
+    const { statusCode, rawPayload, headers: answered } = await api.inject({
+      method,
+      url,
+      headers: { ...headers, ...(cookie !== undefined && { cookie }) },
+      ...(body && { payload: body }),
+    })
+    const isJson = String(answered['content-type']).startsWith('application/json')
+    const json: unknown = isJson ? JSON.parse(rawPayload.toString()) : undefined
+    return { status: statusCode, json, body: new Uint8Array(rawPayload), headers: answered }
+  }
+  const cookieOf = async (role: Role) => {
+    const known = cookies.get(role)
+    if (known !== undefined) return known
+    const answer = await call(undefined, 'POST', '/api/session', {
+      name: role,
+      password: PASSWORD,
+    })
+    const cookie = String(answer.headers['set-cookie']).split(';', 1)[0] ?? ''
+    cookies.set(role, cookie)
+    return cookie
+  }
+  return {
+    db,
+    office,
+    evidence,
+    api,
+    clock,
+    merchant: merchant.id,
+    broken,
+    call,
+    async close() {
+      await api.close()
+      await evidence.stop()
+      await drop()
+    },
+  }
+}
+
+/** The answer's JSON, which the test knows to have that shape. */
+export function jsonOf<T>({ json }: Answer): T {
+  return json as T
+}
