@@ -59,6 +59,17 @@ export function LiveProvider({
   return <LiveContext value={{ state, version }}>{children}</LiveContext>
 }
 
+/** For a page that hears of changes in some way of its own. */
+export function ChangesProvider({
+  version,
+  children,
+}: {
+  readonly version: number
+  readonly children: ReactNode
+}) {
+  return <LiveContext value={{ state: 'live', version }}>{children}</LiveContext>
+}
+
 export function useLiveState(): LiveState {
   return useContext(LiveContext).state
 }

@@ -1,0 +1,57 @@
+import { SegmentedControl } from '@mantine/core'
+import { IconShoppingBag } from '@tabler/icons-react'
+import { useState } from 'react'
+import { Empty } from '../../shared/Notice.tsx'
+import type { OrderRequest } from '../api.ts'
+import { useTillState } from '../state.tsx'
+import { AmountForm } from './AmountForm.tsx'
+import { ProductForm } from './ProductForm.tsx'
+import classes from './form.module.css'
+
+export type Sale = Omit<Extract<OrderRequest, { kind: 'pay' }>, 'passcode'>
+
+const WAYS = [
+  { value: 'products', label: 'Products' },
+  { value: 'amount', label: 'Amount' },
+]
+
+/** By products where the till has some, by a free amount where its policy lets it. */
+export function SellForm({ onReady }: { readonly onReady: (sale: Sale, amount: string) => void }) {
+  const { products, policy } = useTillState()
+  const [chosen, setChosen] = useState('products')
+  const mayType = policy?.freeAmounts === true
+  if (products.length === 0 && !mayType) {
+    return (
+      <Empty title="Nothing to sell yet" icon={<IconShoppingBag size={30} aria-hidden="true" />}>
+        {policy
+          ? 'This till sells products, and the office has not given it any. Synchronise it when they are there.'
+          : 'This till has no limits from its office yet. Synchronise it once.'}
+      </Empty>
+    )
+  }
+  const way = products.length === 0 ? 'amount' : mayType ? chosen : 'products'
+  return (
+    <>
+      {products.length > 0 && mayType && (
+        <div className={classes.way}>
+          <SegmentedControl
+            aria-label="Sell by"
+            fullWidth
+            data={WAYS}
+            value={chosen}
+            onChange={setChosen}
+          />
+        </div>
+      )}
+      {way === 'products' ? (
+        <ProductForm onReady={onReady} />
+      ) : (
+        <AmountForm
+          label="To pay"
+          act="Charge"
+          onReady={(amount) => onReady({ kind: 'pay', amount }, amount)}
+        />
+      )}
+    </>
+  )
+}

@@ -1,0 +1,61 @@
+import { IconCircleCheck } from '@tabler/icons-react'
+import { useCallback, useState } from 'react'
+import { Money } from '../../shared/Money.tsx'
+import type { Answer } from '../api.ts'
+import { useKeys } from '../compose/amount-entry.ts'
+import { ReceiptDialog } from '../ledge/ReceiptDialog.tsx'
+import { Stage } from './Stage.tsx'
+import classes from './Stage.module.css'
+
+const HEADLINES = {
+  pay: 'Paid',
+  load: 'Money added',
+  passcode: 'Passcode changed',
+  reversal: 'Undone',
+} as const
+
+export function Done({
+  answer: { record, view },
+  onDone,
+}: {
+  readonly answer: Extract<Answer, { result: 'done' }>
+  readonly onDone: () => void
+}) {
+  const [receipt, setReceipt] = useState<number>()
+  useKeys(
+    useCallback(
+      (key) => {
+        if (key !== 'Enter' && key !== 'Escape') return false
+        onDone()
+        return true
+      },
+      [onDone],
+    ),
+  )
+  return (
+    <Stage
+      tone="good"
+      icon={<IconCircleCheck size={72} stroke={1.6} aria-hidden="true" />}
+      headline={HEADLINES[record.kind]}
+      acts={
+        <>
+          <button type="button" className={classes.act} onClick={() => setReceipt(record.id)}>
+            Receipt
+          </button>
+          <button type="button" className={classes.act} data-main onClick={onDone}>
+            Next
+          </button>
+        </>
+      }
+    >
+      {record.kind !== 'passcode' && (
+        <Money amount={record.amount} currency={view.currency} className={classes.amount} />
+      )}
+      <p className={classes.left}>
+        <span className={classes.leftLabel}>Left on the card</span>
+        <Money amount={view.balance} currency={view.currency} />
+      </p>
+      <ReceiptDialog id={receipt} onClose={() => setReceipt(undefined)} />
+    </Stage>
+  )
+}

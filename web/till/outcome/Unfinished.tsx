@@ -1,0 +1,41 @@
+import { IconRefresh } from '@tabler/icons-react'
+import { useAction } from '../../shared/action.ts'
+import { ProblemNotice } from '../../shared/Notice.tsx'
+import { giveUp } from '../api.ts'
+import { Stage } from './Stage.tsx'
+import classes from './Stage.module.css'
+
+export function Unfinished({ onDone }: { readonly onDone: () => void }) {
+  const cancel = useAction(async () => {
+    await giveUp()
+    onDone()
+  })
+  return (
+    <Stage
+      tone="wait"
+      icon={<IconRefresh size={72} stroke={1.6} aria-hidden="true" />}
+      headline="Hold the same card again"
+      acts={
+        <>
+          <button
+            type="button"
+            className={classes.act}
+            disabled={cancel.busy}
+            onClick={() => cancel.run()}
+          >
+            Give up
+          </button>
+          <button type="button" className={classes.act} data-main onClick={onDone}>
+            Hold it again
+          </button>
+        </>
+      }
+    >
+      <p className={classes.why}>
+        The card left too early, so the till cannot tell whether it paid. Holding it again finishes
+        this and charges only once.
+      </p>
+      <ProblemNotice problem={cancel.problem} />
+    </Stage>
+  )
+}

@@ -1,0 +1,50 @@
+import { Button } from '@mantine/core'
+import { useAction } from '../../shared/action.ts'
+import { ProblemNotice } from '../../shared/Notice.tsx'
+import { giveUp, tapCard, type TillState } from '../api.ts'
+import { AmountLine } from '../compose/AmountLine.tsx'
+import { LooseCards } from './LooseCards.tsx'
+import classes from './TapStep.module.css'
+import { Waves } from './Waves.tsx'
+
+type Order = NonNullable<TillState['order']>
+
+const TITLES: Readonly<Record<Order['kind'], string>> = {
+  pay: 'Payment',
+  load: 'Add money',
+  passcode: 'Change passcode',
+}
+
+/** The order stands; the next card that is held to the reader carries it out. */
+export function TapStep({ order }: { readonly order: Order }) {
+  const tap = useAction(tapCard)
+  const cancel = useAction(giveUp)
+  const isUnfinished = order.state === 'unfinished'
+  return (
+    <div className={classes.step}>
+      {order.amount === null ? (
+        <p className={classes.title}>{TITLES[order.kind]}</p>
+      ) : (
+        <AmountLine label={TITLES[order.kind]} amount={order.amount} />
+      )}
+      <Waves />
+      <h1 className={classes.prompt} role="status">
+        {isUnfinished ? 'Hold the same card again' : 'Hold the card to the reader'}
+      </h1>
+      {isUnfinished && (
+        <p className={classes.note}>It left too early. Holding it again charges only once.</p>
+      )}
+      <ProblemNotice problem={tap.problem ?? cancel.problem} />
+      <LooseCards busy={tap.busy} onTap={tap.run} />
+      <Button
+        variant="default"
+        size="lg"
+        loading={cancel.busy}
+        onClick={() => cancel.run()}
+        className={classes.cancel ?? ''}
+      >
+        {isUnfinished ? 'Give this order up' : 'Cancel'}
+      </Button>
+    </div>
+  )
+}
