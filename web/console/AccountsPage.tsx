@@ -1,18 +1,27 @@
+import { Button } from '@mantine/core'
 import { IconArrowsExchange } from '@tabler/icons-react'
 import { useState } from 'react'
-import type { Account } from '../shared/api.ts'
+import type { Account, Progress } from '../shared/api.ts'
 import { Empty, ProblemNotice } from '../shared/Notice.tsx'
 import { useResource } from '../shared/resource.ts'
 import { AccountTable } from './accounts/AccountTable.tsx'
-import { ACCOUNT_WORDS } from './accounts/words.ts'
 import { Balanced } from './accounts/Balanced.tsx'
 import { TransferDialog } from './accounts/TransferDialog.tsx'
+import { ACCOUNT_WORDS } from './accounts/words.ts'
 import { PageHead, Section } from './PageHead.tsx'
+import classes from './page.module.css'
+
+const STEP = 200
+/** What one call gives at most. */
+const MAX = 1000
 
 export function AccountsPage() {
+  const [limit, setLimit] = useState(STEP)
   const { data, problem, reload } = useResource<{ readonly accounts: readonly Account[] }>(
     'api/accounts',
+    { limit },
   )
+  const progress = useResource<Progress>('api/progress')
   const [open, setOpen] = useState<Account>()
   const groups = Map.groupBy(data?.accounts ?? [], ({ kind }) => kind)
   return (
@@ -20,7 +29,7 @@ export function AccountsPage() {
       <PageHead
         title="Accounts"
         facts="Double entry: what one account gains another loses, so together they are always zero."
-        acts={data && <Balanced accounts={data.accounts} />}
+        acts={progress.data && <Balanced sums={progress.data.sums} />}
       />
       <ProblemNotice problem={problem} retry={reload} />
       {data?.accounts.length === 0 && (
@@ -33,6 +42,13 @@ export function AccountsPage() {
           <AccountTable accounts={accounts} onOpen={setOpen} />
         </Section>
       ))}
+      {data?.accounts.length === limit && limit < MAX && (
+        <div className={classes.more}>
+          <Button variant="default" onClick={() => setLimit((last) => last + STEP)}>
+            Show more
+          </Button>
+        </div>
+      )}
       <TransferDialog account={open} onClose={() => setOpen(undefined)} />
     </>
   )

@@ -8,8 +8,11 @@ import { type Column, Table } from '../shared/Table.tsx'
 import { Time } from '../shared/Time.tsx'
 import { PageHead } from './PageHead.tsx'
 import classes from './AuditPage.module.css'
+import page from './page.module.css'
 
 const STEP = 100
+/** What one call gives at most. */
+const MAX = 1000
 
 const columns: readonly Column<AuditEntry>[] = [
   {
@@ -47,8 +50,8 @@ export function AuditPage() {
         rowKey={({ id }) => id}
         empty={<Empty title="Nothing done yet" icon={<IconHistory size={28} aria-hidden />} />}
       />
-      {data?.entries.length === limit && (
-        <div className={classes.more}>
+      {data?.entries.length === limit && limit < MAX && (
+        <div className={page.more}>
           <Button variant="default" onClick={() => setLimit((last) => last + STEP)}>
             Show older
           </Button>

@@ -13,7 +13,7 @@ import { Ledger } from './ledger/Ledger.tsx'
 import { Legend } from './ledger/Legend.tsx'
 import { PageHead, Section } from './PageHead.tsx'
 import { ReasonDialog } from './ReasonDialog.tsx'
-import { useMayAct } from './session.tsx'
+import { useMay } from './session.tsx'
 import classes from './CardPage.module.css'
 
 export function CardPage({ id }: { readonly id: string }) {
@@ -71,15 +71,16 @@ export function CardPage({ id }: { readonly id: string }) {
 
 /** Freezing is undone by a release; both ask why. */
 function CardActs({ card, onChange }: { readonly card: Card; readonly onChange: () => void }) {
-  const mayAct = useMayAct()
   const [asking, setAsking] = useState(false)
   const frozen = card.status === 'frozen'
+  const verb = frozen ? 'release' : 'freeze'
+  const mayAct = useMay(`POST /api/cards/:id/${verb}`)
   const act = useCallback(
     async (reason: string) => {
-      await post(`api/cards/${card.id}/${frozen ? 'release' : 'freeze'}`, { reason })
+      await post(`api/cards/${card.id}/${verb}`, { reason })
       onChange()
     },
-    [card.id, frozen, onChange],
+    [card.id, verb, onChange],
   )
   if (!mayAct || (card.status !== 'active' && !frozen)) return null
   return (

@@ -1,4 +1,4 @@
-import { SegmentedControl, TextInput } from '@mantine/core'
+import { Button, SegmentedControl, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { IconCreditCard, IconSearch } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -13,6 +13,10 @@ import { CardName } from './CardName.tsx'
 import { CardStatusTag } from './CardStatusTag.tsx'
 import { PageHead } from './PageHead.tsx'
 import classes from './page.module.css'
+
+const STEP = 100
+/** What one call gives at most: then searching finds more than scrolling. */
+const MAX = 500
 
 const STATUSES = [
   { value: '', label: 'All' },
@@ -47,9 +51,11 @@ export function CardsPage() {
   const [text, setText] = useState('')
   const [search] = useDebouncedValue(text.trim(), 200)
   const [status, setStatus] = useState('')
+  const [limit, setLimit] = useState(STEP)
   const { data, problem, reload } = useResource<{ readonly cards: readonly Card[] }>('api/cards', {
     search,
     status,
+    limit,
   })
   const filtered = search !== '' || status !== ''
   return (
@@ -91,6 +97,13 @@ export function CardsPage() {
           </Empty>
         }
       />
+      {data?.cards.length === limit && limit < MAX && (
+        <div className={classes.more}>
+          <Button variant="default" onClick={() => setLimit((last) => last + STEP)}>
+            Show more
+          </Button>
+        </div>
+      )}
     </>
   )
 }

@@ -15,7 +15,7 @@ import { CASE_WORDS } from './cases/words.ts'
 import { CardName } from './CardName.tsx'
 import { PageHead, Section } from './PageHead.tsx'
 import { ReasonDialog } from './ReasonDialog.tsx'
-import { useMayAct } from './session.tsx'
+import { useMay } from './session.tsx'
 import classes from './CasePage.module.css'
 
 export function CasePage({ id }: { readonly id: string }) {
@@ -34,7 +34,7 @@ export function CasePage({ id }: { readonly id: string }) {
 function OneCase({ one, onChange }: { readonly one: CaseDetail; readonly onChange: () => void }) {
   const words = CASE_WORDS[one.kind]
   const tillName = useTillName()
-  const mayAct = useMayAct()
+  const mayAct = useMay('POST /api/cases/:id/resolve')
   const [asking, setAsking] = useState(false)
   const resolve = useCallback(
     async (reason: string) => {

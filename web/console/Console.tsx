@@ -1,8 +1,8 @@
-import { useCallback, useMemo } from 'react'
+import { useCallback, useEffect, useMemo } from 'react'
 import { Redirect, Route, Router, Switch } from 'wouter'
 import { useHashLocation } from 'wouter/use-hash-location'
 import type { Session, Till } from '../shared/api.ts'
-import { Refused, remove } from '../shared/http.ts'
+import { Refused, remove, signedOut } from '../shared/http.ts'
 import { LiveProvider } from '../shared/live.tsx'
 import { TillNamesProvider } from '../shared/names.tsx'
 import { ProblemNotice } from '../shared/Notice.tsx'
@@ -20,7 +20,7 @@ import { Shell } from './Shell.tsx'
 import { TillsPage } from './TillsPage.tsx'
 
 /** What the office calls out while it works. */
-const EVENTS = ['message', 'progress', 'case', 'card', 'till', 'audit']
+const EVENTS = ['batch', 'entry', 'case', 'card']
 
 /** Whatever the path of the page is, the server has one page to serve. */
 const BEHIND_HASH = { hook: useHashLocation }
@@ -29,6 +29,12 @@ export function Console() {
   const { data, problem, reload } = useResource<Session>('api/session')
   const signOut = useCallback(() => {
     remove('api/session').then(reload, reload)
+  }, [reload])
+
+  // A session that ends while a page is open.
+  useEffect(() => {
+    signedOut.addEventListener('signed-out', reload)
+    return () => signedOut.removeEventListener('signed-out', reload)
   }, [reload])
 
   if (problem instanceof Refused && problem.status === 401) return <LoginPage onDone={reload} />

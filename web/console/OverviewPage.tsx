@@ -11,20 +11,21 @@ import { PageHead, Section } from './PageHead.tsx'
 import { TillTable } from './tills/TillTable.tsx'
 
 const CASES_SHOWN = 5
+/** What one call gives at most. */
+const ACCOUNTS_MAX = 1000
 
 export function OverviewPage() {
   const progress = useResource<Progress>('api/progress')
-  const accounts = useResource<{ readonly accounts: readonly Account[] }>('api/accounts')
+  const accounts = useResource<{ readonly accounts: readonly Account[] }>('api/accounts', {
+    limit: ACCOUNTS_MAX,
+  })
   const cases = useResource<{ readonly cases: readonly Case[] }>('api/cases', { open: true })
   const tills = useResource<{ readonly tills: readonly Till[] }>('api/tills')
   const problem = progress.problem ?? accounts.problem ?? cases.problem ?? tills.problem
   const open = cases.data?.cases
   return (
     <>
-      <PageHead
-        title="Overview"
-        acts={accounts.data && <Balanced accounts={accounts.data.accounts} />}
-      />
+      <PageHead title="Overview" acts={progress.data && <Balanced sums={progress.data.sums} />} />
       <ProblemNotice problem={problem} retry={progress.reload} />
       <Flow progress={progress.data} />
       <Section
@@ -54,9 +55,11 @@ export function OverviewPage() {
           }
         />
       </Section>
-      <Section title="Where the money is">
-        <MoneyMap accounts={accounts.data?.accounts} />
-      </Section>
+      {(accounts.data?.accounts.length ?? 0) < ACCOUNTS_MAX && (
+        <Section title="Where the money is">
+          <MoneyMap accounts={accounts.data?.accounts} />
+        </Section>
+      )}
     </>
   )
 }

@@ -4,6 +4,9 @@ import { useAction } from '../shared/action.ts'
 import { ProblemNotice } from '../shared/Notice.tsx'
 import classes from './ReasonDialog.module.css'
 
+/** As the office checks it. */
+const REASON_MIN = 3
+
 /** Asks why before something is done that the audit log keeps. */
 export function ReasonDialog({
   title,
@@ -64,7 +67,7 @@ export function ReasonDialog({
           <Button
             type="submit"
             loading={busy}
-            disabled={reason.trim() === ''}
+            disabled={reason.trim().length < REASON_MIN}
             {...(dangerous ? { color: 'brick' } : {})}
           >
             {act}

@@ -16,22 +16,24 @@ import { useLiveState } from '../shared/live.tsx'
 import { Logo } from '../shared/Logo.tsx'
 import { useResource } from '../shared/resource.ts'
 import { SchemeSwitch } from '../shared/SchemeSwitch.tsx'
-import { useSession } from './session.tsx'
+import { useMay, useSession } from './session.tsx'
 import classes from './Shell.module.css'
 
 interface Place {
   readonly path: string
+  /** What it asks for. */
+  readonly call: string
   readonly name: string
   readonly icon: ComponentType<{ size?: number; 'aria-hidden'?: boolean }>
 }
 
 const PLACES: readonly Place[] = [
-  { path: '/', name: 'Overview', icon: IconHome },
-  { path: '/cards', name: 'Cards', icon: IconCreditCard },
-  { path: '/cases', name: 'Cases', icon: IconGavel },
-  { path: '/tills', name: 'Tills', icon: IconBuildingStore },
-  { path: '/accounts', name: 'Accounts', icon: IconArrowsExchange },
-  { path: '/audit', name: 'Audit', icon: IconHistory },
+  { path: '/', call: 'GET /api/progress', name: 'Overview', icon: IconHome },
+  { path: '/cards', call: 'GET /api/cards', name: 'Cards', icon: IconCreditCard },
+  { path: '/cases', call: 'GET /api/cases', name: 'Cases', icon: IconGavel },
+  { path: '/tills', call: 'GET /api/tills', name: 'Tills', icon: IconBuildingStore },
+  { path: '/accounts', call: 'GET /api/accounts', name: 'Accounts', icon: IconArrowsExchange },
+  { path: '/audit', call: 'GET /api/audit', name: 'Audit', icon: IconHistory },
 ]
 
 export function Shell({ children }: { readonly children: ReactNode }) {
@@ -76,7 +78,9 @@ function skipToContent(event: { preventDefault: () => void }) {
 
 function PlaceLink({ place, count }: { readonly place: Place; readonly count: number }) {
   const [here] = useRoute(place.path === '/' ? '/' : `${place.path}/*?`)
+  const may = useMay(place.call)
   const Icon = place.icon
+  if (!may) return null
   return (
     <Link href={place.path} className={classes.place} aria-current={here ? 'page' : undefined}>
       <Icon size={20} aria-hidden />

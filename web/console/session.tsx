@@ -1,4 +1,5 @@
 import { createContext, type ReactNode, useContext } from 'react'
+import { PERMISSIONS } from '../../src/office/permissions.ts'
 import type { Session } from '../shared/api.ts'
 
 export interface SignedIn {
@@ -24,8 +25,9 @@ export function useSession(): SignedIn {
   return session
 }
 
-/** Whether to offer acts at all. The office decides, whatever a page offers. */
-export function useMayAct(): boolean {
+/** Whether to offer it, by the office's own table. The office decides again, whatever a page offers. */
+export function useMay(call: string): boolean {
   const { role } = useSession().person
-  return role === 'root' || role === 'administrator' || role === 'operator'
+  const access = PERMISSIONS[call]
+  return Array.isArray(access) ? access.includes(role) : access !== undefined
 }

@@ -49,6 +49,11 @@ export async function remove(path: string): Promise<void> {
   await send<unknown>(path, { method: 'DELETE' })
 }
 
+const SESSION = 'api/session'
+
+/** Tells of `signed-out` when the server knows this session no more. */
+export const signedOut = new EventTarget()
+
 /** @throws {Refused | Unreachable} */
 async function send<T>(path: string, init: RequestInit): Promise<T> {
   const response = await fetch(path, { credentials: 'same-origin', ...init }).catch(
@@ -60,7 +65,11 @@ async function send<T>(path: string, init: RequestInit): Promise<T> {
   const text = await response.text()
   const body: unknown = text === '' ? undefined : parse(text, response)
   if (response.ok) return body as T
-  throw refusal(response.status, body)
+  const refused = refusal(response.status, body)
+  if (refused.code === 'not_signed_in' && path !== SESSION) {
+    signedOut.dispatchEvent(new Event('signed-out'))
+  }
+  throw refused
 }
 
 function parse(text: string, { status }: Response): unknown {

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react'
-import type { EvidenceRecord } from '../../shared/api.ts'
+import type { LedgerLine } from '../../shared/api.ts'
 import { Digest } from '../../shared/Digest.tsx'
 import { Money } from '../../shared/Money.tsx'
 import { TillName, useTillName } from '../../shared/names.tsx'
@@ -7,7 +7,7 @@ import { type Column, Table } from '../../shared/Table.tsx'
 import { Tag } from '../../shared/Tag.tsx'
 import { Time } from '../../shared/Time.tsx'
 
-type Row = EvidenceRecord & { readonly currency: string }
+type Row = LedgerLine & { readonly currency: string }
 
 const columns: readonly Column<Row>[] = [
   {
@@ -40,7 +40,7 @@ export function EvidenceTable({
   currency,
   empty,
 }: {
-  readonly evidence: readonly EvidenceRecord[]
+  readonly evidence: readonly LedgerLine[]
   readonly currency: string | null
   readonly empty: ReactNode
 }) {
