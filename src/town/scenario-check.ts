@@ -3,6 +3,8 @@ import { currency as currencyOf } from '../kernel/money.ts'
 import { didYouMean } from './nearest.ts'
 import { AmountText } from './scenario-values.ts'
 import {
+  startOf,
+  timeOf,
   verbOf,
   type Expectations,
   type ExpectedCase,
@@ -36,6 +38,7 @@ export function checkScenario(scenario: Scenario): readonly Issue[] {
     ...amountIssues(scenario),
     ...nameClashes(scenario),
     ...tillIssues(scenario, names),
+    ...timeIssues(scenario),
     ...scenario.steps.flatMap((step, index) => stepIssues(step, ['steps', index], names)),
     ...(scenario.expect ? expectationIssues(scenario.expect, ['expect'], names) : []),
   ]
@@ -142,6 +145,22 @@ function tillIssues({ tills }: Scenario, names: Names): readonly Issue[] {
       unknown('product', product, [...names.products], ['tills', till, 'tokens', product]),
     ),
   )
+}
+
+/** Nothing happens before what happened before it. */
+function timeIssues(scenario: Scenario): readonly Issue[] {
+  let now = startOf(scenario)
+  return scenario.steps.flatMap((step, index) => {
+    const at = timeOf(step, now)
+    if (at < now) {
+      const before = new Date(now).toISOString()
+      return [
+        { path: ['steps', index], key: 'at', message: `is before what came before: ${before}` },
+      ]
+    }
+    now = at
+    return []
+  })
 }
 
 type Check<V extends Verb> = (step: StepOf<V>, path: Path, names: Names) => readonly Issue[]

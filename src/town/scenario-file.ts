@@ -33,7 +33,7 @@ export interface ScenarioFile {
   readonly file: string
   readonly scenario: Scenario
   /** Where the value at that path stands, or the nearest thing around it. */
-  positionOf(path: Path): Position
+  readonly positionOf: (path: Path) => Position
 }
 
 /**

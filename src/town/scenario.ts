@@ -1,8 +1,11 @@
 import { z } from 'zod'
+import { LINK_CUTS } from '../card/field.ts'
 import { TEARS } from '../card/nvm.ts'
 import { CURRENCY_CODES } from '../kernel/money.ts'
+import type { Instant } from '../kernel/ports.ts'
 import { ACCOUNT_KINDS } from '../office/accounts.ts'
 import { CASE_KINDS } from '../office/findings.ts'
+import { CUTS } from '../till/fuse.ts'
 import { RESULTS } from './result.ts'
 import { amount, duration, instant, name, names, passcode } from './scenario-values.ts'
 
@@ -20,7 +23,9 @@ const policyWords = {
     .boolean()
     .describe('Whether it may take an amount for which it has no token. Default: true.'),
   paymentMax: limit.describe('The highest single payment. Default: none.'),
-  balanceMax: amount.describe('What a card may hold at most after a load. Default: 655.35.'),
+  balanceMax: amount.describe(
+    'What a card may hold at most after a load. Default: what it can hold.',
+  ),
   offlinePaymentsMax: z
     .union([z.int().nonnegative(), z.literal('none')], 'expected a number of payments, or none')
     .describe('Payments since the office last acknowledged. Default: none.'),
@@ -110,16 +115,16 @@ const tear = z
           .min(1)
           .describe('The till loses its power at this write of its journal, from 1.'),
         mode: z
-          .enum(['before', 'after'])
+          .enum(CUTS)
           .default('before')
           .describe('Just before the write is durable, or just after. Default: before.'),
       }),
       z.strictObject({
         apdu: z.int().min(1).describe('The card leaves the field at this command, from 1.'),
         mode: z
-          .enum(['command', 'answer'])
-          .default('answer')
-          .describe('Whether the command is lost, or the answer to it. Default: answer.'),
+          .enum(LINK_CUTS)
+          .default('answer-lost')
+          .describe('Whether the command is lost, or the answer to it. Default: answer-lost.'),
       }),
     ],
     'expected { cardWrite: n }, { tillWrite: n } or { apdu: n }, each with a mode or without',
@@ -427,8 +432,11 @@ export const scenarioSchema = z.strictObject({
     .default(1)
     .describe('Of everything random that a scenario can see. Default: 1.'),
   start: instant
-    .prefault('2026-01-01T00:00Z')
-    .describe('When the first step happens. Default: 2026-01-01T00:00Z.'),
+    .optional()
+    .describe(
+      'When cards are issued and tills enrolled. Default: an hour before the first `at`, or ' +
+        '2026-01-01T00:00Z if there is none.',
+    ),
   policy: policy.default({}).describe('What every till may do, unless it says otherwise itself.'),
   products: z.record(name, product).default({}).describe('What tills sell.'),
   cards: z.record(name, card).default({}).describe('The cards, by name.'),
@@ -439,6 +447,24 @@ export const scenarioSchema = z.strictObject({
 export type Scenario = z.output<typeof scenarioSchema>
 export type TillWords = Scenario['tills'][string]
 export type CardWords = Scenario['cards'][string]
+
+const HOUR = 3_600_000
+/** Between two steps of which nothing is said. */
+const STEP = 1000
+const NEW_YEAR = Date.UTC(2026, 0, 1)
+
+/** When a scenario begins: cards are issued and tills enrolled then. */
+export function startOf({ start, steps }: Scenario): Instant {
+  if (start !== undefined) return start
+  const first = steps.find((step) => 'at' in step && step.at !== undefined)
+  return first && 'at' in first && first.at !== undefined ? first.at - HOUR : NEW_YEAR
+}
+
+/** When the step after `now` happens. */
+export function timeOf(step: Step, now: Instant): Instant {
+  if ('advance' in step) return now + step.advance
+  return step.at ?? now + STEP
+}
 
 /** The verb of a step: its one word that is a verb; `expect` only where there is no other. */
 export function verbOf(step: object): Verb | undefined {

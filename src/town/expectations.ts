@@ -1,0 +1,300 @@
+import { formatAmount, parseAmount, type Currency } from '../kernel/money.ts'
+import type { AccountRow, CaseResult, LedgerRow, PlayResult, TillRow } from './result.ts'
+import type { Path } from './scenario-check.ts'
+import type { AmountText } from './scenario-values.ts'
+import type { ExpectedCase, ExpectedRow, Expectations } from './scenario.ts'
+
+/** What there is at one moment, as far as a scenario can ask. */
+export interface Snapshot extends Pick<PlayResult, 'ledgers' | 'accounts' | 'cases' | 'tills'> {
+  /** What the chips hold; a sentence where that cannot be read. */
+  readonly chips: ReadonlyMap<string, { readonly balance: string } | { readonly problem: string }>
+  /** The cards that the office issued: no copies. */
+  readonly issued: readonly string[]
+}
+
+/** An expectation that did not hold, and where it stands. */
+export interface Miss {
+  readonly path: Path
+  readonly expected: string
+  readonly found: string
+}
+
+export function checkExpectations(
+  expected: Expectations,
+  path: Path,
+  snapshot: Snapshot,
+  currency: Currency,
+): readonly Miss[] {
+  const check = new Checker(snapshot, currency)
+  const at = (key: string) => [...path, key]
+  const { cases, only, ledger, cards, accounts, tills, conservation } = expected
+  return [
+    ...(cases === undefined ? [] : check.cases(cases, only === true, at('cases'))),
+    ...each(ledger, at('ledger'), (card, rows, here) => check.ledger(card, rows, here)),
+    ...each(cards, at('cards'), (card, balance, here) => check.chip(card, balance, here)),
+    ...each(accounts, at('accounts'), (kind, wanted, here) => check.accounts(kind, wanted, here)),
+    ...each(tills, at('tills'), (till, wanted, here) => check.till(till, wanted, here)),
+    ...(conservation ? check.conservation(at('conservation')) : []),
+  ]
+}
+
+function each<T>(
+  record: Readonly<Partial<Record<string, T>>> | undefined,
+  path: Path,
+  check: (key: string, value: T, path: Path) => readonly Miss[],
+): readonly Miss[] {
+  return Object.entries(record ?? {}).flatMap(([key, value]) =>
+    value === undefined ? [] : check(key, value, [...path, key]),
+  )
+}
+
+class Checker {
+  readonly #snapshot: Snapshot
+  readonly #currency: Currency
+
+  constructor(snapshot: Snapshot, currency: Currency) {
+    this.#snapshot = snapshot
+    this.#currency = currency
+  }
+
+  cases(wanted: readonly ExpectedCase[] | 'none', only: boolean, path: Path): readonly Miss[] {
+    const there = this.#snapshot.cases.filter(({ state }) => state !== 'withdrawn')
+    const found = there.length === 0 ? 'no case' : there.map(caseText).join('; ')
+    if (wanted === 'none') {
+      return there.length === 0 ? [] : [{ path, expected: 'no case', found }]
+    }
+    const { unmatched, left } = assign(wanted, there, (a, b) => this.#fits(a, b))
+    return [
+      ...unmatched.map((index) => ({
+        path: [...path, index],
+        expected: `a case ${this.#wantedText(wanted[index])}`,
+        found,
+      })),
+      ...(only && unmatched.length === 0 && left.length > 0
+        ? [{ path, expected: 'no other case', found: left.map(caseText).join('; ') }]
+        : []),
+    ]
+  }
+
+  #fits(wanted: ExpectedCase | undefined, found: CaseResult): boolean {
+    if (!wanted) return false
+    const { kind, card, suspect, suspects, strength, amount } = wanted
+    return (
+      kind === found.kind &&
+      (card === undefined || card === found.card) &&
+      (suspect === undefined || suspect === found.suspects[0]) &&
+      (suspects === undefined || sameSet(suspects, found.suspects)) &&
+      (strength === undefined || strength === found.strength) &&
+      (amount === undefined || (found.amount !== null && this.#money(amount) === found.amount))
+    )
+  }
+
+  #wantedText(wanted: ExpectedCase | undefined): string {
+    if (!wanted) return ''
+    const { kind, card, suspect, suspects, strength, amount } = wanted
+    return [
+      kind,
+      strength,
+      suspect === undefined ? undefined : `against ${suspect} first`,
+      suspects === undefined ? undefined : `against ${suspects.join(', ')}`,
+      card === undefined ? undefined : `of ${card}`,
+      amount === undefined ? undefined : `over ${this.#money(amount)}`,
+    ]
+      .filter((part) => part !== undefined)
+      .join(' ')
+  }
+
+  ledger(card: string, wanted: readonly ExpectedRow[], path: Path): readonly Miss[] {
+    const rows = this.#snapshot.ledgers[card] ?? []
+    const different = wanted.findIndex((row, index) => !this.#rowFits(row, rows[index]))
+    if (different !== -1) {
+      return [
+        {
+          path: [...path, different],
+          expected: `row ${different + 1}: ${this.#rowText(wanted[different])}`,
+          found: rows[different] ? foundRowText(rows[different]) : `${rows.length} rows`,
+        },
+      ]
+    }
+    if (rows.length === wanted.length) return []
+    return [{ path, expected: `${wanted.length} rows`, found: `${rows.length} rows` }]
+  }
+
+  #rowFits(wanted: ExpectedRow, found: LedgerRow | undefined): boolean {
+    if (!found) return false
+    const { sequence, till, balance, timestamp, complete } = wanted
+    const { previousTill, previousBalance, previousTimestamp } = wanted
+    return (
+      (sequence === undefined || sequence === found.sequence) &&
+      (till === undefined || till === found.till) &&
+      (balance === undefined || this.#money(balance) === found.balance) &&
+      (timestamp === undefined || timestamp === Date.parse(found.timestamp)) &&
+      (complete === undefined || complete === found.complete) &&
+      (previousTill === undefined || previousTill === (found.previousTill ?? '-')) &&
+      (previousBalance === undefined || this.#money(previousBalance) === found.previousBalance) &&
+      (previousTimestamp === undefined ||
+        previousTimestamp ===
+          (found.previousTimestamp === null ? '-' : Date.parse(found.previousTimestamp)))
+    )
+  }
+
+  #rowText(wanted: ExpectedRow | undefined): string {
+    const { balance, previousBalance, timestamp, previousTimestamp, ...rest } = wanted ?? {}
+    const time = (value: number | '-' | undefined) =>
+      typeof value === 'number' ? new Date(value).toISOString() : value
+    return fieldsText({
+      ...rest,
+      balance: balance && this.#money(balance),
+      timestamp: time(timestamp),
+      previousBalance: previousBalance && this.#money(previousBalance),
+      previousTimestamp: time(previousTimestamp),
+    })
+  }
+
+  chip(card: string, balance: AmountText, path: Path): readonly Miss[] {
+    const chip = this.#snapshot.chips.get(card)
+    const expected = this.#money(balance)
+    if (chip && 'balance' in chip && chip.balance === expected) return []
+    const found = !chip ? 'no such chip' : 'balance' in chip ? chip.balance : chip.problem
+    return [{ path, expected: `${expected} on ${card}`, found }]
+  }
+
+  accounts(
+    kind: string,
+    wanted: AmountText | Readonly<Record<string, AmountText>>,
+    path: Path,
+  ): readonly Miss[] {
+    const rows = this.#snapshot.accounts.filter((row) => row.kind === kind)
+    if ('text' in wanted && typeof wanted.text === 'string') {
+      return this.#compare(wanted as AmountText, this.#sum(rows), `all of ${kind}`, path)
+    }
+    return Object.entries(wanted).flatMap(([owner, amount]) =>
+      this.#compare(
+        amount,
+        this.#sum(rows.filter((row) => row.owner === owner)),
+        `${kind} of ${owner}`,
+        [...path, owner],
+      ),
+    )
+  }
+
+  #compare(wanted: AmountText, found: bigint, what: string, path: Path): readonly Miss[] {
+    if (wanted.in(this.#currency) === found) return []
+    const expected = `${what}: ${this.#money(wanted)}`
+    return [{ path, expected, found: formatAmount(found, this.#currency) }]
+  }
+
+  till(
+    name: string,
+    wanted: { readonly queue?: number | undefined; readonly lastBatch?: number | undefined },
+    path: Path,
+  ): readonly Miss[] {
+    const found = this.#snapshot.tills.find((till) => till.name === name)
+    const fits =
+      found !== undefined &&
+      (wanted.queue === undefined || wanted.queue === found.queue) &&
+      (wanted.lastBatch === undefined || wanted.lastBatch === found.lastBatch)
+    if (fits) return []
+    return [{ path, expected: fieldsText(wanted), found: found ? tillText(found) : 'no such till' }]
+  }
+
+  conservation(path: Path): readonly Miss[] {
+    const { accounts, issued, cases, chips } = this.#snapshot
+    const total = this.#sum(accounts)
+    const books =
+      total === 0n
+        ? []
+        : [
+            {
+              path,
+              expected: 'accounts that add up to 0',
+              found: formatAmount(total, this.#currency),
+            },
+          ]
+    const disputed = new Set(cases.flatMap(({ card, suspects }) => [card, ...suspects]))
+    const cards = issued.filter((card) => !disputed.has(card))
+    return [
+      ...books,
+      ...cards.flatMap((card) => {
+        const shadow = this.#sum(
+          accounts.filter(({ kind, owner }) => kind === 'shadow' && owner === card),
+        )
+        const chip = chips.get(card)
+        const held = formatAmount(shadow, this.#currency)
+        if (chip && 'balance' in chip && chip.balance === held) return []
+        const found = chip && 'balance' in chip ? chip.balance : (chip?.problem ?? 'nothing')
+        return [{ path, expected: `${held} on ${card}, as its shadow account says`, found }]
+      }),
+    ]
+  }
+
+  #sum(rows: readonly AccountRow[]): bigint {
+    return rows.reduce((sum, { balance }) => sum + parseAmount(balance, this.#currency), 0n)
+  }
+
+  #money(amount: AmountText): string {
+    return formatAmount(amount.in(this.#currency), this.#currency)
+  }
+}
+
+/**
+ * Gives each of `wanted` one of `found` of its own, as many as possible: two forks that are expected
+ * are two cases.
+ */
+function assign<W, F>(
+  wanted: readonly W[],
+  found: readonly F[],
+  fits: (wanted: W, found: F) => boolean,
+): { readonly unmatched: readonly number[]; readonly left: readonly F[] } {
+  const takenBy = new Map<number, number>()
+  const place = (want: number, tried: Set<number>): boolean => {
+    const item = wanted[want]
+    if (item === undefined) return false
+    for (const [index, candidate] of found.entries()) {
+      if (tried.has(index) || !fits(item, candidate)) continue
+      tried.add(index)
+      const holder = takenBy.get(index)
+      if (holder === undefined || place(holder, tried)) {
+        takenBy.set(index, want)
+        return true
+      }
+    }
+    return false
+  }
+  const unmatched = wanted.flatMap((_, index) => (place(index, new Set()) ? [] : [index]))
+  return { unmatched, left: found.filter((_, index) => !takenBy.has(index)) }
+}
+
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && new Set([...a, ...b]).size === a.length
+}
+
+export function caseText({ kind, strength, suspects, card, amount }: CaseResult): string {
+  return [
+    kind,
+    strength,
+    `against ${suspects.join(', ')}`,
+    ...(card === null ? [] : [`of ${card}`]),
+    ...(amount === null ? [] : [`over ${amount}`]),
+  ].join(' ')
+}
+
+function foundRowText(row: LedgerRow): string {
+  const { previousTill, previousTimestamp } = row
+  return fieldsText({
+    ...row,
+    previousTill: previousTill ?? '-',
+    previousTimestamp: previousTimestamp ?? '-',
+  })
+}
+
+function tillText({ queue, lastBatch }: TillRow): string {
+  return fieldsText({ queue, lastBatch })
+}
+
+function fieldsText(fields: object): string {
+  return Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name} ${String(value)}`)
+    .join(', ')
+}

@@ -1,0 +1,249 @@
+import { z } from 'zod'
+import { toHex } from '../kernel/bytes.ts'
+import { parseCardId } from '../kernel/ids.ts'
+import { parseWith } from '../kernel/schema.ts'
+import {
+  accountJson,
+  caseJson,
+  codeJson,
+  issuedJson,
+  ledgerLineJson,
+  merchantJson,
+  productJson,
+  tillJson,
+  type AccountJson,
+  type CaseJson,
+  type LedgerLineJson,
+} from '../office/answers.ts'
+import type { Api } from '../office/http.ts'
+import { policyToJson } from '../office/registry/policies.ts'
+import type { OfficeAccount, OfficeCase, OfficeClient, OfficeRow } from './town-office.ts'
+
+/** One call of an office's API, by whatever way. */
+export interface ApiCall {
+  readonly method: 'GET' | 'POST' | 'PUT'
+  /** From `/`. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
+}
+
+export interface ApiAnswer {
+  readonly status: number
+  readonly body: string
+  /** As `name=value`, if the answer sets one. */
+  readonly cookie: string | undefined
+}
+
+export type ApiWay = (call: ApiCall) => Promise<ApiAnswer>
+
+export interface Login {
+  readonly name: string
+  readonly password: string
+}
+
+/** The office said no. The message is its own, for people. */
+export class OfficeRefused extends Error {
+  override readonly name = 'OfficeRefused'
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+/** Without a socket: for an office in the same process. */
+export function injectedWay(api: Api): ApiWay {
+  return async ({ method, path, headers, body }) => {
+    const answer = await api.inject({
+      method,
+      url: path,
+      headers: { ...headers },
+      ...(body !== undefined && { payload: body }),
+    })
+    const [cookie] = answer.cookies
+    return {
+      status: answer.statusCode,
+      body: answer.body,
+      cookie: cookie && `${cookie.name}=${cookie.value}`,
+    }
+  }
+}
+
+/** Over the network. @throws {TypeError} from `fetch`, if nobody answers. */
+export function fetchedWay(office: string): ApiWay {
+  return async ({ method, path, headers, body }) => {
+    const answer = await fetch(new URL(path, office), {
+      method,
+      headers,
+      ...(body !== undefined && { body }),
+    })
+    const [cookie] = answer.headers.getSetCookie()
+    return { status: answer.status, body: await answer.text(), cookie: cookie?.split(';')[0] }
+  }
+}
+
+const refusal = z.object({ error: z.object({ message: z.string() }) })
+
+/** A person's session at an office: signs in when it has to. */
+class Session {
+  readonly #way: ApiWay
+  readonly #login: Login
+  #cookie: string | undefined
+
+  constructor(way: ApiWay, login: Login) {
+    this.#way = way
+    this.#login = login
+  }
+
+  async get<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
+    return this.#call('GET', path, undefined, schema)
+  }
+
+  async post<T extends z.ZodType>(path: string, body: object, schema: T): Promise<z.output<T>> {
+    return this.#call('POST', path, body, schema)
+  }
+
+  async #call<T extends z.ZodType>(
+    method: ApiCall['method'],
+    path: string,
+    body: object | undefined,
+    schema: T,
+  ): Promise<z.output<T>> {
+    this.#cookie ??= await this.#signIn()
+    const first = await this.#send(method, path, body)
+    if (first.status === UNAUTHORISED) this.#cookie = await this.#signIn()
+    const answer = first.status === UNAUTHORISED ? await this.#send(method, path, body) : first
+    return parseWith(schema, answerOf(answer), `${method} ${path}`)
+  }
+
+  async #signIn(): Promise<string> {
+    const answer = await this.#send('POST', '/api/session', this.#login)
+    answerOf(answer)
+    return answer.cookie ?? ''
+  }
+
+  async #send(
+    method: ApiCall['method'],
+    path: string,
+    body: object | undefined,
+  ): Promise<ApiAnswer> {
+    return this.#way({
+      method,
+      path,
+      headers: {
+        ...(body && { 'content-type': 'application/json' }),
+        ...(this.#cookie !== undefined && { cookie: this.#cookie }),
+      },
+      body: body && JSON.stringify(body),
+    })
+  }
+}
+
+const UNAUTHORISED = 401
+
+/** @throws {OfficeRefused} with the office's own words. */
+function answerOf({ status, body }: ApiAnswer): unknown {
+  const content: unknown = body === '' ? {} : JSON.parse(body)
+  if (status === 200) return content
+  const said = refusal.safeParse(content)
+  throw new OfficeRefused(status, said.success ? said.data.error.message : body)
+}
+
+/** What an operator does at an office, through its API. Signs in at the first call. */
+export function officeClient(way: ApiWay, login: Login): OfficeClient {
+  const session = new Session(way, login)
+  return {
+    async addMerchant(name) {
+      return (await session.post('/api/merchants', { name }, merchantJson)).id
+    },
+    async addTill({ name, merchant, policy }) {
+      const body = { name, merchant, policy: policyToJson(policy) }
+      const { till, enrolment } = await session.post('/api/tills', body, newTillJson)
+      return { number: till.number, code: enrolment.code }
+    },
+    async addProduct({ price, ...product }) {
+      const body = { ...product, price: String(price) }
+      return (await session.post('/api/products', body, productJson)).id
+    },
+    async mintTokens(product, till, count) {
+      const path = `/api/products/${product}/tokens`
+      await session.post(path, { till, count }, z.object({ count: z.int() }))
+    },
+    async issueCard({ uid, balance, ...card }) {
+      const body = { ...card, scheme: 'block', uid: toHex(uid), balance: String(balance) }
+      const issued = await session.post('/api/cards', body, issuedJson)
+      return {
+        id: parseCardId(issued.card.id),
+        plan: new Uint8Array(Buffer.from(issued.plan, 'base64')),
+        passcode: issued.passcode,
+      }
+    },
+    async ledger(card) {
+      const { entries } = await session.get(`/api/cards/${card}/ledger`, ledgerJson)
+      return entries.map(rowOf)
+    },
+    accounts: () => allAccounts(session),
+    async cases() {
+      return (await session.get('/api/cases', casesJson)).cases.map(caseOf)
+    },
+    async resolveCase(id, reason) {
+      await session.post(`/api/cases/${id}/resolve`, { reason }, caseJson)
+    },
+  }
+}
+
+const newTillJson = z.object({ till: tillJson, enrolment: codeJson })
+const ledgerJson = z.object({ entries: z.array(ledgerLineJson) })
+const casesJson = z.object({ cases: z.array(caseJson) })
+const accountsJson = z.object({ accounts: z.array(accountJson) })
+
+const PAGE = 1000
+
+async function allAccounts(session: Session): Promise<readonly OfficeAccount[]> {
+  const accounts: AccountJson[] = []
+  for (;;) {
+    const after = accounts.at(-1)?.id
+    const from = after === undefined ? '' : `&after=${after}`
+    const page = await session.get(`/api/accounts?limit=${PAGE}${from}`, accountsJson)
+    accounts.push(...page.accounts)
+    if (page.accounts.length < PAGE) break
+  }
+  return accounts.map(({ kind, owner, balance }) => ({ kind, owner, balance: BigInt(balance) }))
+}
+
+function rowOf(line: LedgerLineJson): OfficeRow {
+  const { sequence, kind, till, balance, at, uploaded, amount, previous, complete } = line
+  return {
+    sequence,
+    kind,
+    till,
+    balance: BigInt(balance),
+    at,
+    uploaded,
+    amount: amount === null ? undefined : BigInt(amount),
+    previous: previous
+      ? { till: previous.till, balance: BigInt(previous.balance), at: previous.at }
+      : undefined,
+    complete,
+  }
+}
+
+function caseOf(found: CaseJson): OfficeCase {
+  const { id, kind, card, strength, suspects, amount, withdrawn, resolution } = found
+  return {
+    id,
+    kind,
+    card: card === null ? undefined : parseCardId(card),
+    strength,
+    suspects: suspects.map((suspect) =>
+      suspect.kind === 'card'
+        ? { kind: 'card', card: parseCardId(suspect.card) }
+        : { kind: 'till', till: suspect.till },
+    ),
+    amount: amount === null ? undefined : BigInt(amount),
+    withdrawn,
+    resolved: resolution !== null,
+  }
+}

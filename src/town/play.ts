@@ -1,0 +1,249 @@
+import { isDeepStrictEqual } from 'node:util'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Instant } from '../kernel/ports.ts'
+import { TownClock } from './clock.ts'
+import { checkExpectations, type Miss, type Snapshot } from './expectations.ts'
+import { OfficeHouse, type DatabaseServer } from './office-house.ts'
+import type { CarriedBatch } from './party.ts'
+import { seededRandom } from './random.ts'
+import {
+  accountTable,
+  caseTable,
+  dayAndTime,
+  ledgerTable,
+  renderTable,
+  tillTable,
+} from './report.ts'
+import type { Failure, PlayResult, StepResult } from './result.ts'
+import type { Path } from './scenario-check.ts'
+import type { ScenarioFile } from './scenario-file.ts'
+import { startOf, timeOf, verbOf, type Scenario, type Step } from './scenario.ts'
+import { batchName, handIn, playStep, type Outcome, type Stage } from './steps.ts'
+import { Town } from './town.ts'
+
+export interface PlayOptions {
+  readonly server: DatabaseServer
+  /** What people read while it plays; silent without. */
+  readonly print?: (text: string) => void
+}
+
+/** Something in the town went on strike: our fault or the scenario's, not a cheat's. */
+export class PlayBroken extends Error {
+  override readonly name = 'PlayBroken'
+
+  constructor(file: string, line: number, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    super(`${file}:${line}: the play broke off here: ${reason}`, { cause })
+  }
+}
+
+/**
+ * Plays a scenario from beginning to end, with the real engines and in simulated time.
+ *
+ * @throws {PlayBroken} if a step cannot be played at all.
+ */
+export async function playScenario(file: ScenarioFile, options: PlayOptions): Promise<PlayResult> {
+  const clock = new TownClock(startOf(file.scenario))
+  const directory = await mkdtemp(join(tmpdir(), 'kontant-town-'))
+  const { scenario } = file
+  const house = await OfficeHouse.build({
+    server: options.server,
+    currency: scenario.currency,
+    clock,
+    random: seededRandom(`office ${scenario.seed}`),
+  })
+  try {
+    const town = await Town.open({ scenario, clock, directory, openOffice: () => house.open() })
+    try {
+      return await new Play(file, town, house, options).run()
+    } finally {
+      await town.close()
+    }
+  } finally {
+    await house.drop()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+class Play {
+  readonly #file: ScenarioFile
+  readonly #scenario: Scenario
+  readonly #town: Town
+  readonly #house: OfficeHouse
+  readonly #print: (text: string) => void
+  readonly #steps: StepResult[] = []
+  readonly #failures: Failure[] = []
+
+  constructor(file: ScenarioFile, town: Town, house: OfficeHouse, { print }: PlayOptions) {
+    this.#file = file
+    this.#scenario = file.scenario
+    this.#town = town
+    this.#house = house
+    this.#print = print ?? (() => {})
+  }
+
+  async run(): Promise<PlayResult> {
+    for (const [index, step] of this.#scenario.steps.entries()) await this.#step(step, index)
+    const { expect } = this.#scenario
+    const snapshot = await this.#town.snapshot()
+    if (expect) this.#miss(checkExpectations(expect, ['expect'], snapshot, this.#town.currency))
+    const result = this.#result(snapshot)
+    this.#printEnd(result)
+    return result
+  }
+
+  async #step(step: Step, index: number): Promise<void> {
+    const { clock } = this.#town
+    clock.goTo(timeOf(step, clock.now()))
+    const path: Path = ['steps', index]
+    const outcome = await this.#play(step, index, path)
+    const { result, status, text, misses = [] } = outcome
+    const verb = verbOf(step) ?? 'show'
+    this.#steps.push({
+      step: index + 1,
+      line: this.#file.positionOf(path).line,
+      at: new Date(clock.now()).toISOString(),
+      verb,
+      result,
+      ...(status !== undefined && { status }),
+      text,
+    })
+    if (verb !== 'show' && verb !== 'expect') this.#print(stepLine(clock.now(), outcome))
+    this.#miss(misses)
+    this.#checkOutcome(step, outcome, path)
+  }
+
+  async #play(step: Step, index: number, path: Path): Promise<Outcome> {
+    const stage: Stage = {
+      town: this.#town,
+      index,
+      print: this.#print,
+      tryOrders: (orders, given) => this.#tryOrders(orders, given, [...path, 'order']),
+    }
+    try {
+      return await playStep(step, stage)
+    } catch (error) {
+      const { file, positionOf } = this.#file
+      throw new PlayBroken(file, positionOf(path).line, error)
+    }
+  }
+
+  /** A step that says nothing must end well, unless it was meant to be cut short. */
+  #checkOutcome(step: Step, { result, status, text }: Outcome, path: Path): void {
+    const wanted = 'expect' in step && typeof step.expect === 'string' ? step.expect : undefined
+    if (wanted === undefined) {
+      const isTorn = 'tear' in step && step.tear !== undefined
+      const isWell = result === 'done' || result === 'acknowledged'
+      if (!isTorn && !isWell) {
+        this.#miss([{ path, expected: `${text}: done`, found: outcomeText(result, status) }])
+      }
+      return
+    }
+    const [word, wantedStatus] = wanted.split(' ')
+    if (word === result && (wantedStatus === undefined || wantedStatus === status)) return
+    const found = outcomeText(result, status)
+    this.#miss([{ path: [...path, 'expect'], expected: `${text}: ${wanted}`, found }])
+  }
+
+  #miss(misses: readonly Miss[]): void {
+    const { file } = this.#file
+    for (const { path, expected, found } of misses) {
+      const { line } = this.#file.positionOf(path)
+      this.#failures.push({ file, line, expected, found })
+      this.#print(`\n${file}:${line}: expected ${expected}\n  found ${found}\n`)
+    }
+  }
+
+  /**
+   * Every order on an office of its own, which is a copy of this one before the first batch. What comes
+   * in another order must come to the same: ledgers, accounts and proven cases.
+   */
+  async #tryOrders(
+    orders: Iterable<readonly CarriedBatch[]>,
+    given: readonly CarriedBatch[],
+    path: Path,
+  ): Promise<readonly Miss[]> {
+    const town = this.#town
+    await town.stopOffice()
+    const before = await this.#house.copy()
+    await town.startOffice()
+    try {
+      await handIn(town.office.transport, given)
+      await town.office.settled()
+      const wanted = comparable(await town.snapshot())
+      const misses: Miss[] = []
+      for (const order of orders) {
+        const found = comparable(await this.#handedInAtCopy(before, order))
+        if (isDeepStrictEqual(found, wanted)) continue
+        const names = order.map(batchName).join(', ')
+        const expected = `the same end in the order ${names}`
+        misses.push({ path, expected, found: JSON.stringify(found) })
+      }
+      return misses
+    } finally {
+      await before.drop()
+    }
+  }
+
+  async #handedInAtCopy(before: OfficeHouse, batches: readonly CarriedBatch[]): Promise<Snapshot> {
+    const copy = await before.copy()
+    const office = await copy.open()
+    try {
+      await handIn(office.transport, batches)
+      await office.settled()
+      return await this.#town.snapshot(office)
+    } finally {
+      await office.stop()
+      await copy.drop()
+    }
+  }
+
+  #result(snapshot: Snapshot): PlayResult {
+    const { ledgers, accounts, cases, tills } = snapshot
+    return {
+      version: 1,
+      title: this.#scenario.title ?? this.#file.file,
+      currency: this.#scenario.currency,
+      ok: this.#failures.length === 0,
+      failures: this.#failures,
+      ledgers,
+      accounts,
+      cases,
+      tills,
+      steps: this.#steps,
+    }
+  }
+
+  #printEnd({ ledgers, accounts, cases, tills, ok, failures }: PlayResult): void {
+    const { currency } = this.#town
+    const tables = [
+      ...Object.entries(ledgers).map(([card, rows]) => ledgerTable(card, rows, currency)),
+      accountTable(accounts, currency),
+      caseTable(cases, currency),
+      tillTable(tills),
+    ]
+    this.#print('\nIn the end:\n')
+    for (const table of tables) this.#print(`${renderTable(table)}\n`)
+    this.#print(
+      ok ? 'Everything was as expected.' : `${failures.length} expectations did not hold.`,
+    )
+  }
+}
+
+/** What must not depend on the order: suspicions may come and go. */
+function comparable({ ledgers, accounts, cases }: Snapshot) {
+  const proven = cases.filter(
+    ({ strength, state }) => strength === 'proven' && state !== 'withdrawn',
+  )
+  return { ledgers, accounts, proven }
+}
+
+function stepLine(at: Instant, { text, result, status }: Outcome): string {
+  return `${dayAndTime(at, 'without-year')}  ${text}: ${outcomeText(result, status)}`
+}
+
+function outcomeText(result: string, status: string | undefined): string {
+  return status === undefined ? result : `${result}, ${status}`
+}

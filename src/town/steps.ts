@@ -1,0 +1,419 @@
+import { FormatError } from '../kernel/errors.ts'
+import { Unreachable, type Transport } from '../kernel/ports.ts'
+import type { Order } from '../till/scheme.ts'
+import { CannotCheat } from './cheats/crook.ts'
+import { postOf } from './cheats/books.ts'
+import { checkExpectations, type Miss } from './expectations.ts'
+import type { CarriedBatch, Party, PartyResult, TillTear, Upload } from './party.ts'
+import { shuffled } from './random.ts'
+import {
+  accountTable,
+  caseTable,
+  ledgerTable,
+  money,
+  renderTable,
+  tillTable,
+  transactionTable,
+} from './report.ts'
+import type { ResultWord } from './result.ts'
+import { OFFICE_NAME, type Path } from './scenario-check.ts'
+import { verbOf, type Step, type StepOf, type TearWords, type Verb } from './scenario.ts'
+import type { CardTear, TownCard } from './town-card.ts'
+import type { Town } from './town.ts'
+
+/** How a step ended. */
+export interface Outcome {
+  readonly result: ResultWord
+  readonly status?: string
+  /** For people: who did what. */
+  readonly text: string
+  /** Of a step `expect`, or of orders of upload that do not agree. */
+  readonly misses?: readonly Miss[]
+}
+
+/** What a step may use beside the town. */
+export interface Stage {
+  readonly town: Town
+  /** Of the step, for the names of orders and of expectations. */
+  readonly index: number
+  /** Prints for people. */
+  readonly print: (text: string) => void
+  /** Hands batches in at a copy of the office, once for each order, and says where they disagree. */
+  readonly tryOrders: (
+    orders: Iterable<readonly CarriedBatch[]>,
+    given: readonly CarriedBatch[],
+  ) => Promise<readonly Miss[]>
+}
+
+type Handler<V extends Verb> = (step: StepOf<V>, stage: Stage) => Promise<Outcome> | Outcome
+
+const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
+  issue: (step, stage) => issue(step, stage),
+  pay: (step, stage) => pay(step, stage),
+  load: (step, stage) => load(step, stage),
+  passcode: (step, stage) => changePasscode(step, stage),
+  retap: (step, stage) => retap(step, stage),
+  giveUp: ({ giveUp }, { town }) => {
+    const result = town.party(giveUp).giveUp()
+    const text = `${giveUp} gives up its order`
+    return result === 'done' ? done(text) : refused('no_order', text)
+  },
+  offline: ({ offline }, { town }) => {
+    for (const party of town.someParties(offline)) party.line.connect(false)
+    return done(`${offline.join(', ')}: no network`)
+  },
+  online: ({ online }, { town }) => {
+    for (const party of town.someParties(online)) party.line.connect(true)
+    return done(`${online.join(', ')}: network`)
+  },
+  sync: (step, stage) => sync(step, stage),
+  collect: ({ collect }, { town }) => {
+    const batches = town.someParties(collect).flatMap((party) => party.carry())
+    const isKnown = (batch: CarriedBatch) =>
+      town.sticks.some(({ till, number }) => till === batch.till && number === batch.number)
+    town.sticks.push(...batches.filter((batch) => !isKnown(batch)))
+    return done(`on sticks: ${batches.map(batchName).join(', ') || 'nothing'}`)
+  },
+  upload: (step, stage) => upload(step, stage),
+  crash: async ({ crash }, { town }) => {
+    for (const name of crash) {
+      if (name === OFFICE_NAME) await town.crashOffice()
+      else for (const party of town.someParties([name])) party.stop()
+    }
+    return done(`${crash.join(', ')}: no power`)
+  },
+  restart: async ({ restart }, { town }) => {
+    for (const name of restart) {
+      if (name === OFFICE_NAME) await town.startOffice()
+      else for (const party of town.someParties([name])) party.start()
+    }
+    await town.officeIfUp?.settled()
+    return done(`${restart.join(', ')}: running again`)
+  },
+  clone: ({ clone, as }, { town }) => {
+    town.cards.set(as, town.card(clone).clone(as))
+    return done(`${clone} is copied: ${as}`)
+  },
+  snapshot: ({ snapshot, as }, { town }) => {
+    town.images.set(as, town.card(snapshot).image())
+    return done(`what is on ${snapshot} is remembered as ${as}`)
+  },
+  restore: ({ restore, to, chip }, { town }) => {
+    const image = town.images.get(to)
+    if (!image) return refused('no_image', `there is no image ${to}`)
+    const card = town.card(restore)
+    if (chip === 'magic') card.restoreAll(image)
+    else card.restoreWritable(image)
+    return done(`${to} is written back to ${restore}, a ${chip} chip`)
+  },
+  invent: ({ invent: { till, card, amount, passcode } }, { town }) => {
+    const text = `${till} invents a payment of ${price(town, amount.in(town.currency))} by ${card}`
+    const { id } = town.card(card)
+    if (id === undefined) return refused('not_issued', text)
+    return cheat(text, () => town.party(till).crook?.invent(id, amount.in(town.currency), passcode))
+  },
+  release: ({ release }, { town }) => {
+    town.party(release).crook?.books.release()
+    return done(`${release} withholds nothing any more`)
+  },
+  rewrite: (step, stage) => rewrite(step, stage),
+  resolve: (step, stage) => resolve(step, stage),
+  advance: ({ advance }) => done(`time goes by: ${advance / 1000} s`),
+  show: (step, stage) => show(step, stage),
+  expect: async ({ expect }, { town, index }) => {
+    const path: Path = ['steps', index, 'expect']
+    const misses = checkExpectations(expect, path, await town.snapshot(), town.currency)
+    return { ...done('what must hold now'), misses }
+  },
+}
+
+export async function playStep(step: Step, stage: Stage): Promise<Outcome> {
+  const verb = verbOf(step)
+  // The schema has let no step without a verb through, and the verb decides its type.
+  return verb === undefined ? done('nothing') : HANDLERS[verb](step as never, stage)
+}
+
+function done(text: string): Outcome {
+  return { result: 'done', text }
+}
+
+function refused(status: string, text: string): Outcome {
+  return { result: 'refused', status, text }
+}
+
+function price(town: Town, amount: bigint): string {
+  return money(amount, town.currency)
+}
+
+async function issue({ issue: name, tear }: StepOf<'issue'>, { town }: Stage): Promise<Outcome> {
+  const { cardTear } = tearOf(tear)
+  const outcome = await town.issue(name, cardTear)
+  return { ...outcome, text: `the office issues ${name}` }
+}
+
+async function pay(step: StepOf<'pay'>, { town, index }: Stage): Promise<Outcome> {
+  const { card: cardName, till, products = {}, passcode } = step.pay
+  const card = town.card(cardName)
+  const lines = Object.entries(products).flatMap(([name, quantity]) => {
+    const product = town.productOf(till, name)
+    return product === undefined ? [] : [{ product, quantity }]
+  })
+  const total = Object.entries(products).reduce(
+    (sum, [name, quantity]) => sum + town.price(name) * BigInt(quantity),
+    0n,
+  )
+  const amount = step.pay.amount?.in(town.currency) ?? total
+  const text = `${cardName} pays ${price(town, amount)} at ${till}`
+  if (lines.length < Object.keys(products).length) return refused('no_token', text)
+  const order: Order = {
+    kind: 'pay',
+    id: `step-${index + 1}`,
+    amount,
+    products: lines,
+    passcode: passcode ?? card.passcode,
+  }
+  return tap({ town, card, till, order, words: step, text })
+}
+
+async function load(step: StepOf<'load'>, { town, index }: Stage): Promise<Outcome> {
+  const { card: cardName, till, passcode } = step.load
+  const card = town.card(cardName)
+  const amount = step.load.amount.in(town.currency)
+  const order: Order = {
+    kind: 'load',
+    id: `step-${index + 1}`,
+    amount,
+    passcode: passcode ?? card.passcode,
+  }
+  const text = `${cardName} is loaded with ${price(town, amount)} at ${till}`
+  return tap({ town, card, till, order, words: step, text })
+}
+
+async function changePasscode(step: StepOf<'passcode'>, { town, index }: Stage): Promise<Outcome> {
+  const { card: cardName, till, old, new: newPasscode } = step.passcode
+  const card = town.card(cardName)
+  const order: Order = {
+    kind: 'passcode',
+    id: `step-${index + 1}`,
+    passcode: old ?? card.passcode,
+    newPasscode,
+  }
+  const text = `${cardName} gets a new passcode at ${till}`
+  return tap({ town, card, till, order, words: step, text })
+}
+
+interface TapWords {
+  readonly tear?: TearWords | undefined
+  readonly cheat?: StepOf<'pay'>['cheat']
+}
+
+interface TapStep {
+  readonly town: Town
+  readonly card: TownCard
+  readonly till: string
+  readonly order: Order
+  readonly words: TapWords
+  readonly text: string
+}
+
+async function tap({ town, card, till, order, words, text }: TapStep): Promise<Outcome> {
+  const party = town.party(till)
+  const { cardTear, tillTear } = tearOf(words.tear)
+  return cheat(text, async () => {
+    const cheating = town.cheating(till, words.cheat)
+    const result = await party.tap({ card, order, cheating, cardTear, tillTear })
+    noteTap(town, card, party, result)
+    return { ...ending(result), text: `${text}${remark(town, result)}` }
+  })
+}
+
+async function retap(
+  { retap: { card: name, till }, tear }: StepOf<'retap'>,
+  { town }: Stage,
+): Promise<Outcome> {
+  const card = town.card(name)
+  const party = town.party(till)
+  const { cardTear, tillTear } = tearOf(tear)
+  const result = await party.retap(card, cardTear, tillTear)
+  noteTap(town, card, party, result)
+  return { ...ending(result), text: `${name} comes again to ${till}${remark(town, result)}` }
+}
+
+/** What only the world knows: who paid what, and which passcode the holder now has. */
+function noteTap(town: Town, card: TownCard, party: Party, result: PartyResult): void {
+  if (result.result !== 'done') return
+  const { record } = result
+  const order = party.honestOrder
+  if (order?.kind === 'passcode') card.passcode = order.newPasscode
+  const list = town.transactions.get(card.name) ?? []
+  const amount = order && order.kind !== 'passcode' ? order.amount : 0n
+  list.push({ till: party.name, at: record.madeAt, kind: record.kind, amount })
+  town.transactions.set(card.name, list)
+}
+
+function ending(result: PartyResult): Pick<Outcome, 'result' | 'status'> {
+  return result.result === 'refused'
+    ? { result: 'refused', status: result.status }
+    : { result: result.result }
+}
+
+function remark(town: Town, result: PartyResult): string {
+  return result.result === 'done' ? `, ${price(town, result.view.balance)} left` : ''
+}
+
+/** What the crook lacks is the scenario's affair, not ours. */
+async function cheat(text: string, work: () => Promise<Outcome> | void): Promise<Outcome> {
+  try {
+    return (await work()) ?? done(text)
+  } catch (error) {
+    if (error instanceof CannotCheat) return refused('cannot_cheat', `${text}: ${error.message}`)
+    if (error instanceof FormatError) return refused('impossible', `${text}: ${error.message}`)
+    throw error
+  }
+}
+
+function tearOf(words: TearWords | undefined): {
+  readonly cardTear: CardTear | undefined
+  readonly tillTear: TillTear | undefined
+} {
+  if (words === undefined) return { cardTear: undefined, tillTear: undefined }
+  if ('cardWrite' in words) {
+    const fuse = { atWrite: words.cardWrite, tear: words.mode }
+    return { cardTear: { fuse }, tillTear: undefined }
+  }
+  if ('apdu' in words) {
+    const link = { atApdu: words.apdu, cut: words.mode }
+    return { cardTear: { link }, tillTear: undefined }
+  }
+  return { cardTear: undefined, tillTear: { write: words.tillWrite, cut: words.mode } }
+}
+
+async function sync({ sync: names, lose }: StepOf<'sync'>, { town }: Stage): Promise<Outcome> {
+  const text = `${names.join(', ')} upload`
+  let worst: Upload = { result: 'acknowledged' }
+  for (const party of town.someParties(names)) {
+    party.line.lose(lose)
+    const ended = await party.sync()
+    party.line.lose(undefined)
+    await town.officeIfUp?.settled()
+    if (worst.result === 'acknowledged') worst = ended
+  }
+  return { ...worst, text }
+}
+
+async function upload(step: StepOf<'upload'>, stage: Stage): Promise<Outcome> {
+  const { town } = stage
+  const { upload: names, order, times } = step
+  const chosen = names === 'all' ? town.sticks : names.flatMap((name) => named(town.sticks, name))
+  const batches = chosen.flatMap((batch) => Array.from({ length: times }, () => batch))
+  const text = `batches are handed in: ${batches.map(batchName).join(', ') || 'none'}`
+  if (batches.length === 0) return refused('no_batch', text)
+  if (order === 'every') {
+    if (chosen.length > ORDERS_MAX) return refused('too_many_orders', text)
+    const misses = await stage.tryOrders(permutations(batches), batches)
+    return { ...done(text), misses }
+  }
+  const arranged =
+    order === 'given'
+      ? batches
+      : order === 'reversed'
+        ? batches.toReversed()
+        : shuffled(town.random, batches)
+  return { ...(await handIn(town.office.transport, arranged)), text }
+}
+
+/** 120 orders are tried in a minute; the next number would take six. */
+const ORDERS_MAX = 5
+
+function named(sticks: readonly CarriedBatch[], name: string): readonly CarriedBatch[] {
+  return sticks.filter((batch) => batch.till === name || batchName(batch) === name)
+}
+
+export function batchName({ till, number }: CarriedBatch): string {
+  return `${till}/${number}`
+}
+
+/** Puts batches to an office, one after the other, as whoever carries a stick does. */
+export async function handIn(
+  office: Transport,
+  batches: readonly CarriedBatch[],
+): Promise<Pick<Outcome, 'result' | 'status'>> {
+  for (const { bytes } of batches) {
+    const { status } = await office.send(postOf(bytes))
+    if (status !== 200) return { result: 'refused', status: String(status) }
+  }
+  return { result: 'acknowledged' }
+}
+
+/** Every different order, the same batch twice counting as one and the same. */
+export function* permutations<T>(items: readonly T[]): Iterable<readonly T[]> {
+  if (items.length === 0) yield []
+  for (const first of new Set(items)) {
+    const index = items.indexOf(first)
+    for (const rest of permutations(items.toSpliced(index, 1))) yield [first, ...rest]
+  }
+}
+
+async function rewrite({ rewrite: name }: StepOf<'rewrite'>, { town }: Stage): Promise<Outcome> {
+  const text = `${name} signs another batch under the number of its last one`
+  const party = town.party(name)
+  const bytes = party.crook?.books.rewriteLast(party.signing())
+  if (!bytes) return refused('no_batch', text)
+  try {
+    const { status } = await party.line.send(postOf(bytes))
+    await town.office.settled()
+    return status === 200 ? { result: 'acknowledged', text } : refused(String(status), text)
+  } catch (error) {
+    if (error instanceof Unreachable) return { result: 'unreachable', text }
+    throw error
+  }
+}
+
+async function resolve(step: StepOf<'resolve'>, { town }: Stage): Promise<Outcome> {
+  const { resolve: wanted, as } = step
+  const { client } = town.office
+  const text = `the operator resolves ${wanted.kind}: ${as}`
+  const { kind, card, suspect, strength } = wanted
+  const fitting = (await client.cases()).filter((found) => {
+    const shown = town.caseResult(found)
+    return (
+      shown.state === 'open' &&
+      shown.kind === kind &&
+      (card === undefined || card === shown.card) &&
+      (suspect === undefined || suspect === shown.suspects[0]) &&
+      (strength === undefined || strength === shown.strength)
+    )
+  })
+  if (fitting.length === 0) return refused('no_case', text)
+  for (const { id } of fitting) await client.resolveCase(id, as)
+  return done(text)
+}
+
+async function show({ show: words }: StepOf<'show'>, { town, print }: Stage): Promise<Outcome> {
+  const { currency } = town
+  const tables: string[] = []
+  for (const { name } of town.someCards(words.transactions ?? [])) {
+    const list = town.transactions.get(name) ?? []
+    tables.push(renderTable(transactionTable(name, list, currency)))
+  }
+  if (words.ledger) {
+    const ledgers = await town.ledgers()
+    for (const { name } of town.someCards(words.ledger)) {
+      tables.push(renderTable(ledgerTable(name, ledgers[name] ?? [], currency)))
+    }
+  }
+  if (words.card) tables.push(...(await cardLines(town, words.card)))
+  if (words.accounts) tables.push(renderTable(accountTable(await town.accounts(), currency)))
+  if (words.cases) tables.push(renderTable(caseTable(await town.cases(), currency)))
+  if (words.tills) tables.push(renderTable(tillTable(town.tills())))
+  for (const table of tables) print(`\n${table}\n`)
+  return done('shown')
+}
+
+async function cardLines(town: Town, names: readonly string[]): Promise<readonly string[]> {
+  const chips = await town.chips()
+  return town.someCards(names).map(({ name }) => {
+    const chip = chips.get(name)
+    return `${name} holds ${chip && 'balance' in chip ? chip.balance : `nothing that counts: ${chip?.problem ?? ''}`}`
+  })
+}

@@ -1,0 +1,94 @@
+import type { Bytes } from '../kernel/bytes.ts'
+import type { Policy } from '../kernel/documents.ts'
+import type { CardId, TillNumber } from '../kernel/ids.ts'
+import type { Amount, CurrencyCode } from '../kernel/money.ts'
+import type { Instant, Transport } from '../kernel/ports.ts'
+import type { AccountKind } from '../office/accounts.ts'
+import type { CaseKind, Strength } from '../office/findings.ts'
+import type { EntryKind } from '../office/scheme.ts'
+
+/** What a town needs of an office, all of it through the office's own API. */
+export interface OfficeClient {
+  addMerchant(name: string): Promise<string>
+  /** @returns its number and the code to enrol it with. */
+  addTill(till: NewTill): Promise<{ readonly number: TillNumber; readonly code: string }>
+  addProduct(product: NewProduct): Promise<number>
+  mintTokens(product: number, till: TillNumber, count: number): Promise<void>
+  issueCard(card: NewCard): Promise<IssuedCard>
+  ledger(card: CardId): Promise<readonly OfficeRow[]>
+  accounts(): Promise<readonly OfficeAccount[]>
+  cases(): Promise<readonly OfficeCase[]>
+  resolveCase(id: string, resolution: string): Promise<void>
+}
+
+export interface NewTill {
+  readonly name: string
+  readonly merchant: string
+  readonly policy: Policy
+}
+
+export interface NewProduct {
+  readonly merchant: string
+  readonly name: string
+  readonly price: Amount
+  readonly currency: CurrencyCode
+}
+
+export interface NewCard {
+  readonly label: string
+  readonly uid: Bytes
+  readonly balance: Amount
+  readonly currency: CurrencyCode
+  readonly passcode: string
+}
+
+export interface IssuedCard {
+  readonly id: CardId
+  /** What the issuing desk writes on the chip. */
+  readonly plan: Bytes
+  readonly passcode: string
+}
+
+export interface OfficeRow {
+  readonly sequence: number
+  readonly kind: EntryKind
+  readonly till: TillNumber
+  readonly balance: Amount
+  readonly at: Instant
+  readonly uploaded: boolean
+  readonly amount: Amount | undefined
+  readonly previous:
+    { readonly till: TillNumber; readonly balance: Amount; readonly at: Instant } | undefined
+  readonly complete: boolean
+}
+
+export interface OfficeAccount {
+  readonly kind: AccountKind
+  readonly owner: string
+  readonly balance: Amount
+}
+
+export interface OfficeCase {
+  readonly id: string
+  readonly kind: CaseKind
+  readonly card: CardId | undefined
+  readonly strength: Strength
+  readonly suspects: readonly (
+    | { readonly kind: 'card'; readonly card: CardId }
+    | { readonly kind: 'till'; readonly till: TillNumber }
+  )[]
+  readonly amount: Amount | undefined
+  readonly withdrawn: boolean
+  readonly resolved: boolean
+}
+
+/** The office of a town: it can be stopped, lose its power, and be copied as it stands. */
+export interface TownOffice {
+  readonly client: OfficeClient
+  readonly transport: Transport
+  /** When everything that has arrived is in the ledger. */
+  settled(): Promise<void>
+  stop(): Promise<void>
+  /** Every connection to its database breaks at once. */
+  crash(): Promise<void>
+}

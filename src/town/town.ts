@@ -1,0 +1,438 @@
+import { invariant } from '../kernel/errors.ts'
+import type { Bytes } from '../kernel/bytes.ts'
+import type { Policy } from '../kernel/documents.ts'
+import type { TillNumber } from '../kernel/ids.ts'
+import { OFFICE } from '../kernel/ids.ts'
+import { currency, formatAmount, type Amount, type Currency } from '../kernel/money.ts'
+import type { RandomSource } from '../kernel/ports.ts'
+import { ACCOUNT_KINDS } from '../office/accounts.ts'
+import { writePlan } from '../schemes/block/card.ts'
+import { blockTill } from '../schemes/block/till.ts'
+import type { Cheating } from './cheats/crook.ts'
+import type { TownClock } from './clock.ts'
+import type { Snapshot } from './expectations.ts'
+import { Line } from './network.ts'
+import { Party, type CarriedBatch } from './party.ts'
+import { randomBelow, seededRandom } from './random.ts'
+import type { Transaction } from './report.ts'
+import type { AccountRow, CaseResult, LedgerRow, TillRow } from './result.ts'
+import type { AmountText } from './scenario-values.ts'
+import type { Cheats, Scenario, TillWords } from './scenario.ts'
+import { TownCard, type CardTear } from './town-card.ts'
+import type { IssuedCard, OfficeAccount, OfficeCase, OfficeRow, TownOffice } from './town-office.ts'
+
+export interface TownParts {
+  readonly scenario: Scenario
+  readonly clock: TownClock
+  /** Where tills keep their journals. */
+  readonly directory: string
+  readonly openOffice: () => Promise<TownOffice>
+}
+
+/** How writing a card went. */
+export type IssueResult =
+  | { readonly result: 'done' | 'unfinished' }
+  | { readonly result: 'refused'; readonly status: string }
+
+/** Everybody in it and everything that lies about. */
+export class Town {
+  readonly scenario: Scenario
+  readonly currency: Currency
+  readonly clock: TownClock
+  readonly random: RandomSource
+  readonly cards = new Map<string, TownCard>()
+  readonly parties = new Map<string, Party>()
+  readonly images = new Map<string, Bytes>()
+  readonly sticks: CarriedBatch[] = []
+  /** By card: what it did, as the people at the tills saw it. */
+  readonly transactions = new Map<string, Transaction[]>()
+  readonly #parts: TownParts
+  readonly #plans = new Map<string, IssuedCard>()
+  readonly #products = new Map<string, number>()
+  readonly #merchants = new Map<string, string>()
+  #office: TownOffice | undefined
+
+  private constructor(parts: TownParts) {
+    const { scenario } = parts
+    this.#parts = parts
+    this.scenario = scenario
+    this.currency = currency(scenario.currency)
+    this.clock = parts.clock
+    this.random = seededRandom(`town ${scenario.seed}`)
+  }
+
+  /** Enrols tills, gives them their documents and issues the cards that no step issues. */
+  static async open(parts: TownParts): Promise<Town> {
+    const town = new Town(parts)
+    await town.startOffice()
+    await town.#openTills()
+    const { cards, steps } = parts.scenario
+    const later = new Set(steps.flatMap((step) => ('issue' in step ? [step.issue] : [])))
+    for (const name of Object.keys(cards)) {
+      town.cards.set(name, TownCard.blank(name, town.random.bytes(4)))
+      if (!later.has(name)) {
+        const { result } = await town.issue(name, undefined)
+        invariant(result === 'done', `card ${name} can be issued`)
+      }
+    }
+    return town
+  }
+
+  /** Undefined while it is down. */
+  get officeIfUp(): TownOffice | undefined {
+    return this.#office
+  }
+
+  get office(): TownOffice {
+    if (!this.#office) throw new OfficeDown()
+    return this.#office
+  }
+
+  async startOffice(): Promise<void> {
+    this.#office ??= await this.#parts.openOffice()
+  }
+
+  async stopOffice(): Promise<void> {
+    await this.#office?.stop()
+    this.#office = undefined
+  }
+
+  async crashOffice(): Promise<void> {
+    await this.#office?.crash()
+    this.#office = undefined
+  }
+
+  async close(): Promise<void> {
+    for (const party of this.parties.values()) party.stop()
+    await this.stopOffice()
+  }
+
+  async #openTills(): Promise<void> {
+    const { tills } = this.scenario
+    for (const [name, words] of Object.entries(tills)) await this.#openTill(name, words)
+    // Only now the directory has everybody's key.
+    for (const party of this.parties.values()) await party.sync()
+  }
+
+  async #openTill(name: string, words: TillWords): Promise<void> {
+    const { client } = this.office
+    const merchant = await this.#merchant(words.merchant ?? name)
+    const policy = this.#policy(words)
+    const { number, code } = await client.addTill({ name, merchant, policy })
+    for (const [product, count] of Object.entries(this.#tokens(words))) {
+      await client.mintTokens(await this.#product(merchant, product), number, count)
+    }
+    const party = new Party({
+      name,
+      directory: this.#parts.directory,
+      scheme: blockTill,
+      clock: this.clock.partyClock(words.clock ?? 0),
+      random: seededRandom(`till ${name} ${this.scenario.seed}`),
+      line: new Line(() => this.#office?.transport),
+      isCrook: isCrook(this.scenario, name),
+    })
+    this.parties.set(name, party)
+    await party.enrol(code)
+  }
+
+  async #merchant(name: string): Promise<string> {
+    const known = this.#merchants.get(name)
+    if (known !== undefined) return known
+    const id = await this.office.client.addMerchant(name)
+    this.#merchants.set(name, id)
+    return id
+  }
+
+  #tokens({ tokens }: TillWords): Readonly<Record<string, number>> {
+    const products = Object.keys(this.scenario.products)
+    return tokens ?? Object.fromEntries(products.map((product) => [product, TOKENS]))
+  }
+
+  /** A merchant's product of that name, made when it is first asked for. */
+  async #product(merchant: string, name: string): Promise<number> {
+    const key = `${merchant} ${name}`
+    const known = this.#products.get(key)
+    if (known !== undefined) return known
+    const price = this.price(name)
+    const { code } = this.currency
+    const product = { merchant, name, price, currency: code }
+    const id = await this.office.client.addProduct(product)
+    this.#products.set(key, id)
+    return id
+  }
+
+  /** The number of a product as that till sells it, if it does. */
+  productOf(till: string, name: string): number | undefined {
+    const merchant = this.#merchants.get(this.scenario.tills[till]?.merchant ?? till)
+    return merchant === undefined ? undefined : this.#products.get(`${merchant} ${name}`)
+  }
+
+  price(product: string): Amount {
+    const words = this.scenario.products[product]
+    invariant(words, 'the scenario was checked')
+    return words.price.in(this.currency)
+  }
+
+  #policy(words: TillWords): Policy {
+    const wanted = { ...this.scenario.policy, ...words }
+    const limit = (text: AmountText | 'none' | undefined) =>
+      text === undefined || text === 'none' ? null : text.in(this.currency)
+    const number = (value: number | 'none' | undefined) =>
+      value === undefined || value === 'none' ? null : value
+    return {
+      currency: this.currency.code,
+      mayLoad: wanted.mayLoad ?? false,
+      freeAmounts: wanted.freeAmounts ?? true,
+      paymentMax: limit(wanted.paymentMax),
+      balanceMax: wanted.balanceMax?.in(this.currency) ?? CARD_BALANCE_MAX,
+      offlinePaymentsMax: number(wanted.offlinePaymentsMax),
+      offlineAmountMax: limit(wanted.offlineAmountMax),
+      offlineAgeMax: number(wanted.offlineAgeMax),
+      passcodeTries: wanted.passcodeTries ?? 3,
+      passcodePause: wanted.passcodePause ?? 5 * MINUTE,
+    }
+  }
+
+  /** Asks the office for the card, once, and writes it to the chip. */
+  async issue(name: string, tear: CardTear | undefined): Promise<IssueResult> {
+    const card = this.card(name)
+    const { id, plan, passcode } = this.#plans.get(name) ?? (await this.#requestIssue(card))
+    card.id = id
+    card.passcode = passcode
+    const status = await card.tap(tear, (channel) => writePlan(channel, plan))
+    if (status === 'written') return { result: 'done' }
+    return status === 'torn' ? { result: 'unfinished' } : { result: 'refused', status }
+  }
+
+  async #requestIssue(card: TownCard): Promise<IssuedCard> {
+    const words = this.scenario.cards[card.name]
+    invariant(words, 'the scenario was checked')
+    const issued = await this.office.client.issueCard({
+      label: card.name,
+      uid: card.uid,
+      balance: words.balance.in(this.currency),
+      currency: this.currency.code,
+      passcode: words.passcode ?? this.#madeUpPasscode(),
+    })
+    this.#plans.set(card.name, issued)
+    return issued
+  }
+
+  #madeUpPasscode(): string {
+    return String(randomBelow(this.random, 10_000)).padStart(4, '0')
+  }
+
+  card(name: string): TownCard {
+    const card = this.cards.get(name)
+    invariant(card, 'the scenario was checked')
+    return card
+  }
+
+  party(name: string): Party {
+    const party = this.parties.get(name)
+    invariant(party, 'the scenario was checked')
+    return party
+  }
+
+  /** `all`, or what was named. */
+  someParties(names: readonly string[]): readonly Party[] {
+    return isAll(names) ? [...this.parties.values()] : names.map((name) => this.party(name))
+  }
+
+  someCards(names: readonly string[]): readonly TownCard[] {
+    return isAll(names) ? [...this.cards.values()] : names.map((name) => this.card(name))
+  }
+
+  cheating(till: string, ofStep: Cheats | undefined): Cheating {
+    const words = { ...this.scenario.tills[till]?.cheats, ...ofStep }
+    const entries = Object.entries(words).map(([word, value]) => [
+      word,
+      typeof value === 'object' ? value.in(this.currency) : value,
+    ])
+    return Object.fromEntries(entries) as Cheating
+  }
+
+  money(amount: Amount): string {
+    return formatAmount(amount, this.currency)
+  }
+
+  // What there is to see.
+
+  /** @param office another one than the town's own, for its copies. */
+  async snapshot(office: TownOffice = this.office): Promise<Snapshot> {
+    return {
+      ledgers: await this.ledgers(office),
+      accounts: await this.accounts(office),
+      cases: await this.cases(office),
+      tills: this.tills(),
+      chips: await this.chips(),
+      issued: this.#originals().map(({ name }) => name),
+    }
+  }
+
+  async ledgers(
+    { client }: TownOffice = this.office,
+  ): Promise<Readonly<Record<string, readonly LedgerRow[]>>> {
+    const ledgers: Record<string, readonly LedgerRow[]> = {}
+    for (const { name, id } of this.#originals()) {
+      if (id !== undefined) ledgers[name] = this.#ledger(name, await client.ledger(id))
+    }
+    return ledgers
+  }
+
+  #ledger(card: string, rows: readonly OfficeRow[]): readonly LedgerRow[] {
+    return rows
+      .filter(({ uploaded, sequence }) => uploaded && sequence > 0)
+      .map((row) => this.#ledgerRow(card, row))
+      .toSorted(
+        (a, b) =>
+          a.sequence - b.sequence ||
+          compare(a.till, b.till) ||
+          compare(a.timestamp, b.timestamp) ||
+          compare(a.balance, b.balance),
+      )
+  }
+
+  #ledgerRow(card: string, row: OfficeRow): LedgerRow {
+    const { sequence, kind, balance, at, amount = 0n, previous, complete } = row
+    const isFirst = previous === undefined || previous.till === OFFICE
+    return {
+      card,
+      sequence,
+      till: this.tillName(row.till),
+      kind,
+      amount: this.money(amount),
+      balance: this.money(balance),
+      timestamp: new Date(at).toISOString(),
+      previousTill: isFirst ? null : this.tillName(previous.till),
+      previousBalance: this.money(previous?.balance ?? 0n),
+      previousTimestamp: isFirst ? null : new Date(previous.at).toISOString(),
+      complete,
+    }
+  }
+
+  async accounts({ client }: TownOffice = this.office): Promise<readonly AccountRow[]> {
+    const accounts = await client.accounts()
+    return accounts
+      .map((account) => ({
+        kind: account.kind,
+        owner: this.#ownerName(account),
+        balance: this.money(account.balance),
+      }))
+      .toSorted(
+        (a, b) =>
+          ACCOUNT_KINDS.indexOf(a.kind) - ACCOUNT_KINDS.indexOf(b.kind) ||
+          compare(a.owner, b.owner),
+      )
+  }
+
+  #ownerName({ kind, owner }: OfficeAccount): string {
+    switch (kind) {
+      case 'shadow':
+        return this.cardName(owner)
+      case 'till-cash':
+        return this.tillName(Number(owner))
+      case 'merchant':
+        return [...this.#merchants].find(([, id]) => id === owner)?.[0] ?? owner
+      case 'world':
+      case 'suspense':
+      case 'fees':
+      case 'losses':
+        return owner
+    }
+  }
+
+  async cases({ client }: TownOffice = this.office): Promise<readonly CaseResult[]> {
+    const cases = await client.cases()
+    return cases
+      .map((found) => this.caseResult(found))
+      .toSorted(
+        (a, b) =>
+          compare(a.kind, b.kind) ||
+          compare(a.card ?? '', b.card ?? '') ||
+          compare(a.suspects.join(), b.suspects.join()) ||
+          compare(a.amount ?? '', b.amount ?? ''),
+      )
+  }
+
+  caseResult(found: OfficeCase): CaseResult {
+    const { kind, card, strength, suspects, amount, withdrawn, resolved } = found
+    return {
+      kind,
+      card: card === undefined ? null : this.cardName(card),
+      suspects: suspects.map((suspect) =>
+        suspect.kind === 'card' ? this.cardName(suspect.card) : this.tillName(suspect.till),
+      ),
+      strength,
+      amount: amount === undefined ? null : this.money(amount),
+      state: withdrawn ? 'withdrawn' : resolved ? 'resolved' : 'open',
+    }
+  }
+
+  tills(): readonly TillRow[] {
+    return [...this.parties.values()].map((party) => party.row())
+  }
+
+  /** What any till would show of each card now. */
+  async chips(): Promise<Snapshot['chips']> {
+    const chips = new Map<string, { balance: string } | { problem: string }>()
+    for (const card of this.cards.values()) chips.set(card.name, await this.#chip(card))
+    return chips
+  }
+
+  async #chip(card: TownCard): Promise<{ balance: string } | { problem: string }> {
+    const till = [...this.parties.values()].find((party) => party.till)?.till
+    if (!till) return { problem: 'no till is running that could read it' }
+    const shown = await card.tap(undefined, (channel) => till.show(channel))
+    if (shown.result === 'shown') return { balance: this.money(shown.view.balance) }
+    return { problem: shown.result === 'refused' ? shown.status : shown.result }
+  }
+
+  cardName(id: string): string {
+    return this.#originals().find((card) => card.id === id)?.name ?? id
+  }
+
+  tillName(number: TillNumber): string {
+    const party = [...this.parties.values()].find((candidate) => candidate.number === number)
+    return party?.name ?? String(number)
+  }
+
+  #originals(): readonly TownCard[] {
+    return Object.keys(this.scenario.cards).flatMap((name) => this.cards.get(name) ?? [])
+  }
+}
+
+/** Of each product, unless a till says otherwise. */
+const TOKENS = 10
+/** A card of the scheme `block` holds 16 bits: it and not the policy then sets the limit. */
+const CARD_BALANCE_MAX = 0xffffn
+const MINUTE = 60_000
+
+/** A step asks an office that is down. */
+export class OfficeDown extends Error {
+  override readonly name = 'OfficeDown'
+
+  constructor() {
+    super('the office is down: it needs a step { restart: office }')
+  }
+}
+
+/** Whether that till needs a second set of books: whatever it tells then goes into them. */
+function isCrook({ tills, steps }: Scenario, name: string): boolean {
+  if (tills[name]?.cheats) return true
+  return steps.some((step) => {
+    if ('release' in step) return step.release === name
+    if ('rewrite' in step) return step.rewrite === name
+    if ('invent' in step) return step.invent.till === name
+    if ('pay' in step) return step.cheat !== undefined && step.pay.till === name
+    return 'load' in step && step.cheat !== undefined && step.load.till === name
+  })
+}
+
+function isAll(names: readonly string[]): boolean {
+  return names.length === 1 && names[0] === 'all'
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
