@@ -254,6 +254,7 @@ async function perform(
   if ('result' in tapped) return tapped
   const standing = await findStanding(tapped, order, desk)
   if (standing.kind === 'done') {
+    await tidy(tapped)
     return { result: 'done', record: standing.record, view: viewOf(tapped.at, false) }
   }
   if (standing.kind === 'lost') return { result: 'unfinished', record: standing.record }
@@ -269,6 +270,15 @@ async function perform(
       return { result: 'unfinished', record: session.record }
     }
     throw error
+  }
+}
+
+/** The record counts whatever comes of this: the next one heals the counters if this does not. */
+async function tidy({ card, at }: Tapped): Promise<void> {
+  try {
+    await card.healCounters(at.block.sequence)
+  } catch (error) {
+    if (!(error instanceof CardTorn || error instanceof CardRefused)) throw error
   }
 }
 
@@ -446,40 +456,51 @@ interface Repair extends Omit<Plan, 'fresh'> {
   readonly sequence: number
 }
 
-/** How the card comes to where the order can go on top; undefined if the passcode is wrong. */
+/**
+ * How the card comes to where the order can go on top; undefined if the passcode is wrong. It must be
+ * the passcode that the card has then: a record that brings another one in is a change of passcode.
+ */
 function planRepair({ tapped: { at }, standing, order }: Question): Repair | undefined {
-  const { block } = at
-  const nothing = { begun: undefined, undo: undefined, keep: undefined }
-  const here = { balance: block.balance, sequence: block.sequence }
-  const fitsHere = passcodeFits(order.passcode, block)
-  if (standing.kind === 'begun') {
-    const { record, next } = standing
-    const wanted = record.kind === 'reversal' || isOwn(record, order)
-    const forward = { ...nothing, begun: standing }
-    const there = { balance: next.block.balance, sequence: next.block.sequence }
-    if (fitsHere) {
-      return wanted
-        ? { ...forward, ...there }
-        : { ...forward, undo: record, balance: block.balance, sequence: block.sequence + 2 }
-    }
-    // Who knows the new passcode takes the change as done.
-    const changed = record.kind === 'passcode' && passcodeFits(order.passcode, next.block)
-    return changed && !wanted ? { ...forward, ...there } : undefined
+  if (standing.kind === 'begun') return planBegun(standing, at, order)
+  if (standing.kind === 'unwanted') return planUnwanted(standing, at, order)
+  return passcodeFits(order.passcode, at.block) ? { ...NO_REPAIR, ...holding(at) } : undefined
+}
+
+const NO_REPAIR = { begun: undefined, undo: undefined, keep: undefined }
+
+function holding({ block }: Signed): Pick<Repair, 'balance' | 'sequence'> {
+  return { balance: block.balance, sequence: block.sequence }
+}
+
+function planBegun(
+  begun: Standing & { readonly kind: 'begun' },
+  at: Position,
+  order: Order,
+): Repair | undefined {
+  const { record, next } = begun
+  const fits = ({ block }: Signed) => passcodeFits(order.passcode, block)
+  const forward = { ...NO_REPAIR, begun, ...holding(next) }
+  if (isOwn(record, order)) return fits(at) ? forward : undefined
+  // Undoing a change of passcode brings the old one back; who knows the new one takes it as done.
+  if (record.kind === 'reversal') return fits(next) ? forward : undefined
+  if (fits(at)) {
+    const { balance, sequence } = at.block
+    return { ...forward, undo: record, balance, sequence: sequence + 2 }
   }
-  if (standing.kind === 'unwanted') {
-    const { record, before } = standing
-    if (record.kind === 'passcode') {
-      if (fitsHere) return { ...nothing, keep: record, ...here }
-      if (!passcodeFits(order.passcode, before.block)) return undefined
-    } else if (!fitsHere) return undefined
-    return {
-      ...nothing,
-      undo: record,
-      balance: before.block.balance,
-      sequence: block.sequence + 1,
-    }
-  }
-  return fitsHere ? { ...nothing, ...here } : undefined
+  return fits(next) ? forward : undefined
+}
+
+function planUnwanted(
+  { record, before }: Standing & { readonly kind: 'unwanted' },
+  at: Position,
+  order: Order,
+): Repair | undefined {
+  const fits = ({ block }: Signed) => passcodeFits(order.passcode, block)
+  const changed = record.kind === 'passcode'
+  if (changed && fits(at)) return { ...NO_REPAIR, keep: record, ...holding(at) }
+  if (!fits(changed ? before : at)) return undefined
+  const { balance } = before.block
+  return { ...NO_REPAIR, undo: record, balance, sequence: at.block.sequence + 1 }
 }
 
 /** The statuses from `not_allowed` on. */
