@@ -11,35 +11,39 @@ import { ENTRY_KINDS } from './scheme.ts'
 
 /** What the office's API answers: the schemas make the OpenAPI document, the types are the console's. */
 
-export const personJson = z.object({
-  id: idText,
-  login: z.string(),
-  name: z.string(),
-  role: z.enum(ROLES),
-  merchant: idText.nullable(),
-  madeAt: instantNumber,
-  disabledAt: instantNumber.nullable(),
-})
+export const personJson = z
+  .object({
+    id: idText,
+    login: z.string(),
+    name: z.string(),
+    role: z.enum(ROLES),
+    merchant: idText.nullable(),
+    madeAt: instantNumber,
+    disabledAt: instantNumber.nullable(),
+  })
+  .meta({ id: 'Person' })
 export type PersonJson = z.output<typeof personJson>
 
 export const sessionJson = z.object({ person: personJson })
 export type SessionJson = z.output<typeof sessionJson>
 
-export const cardJson = z.object({
-  id: cardIdText,
-  scheme: z.string(),
-  uid: z.string().meta({ description: 'The chip’s own number, in hexadecimal' }),
-  label: z.string().nullable(),
-  holder: idText.nullable(),
-  currency: currencyCode,
-  status: z.enum(CARD_STATUSES),
-  statusReason: z.string(),
-  balance: signedAmountText.meta({
-    description: 'Of the shadow account: what the card holds as far as the office knows',
-  }),
-  issuedAt: instantNumber,
-  successor: cardIdText.nullable(),
-})
+export const cardJson = z
+  .object({
+    id: cardIdText,
+    scheme: z.string(),
+    uid: z.string().meta({ description: 'The chip’s own number, in hexadecimal' }),
+    label: z.string().nullable(),
+    holder: idText.nullable(),
+    currency: currencyCode,
+    status: z.enum(CARD_STATUSES),
+    statusReason: z.string(),
+    balance: signedAmountText.meta({
+      description: 'Of the shadow account: what the card holds as far as the office knows',
+    }),
+    issuedAt: instantNumber,
+    successor: cardIdText.nullable(),
+  })
+  .meta({ id: 'Card' })
 export type CardJson = z.output<typeof cardJson>
 
 export const issuedJson = z.object({
@@ -59,26 +63,30 @@ const previousJson = z.object({
   shown: z.boolean().meta({ description: 'Whether it was shown with its maker’s signature' }),
 })
 
-export const ledgerLineJson = z.object({
-  card: cardIdText,
-  sequence: z.int(),
-  digest: digestText,
-  kind: z.enum(ENTRY_KINDS),
-  till: z.int().meta({ description: '0 is the office' }),
-  balance: signedAmountText,
-  at: instantNumber.meta({ description: 'By the clock of the till' }),
-  uploaded: z.boolean().meta({ description: 'False: only shown by whoever built on it' }),
-  amount: amountText.nullable(),
-  outcome: z.enum(OUTCOMES).nullable(),
-  previous: previousJson.nullable(),
-  complete: z.boolean(),
-  contested: z.boolean(),
-  refuted: z.boolean(),
-  settlement: z.enum(SETTLEMENTS),
-})
+export const ledgerLineJson = z
+  .object({
+    card: cardIdText,
+    sequence: z.int(),
+    digest: digestText,
+    kind: z.enum(ENTRY_KINDS),
+    till: z.int().meta({ description: '0 is the office' }),
+    balance: signedAmountText,
+    at: instantNumber.meta({ description: 'By the clock of the till' }),
+    uploaded: z.boolean().meta({ description: 'False: only shown by whoever built on it' }),
+    amount: amountText.nullable(),
+    outcome: z.enum(OUTCOMES).nullable(),
+    previous: previousJson.nullable(),
+    complete: z.boolean(),
+    contested: z.boolean(),
+    refuted: z.boolean(),
+    settlement: z.enum(SETTLEMENTS),
+  })
+  .meta({ id: 'LedgerLine' })
 export type LedgerLineJson = z.output<typeof ledgerLineJson>
 
-export const merchantJson = z.object({ id: idText, name: z.string(), madeAt: instantNumber })
+export const merchantJson = z
+  .object({ id: idText, name: z.string(), madeAt: instantNumber })
+  .meta({ id: 'Merchant' })
 export type MerchantJson = z.output<typeof merchantJson>
 
 const makerKeyJson = z.object({
@@ -116,15 +124,17 @@ export const codeJson = z.object({
 })
 export type CodeJson = z.output<typeof codeJson>
 
-export const productJson = z.object({
-  id: z.int(),
-  merchant: idText,
-  name: z.string(),
-  price: amountText,
-  currency: currencyCode,
-  madeAt: instantNumber,
-  withdrawnAt: instantNumber.nullable(),
-})
+export const productJson = z
+  .object({
+    id: z.int(),
+    merchant: idText,
+    name: z.string(),
+    price: amountText,
+    currency: currencyCode,
+    madeAt: instantNumber,
+    withdrawnAt: instantNumber.nullable(),
+  })
+  .meta({ id: 'Product' })
 export type ProductJson = z.output<typeof productJson>
 
 const accountRefJson = z.object({
@@ -140,14 +150,16 @@ export const accountJson = accountRefJson.extend({
 })
 export type AccountJson = z.output<typeof accountJson>
 
-export const transferJson = z.object({
-  id: idText,
-  reference: z.string(),
-  debit: accountRefJson,
-  credit: accountRefJson,
-  amount: amountText,
-  at: instantNumber,
-})
+export const transferJson = z
+  .object({
+    id: idText,
+    reference: z.string(),
+    debit: accountRefJson,
+    credit: accountRefJson,
+    amount: amountText,
+    at: instantNumber,
+  })
+  .meta({ id: 'Transfer' })
 export type TransferJson = z.output<typeof transferJson>
 
 const suspectJson = z.discriminatedUnion('kind', [
@@ -192,12 +204,14 @@ export const progressJson = z.object({
 })
 export type ProgressJson = z.output<typeof progressJson>
 
-export const auditJson = z.object({
-  id: z.int(),
-  at: instantNumber,
-  person: z.string().nullable().meta({ description: 'Their login; null for the office itself' }),
-  act: z.string(),
-  subject: z.string(),
-  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
-})
+export const auditJson = z
+  .object({
+    id: z.int(),
+    at: instantNumber,
+    person: z.string().nullable().meta({ description: 'Their login; null for the office itself' }),
+    act: z.string(),
+    subject: z.string(),
+    detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  })
+  .meta({ id: 'AuditEntry' })
 export type AuditJson = z.output<typeof auditJson>

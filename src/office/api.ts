@@ -6,7 +6,6 @@ import swagger from '@fastify/swagger'
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
 import {
   hasZodFastifySchemaValidationErrors,
-  jsonSchemaTransform,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
@@ -18,6 +17,7 @@ import type { EvidenceService } from './evidence.ts'
 import { COSE, type Api } from './http.ts'
 import { countRequest, createMetrics } from './metrics.ts'
 import type { Office } from './office.ts'
+import { openapi } from './openapi.ts'
 import { PERMISSIONS } from './permissions.ts'
 import { findSession } from './registry/sessions.ts'
 import { bookRoutes } from './routes/books.ts'
@@ -38,6 +38,8 @@ export interface ApiOptions {
   readonly consoleDirectory?: string
   /** Structured logs of requests; silent without. */
   readonly log?: { readonly level: 'info' | 'warn' | 'error' }
+  /** The proxies whose word on a client's address is believed: `127.0.0.1`, `10.0.0.0/8`. */
+  readonly trustProxy?: string
   /** A broken invariant: the process must stop. */
   readonly fail: (error: unknown) => void
 }
@@ -52,6 +54,7 @@ export async function createApi(office: Office, options: ApiOptions): Promise<Ap
     bodyLimit: JSON_SIZE_MAX,
     genReqId: () => randomUUID(),
     logger: options.log ?? false,
+    trustProxy: options.trustProxy ?? false,
     // An answer under way is finished; a connection that only idles is not waited for.
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 100 },
@@ -66,12 +69,12 @@ export async function createApi(office: Office, options: ApiOptions): Promise<Ap
     (_request, body, done) => done(null, body),
   )
   await app.register(cookie)
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Kontant office', version: '1', description: DESCRIPTION },
-    },
-    transform: jsonSchemaTransform,
+  await app.register(swagger, openapi)
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(HEADERS)
+    // Answers hold passcodes and plans: no cache of a shared machine shall keep them.
+    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')
+    done()
   })
   guard(app, office)
   const metrics = createMetrics()
@@ -89,10 +92,11 @@ export async function createApi(office: Office, options: ApiOptions): Promise<Ap
   return app
 }
 
-const DESCRIPTION =
-  'Amounts are decimal strings of minor units ("500" is 5.00 USD); instants are milliseconds ' +
-  'since 1970 (UTC). Sign in with POST /api/session, which sets a cookie. What tills call is signed ' +
-  'by their keys and described byte by byte in docs/protocol/.'
+const HEADERS = {
+  'content-security-policy': "frame-ancestors 'none'",
+  'referrer-policy': 'same-origin',
+  'x-content-type-options': 'nosniff',
+}
 
 const ROUTES = [
   operationRoutes,

@@ -49,7 +49,7 @@ export const errorAnswer = z
       message: z.string().meta({ description: 'For people: what is wrong and what to do' }),
     }),
   })
-  .meta({ description: 'Refused; nothing has changed' })
+  .meta({ id: 'Error', description: 'Refused; nothing has changed' })
 
 /** A route's answers: its own, and the one shape of all errors. */
 export function answers<T extends z.ZodType>(success: T) {
@@ -104,8 +104,10 @@ export function sendCose(reply: FastifyReply, bytes: Bytes): FastifyReply {
   return reply.type(COSE).send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
 }
 
-/** @throws {OfficeError} `wrong_content_type` if the body did not come as bytes. */
-export function coseBody(request: FastifyRequest): Uint8Array {
-  if (request.body instanceof Uint8Array) return request.body
-  throw new OfficeError('wrong_content_type', `Send the bytes as ${COSE}.`, 'headers.content-type')
-}
+/** A body, or an answer, of bytes. */
+export const coseMessage = z
+  .custom<Uint8Array>(
+    (value) => value instanceof Uint8Array,
+    `send the bytes as they are, as ${COSE}`,
+  )
+  .meta({ type: 'string', format: 'binary', description: 'COSE_Sign1 (RFC 9052)' })

@@ -8,7 +8,7 @@ import { databaseUrl, onServer } from './server.ts'
 export interface TestDatabase {
   readonly db: Kysely<Tables>
   readonly url: string
-  drop(): Promise<void>
+  readonly drop: () => Promise<void>
 }
 
 /** A migrated, empty database of the caller's own: drop it in `afterAll`. */

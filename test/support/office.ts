@@ -88,7 +88,11 @@ export async function createTestOffice(): Promise<TestOffice> {
   }
   const call: TestOffice['call'] = async (role, method, url, body, headers = {}) => {
     const cookie = role === undefined ? undefined : await cookieOf(role)
-    const { statusCode, rawPayload, headers: answered } = await api.inject({
+    const {
+      statusCode,
+      rawPayload,
+      headers: answered,
+    } = await api.inject({
       method,
       url,
       headers: { ...headers, ...(cookie !== undefined && { cookie }) },
@@ -124,9 +128,4 @@ export async function createTestOffice(): Promise<TestOffice> {
       await drop()
     },
   }
-}
-
-/** The answer's JSON, which the test knows to have that shape. */
-export function jsonOf<T>({ json }: Answer): T {
-  return json as T
 }

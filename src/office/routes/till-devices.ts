@@ -4,8 +4,14 @@ import { ENROLMENT_PATH, enrolmentRequestSchema } from '../../kernel/enrolment.t
 import { answerDocumentRequest } from '../documents.ts'
 import { enrolTill, type EnrolmentStatus } from '../enrolment.ts'
 import { OfficeError } from '../errors.ts'
-import { COSE, coseBody, sendCose, type Api, type Desk } from '../http.ts'
+import { COSE, coseMessage, errorAnswer, sendCose, type Api, type Desk } from '../http.ts'
 import type { IntakeResult } from '../intake.ts'
+
+const response = {
+  200: { description: 'Signed by the office', content: { [COSE]: { schema: coseMessage } } },
+  '4xx': errorAnswer,
+  '5xx': errorAnswer,
+}
 
 /** What tills call. Whoever carries these messages need not be trusted: docs/protocol/. */
 export function tillDeviceRoutes(app: Api, { office, evidence }: Desk): void {
@@ -15,7 +21,7 @@ export function tillDeviceRoutes(app: Api, { office, evidence }: Desk): void {
       schema: {
         summary: 'Enrol a till: docs/protocol/enrolment.md',
         body: enrolmentRequestSchema,
-        produces: [COSE],
+        response,
       },
     },
     async (request, reply) => {
@@ -31,11 +37,12 @@ export function tillDeviceRoutes(app: Api, { office, evidence }: Desk): void {
       schema: {
         summary: 'Hand in a batch and get its acknowledgement: docs/protocol/batch.md',
         consumes: [COSE],
-        produces: [COSE],
+        body: coseMessage,
+        response,
       },
     },
     async (request, reply) => {
-      const result = await evidence.receive(coseBody(request))
+      const result = await evidence.receive(request.body)
       if (result.status !== 'stored') throw batchRefusal(result)
       return sendCose(reply, result.acknowledgement)
     },
@@ -47,11 +54,11 @@ export function tillDeviceRoutes(app: Api, { office, evidence }: Desk): void {
       schema: {
         summary: 'Ask for documents newer than those held: docs/protocol/documents.md',
         consumes: [COSE],
-        produces: [COSE],
+        body: coseMessage,
+        response,
       },
     },
-    async (request, reply) =>
-      sendCose(reply, await answerDocumentRequest(office, coseBody(request))),
+    async (request, reply) => sendCose(reply, await answerDocumentRequest(office, request.body)),
   )
 }
 
