@@ -1,4 +1,4 @@
-import { JOURNAL_CONFLICTS, type JournalConflict } from './journal.ts'
+import type { JournalConflict } from './journal.ts'
 import type { Refusal } from './scheme.ts'
 
 /**
@@ -12,7 +12,10 @@ export const TILL_REFUSALS = [
   'order_changed',
   'unknown_card',
   'scheme_not_enrolled',
-  ...JOURNAL_CONFLICTS,
+  'sequence_signed',
+  'order_at_another_record',
+  'stamp_used',
+  'token_spent',
 ] as const
 export type TillRefusal = (typeof TILL_REFUSALS)[number]
 

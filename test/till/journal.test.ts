@@ -1,6 +1,6 @@
 import { readFileSync, existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { utf8, type Bytes } from '../../src/kernel/bytes.ts'
 import { fromHex } from '../../src/kernel/bytes.ts'

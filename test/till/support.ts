@@ -11,7 +11,7 @@ import {
   type Acknowledgement,
   type ReceivedBatch,
 } from '../../src/kernel/batch.ts'
-import { concat, utf8, type Bytes } from '../../src/kernel/bytes.ts'
+import { concat, fromHex, utf8, type Bytes } from '../../src/kernel/bytes.ts'
 import {
   decodeDocumentRequest,
   DOCUMENTS_PATH,
@@ -23,6 +23,7 @@ import {
 } from '../../src/kernel/documents.ts'
 import {
   createEnrolmentCode,
+  type EnrolmentCode,
   ENROLMENT_PATH,
   enrolmentKey,
   enrolmentRequestSchema,
@@ -30,15 +31,16 @@ import {
   provesCode,
   signEnrolment,
 } from '../../src/kernel/enrolment.ts'
-import { fromHex } from '../../src/kernel/bytes.ts'
-import { sha256 } from '../../src/kernel/hash.ts'
-import { cardIdOf, digestOf, type CardId } from '../../src/kernel/ids.ts'
 import { currency } from '../../src/kernel/money.ts'
-import { generatePrivateKey, publicKeyFrom, type PublicKey } from '../../src/kernel/p256.ts'
+import {
+  generatePrivateKey,
+  publicKeyFrom,
+  type PrivateKey,
+  type PublicKey,
+} from '../../src/kernel/p256.ts'
 import {
   Unreachable,
   type Clock,
-  type Instant,
   type RandomSource,
   type Transport,
   type TransportRequest,
@@ -46,27 +48,11 @@ import {
 } from '../../src/kernel/ports.ts'
 import { signToken } from '../../src/kernel/token.ts'
 import type { Fuse } from '../../src/till/fuse.ts'
-import type { NewRecord, SpendableToken, TillScheme } from '../../src/till/scheme.ts'
-import { openStore, type Store } from '../../src/till/store.ts'
+import type { TillScheme } from '../../src/till/scheme.ts'
 import { Till } from '../../src/till/till.ts'
+import { clockAt, SOFTWARE, START, STORAGE_KEY } from './records.ts'
 
-export const START: Instant = Date.UTC(2026, 8, 8, 12)
-export const STORAGE_KEY: Bytes = sha256(utf8('storage key'))
-export const SOFTWARE: Bytes = sha256(utf8('software'))
-
-export interface SettableClock extends Clock {
-  set(at: Instant): void
-}
-
-export function clockAt(start: Instant = START): SettableClock {
-  let now = start
-  return {
-    now: () => now,
-    set: (at) => {
-      now = at
-    },
-  }
-}
+export * from './records.ts'
 
 /** Predictable and never the same twice. */
 export function randomFrom(seed: string): RandomSource {
@@ -90,17 +76,6 @@ export function freshFile(): string {
   return join(directory, 'till.db')
 }
 
-export function storeAt(path: string, fuse?: Fuse): Store {
-  const random = {
-    bytes: (size: number) => new Uint8Array(crypto.getRandomValues(new Uint8Array(size))),
-  }
-  return openStore({ path, storageKey: STORAGE_KEY, random, ...(fuse && { fuse }) })
-}
-
-export function cardNumber(number: number): CardId {
-  return cardIdOf(Uint8Array.of(0xca, 0xfd, 0xba, 0xbe, 0xc0, 0xff, 0xee, number))
-}
-
 export const POLICY: Policy = {
   currency: 'USD',
   mayLoad: true,
@@ -119,7 +94,7 @@ const SECRETS = new Map([['toy', utf8('secret of the toy scheme')]])
 
 /** An office that believes everything and keeps it in memory; it can be out of reach, or lose answers. */
 export class SmallOffice implements Transport {
-  readonly key = OFFICE_KEY
+  readonly key: PrivateKey
   readonly clock: Clock
   readonly batches = new Map<number, ReceivedBatch>()
   readonly received: Bytes[] = []
@@ -131,10 +106,12 @@ export class SmallOffice implements Transport {
   /** Answered instead, if it is not undefined. */
   refuse: TransportResponse | undefined
   readonly #random = randomFrom('office')
-  readonly #code = createEnrolmentCode(7, this.#random)
+  readonly #code: EnrolmentCode
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, { number = 7, sameKey = true } = {}) {
     this.clock = clock
+    this.key = sameKey ? OFFICE_KEY : generatePrivateKey()
+    this.#code = createEnrolmentCode(number, this.#random)
   }
 
   get code(): string {
@@ -270,11 +247,11 @@ export function envelope(version: number, since = 0) {
   return { format: 1 as const, till: 7, since, version, madeAt: START }
 }
 
-export function tokensDocument(count: number, price = 250n, version = 1): OfficeDocument {
+export function tokensDocument(count: number, price = 250n, version = 1) {
   const tokens = Array.from({ length: count }, (_, index) => tokenBytes(index, price))
   return {
     ...envelope(version, version - 1),
-    type: 'tokens',
+    type: 'tokens' as const,
     products: [{ id: 3, name: 'Coffee', price }],
     tokens,
   }
@@ -285,27 +262,4 @@ export function tokenBytes(nonce: number, price = 250n, product = 3, till = 7): 
   new DataView(random.buffer).setUint32(0, nonce)
   const body = { product, price, currency: currency('USD').numeric, madeAt: START, till }
   return signToken(OFFICE_KEY, { ...body, nonce: random })
-}
-
-/** A record that differs from every other of another `sequence`. */
-export function recordOf(
-  change: Partial<NewRecord> & Pick<NewRecord, 'madeAt'>,
-  tokens: readonly SpendableToken[] = [],
-): NewRecord {
-  const sequence = change.sequence ?? 1
-  const card = change.card ?? cardNumber(1)
-  const evidence = utf8(`evidence of ${card} ${sequence}`)
-  return {
-    orderId: `order ${card} ${sequence}`,
-    scheme: 'toy',
-    card,
-    sequence,
-    kind: 'pay',
-    amount: 500n,
-    balanceAfter: 9_500n,
-    digest: digestOf(sha256(evidence)),
-    evidence,
-    tokens,
-    ...change,
-  }
 }
