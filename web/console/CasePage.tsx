@@ -66,7 +66,7 @@ function OneCase({ one, onChange }: { readonly one: CaseDetail; readonly onChang
           mayAct && isOpen ? <Button onClick={() => setAsking(true)}>Resolve…</Button> : undefined
         }
       />
-      <div className={classes.story}>
+      <div className={classes.story} data-strength={one.strength}>
         <p className={classes.happened}>{words.happened(who, card)}</p>
         <dl className={classes.facts}>
           <div>

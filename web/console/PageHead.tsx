@@ -50,7 +50,7 @@ export function Section({
     <section className={classes.section} aria-label={title}>
       <div className={classes.sectionHead}>
         <h2 className={classes.sectionTitle}>{title}</h2>
-        {aside}
+        {aside !== undefined && <div className={classes.aside}>{aside}</div>}
       </div>
       {children}
     </section>

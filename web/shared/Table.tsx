@@ -33,7 +33,13 @@ export function Table<T>({
   return (
     <div className={classes.frame}>
       {/* The roles are spelled out: as blocks, on a phone, rows and cells would lose them. */}
-      <table className={classes.table} role="table" aria-label={label} aria-busy={!rows}>
+      <table
+        className={classes.table}
+        role="table"
+        aria-label={label}
+        aria-busy={!rows}
+        data-columns={columns.length}
+      >
         <thead role="rowgroup">
           <tr role="row">
             {columns.map((column) => (

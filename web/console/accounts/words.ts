@@ -9,7 +9,10 @@ export const ACCOUNT_WORDS: Readonly<Record<AccountKind, AccountWords>> = {
   world: { title: 'World', meaning: 'paid in from outside, so negative' },
   shadow: { title: 'Cards', meaning: 'what each card holds, as far as the office knows' },
   merchant: { title: 'Merchants', meaning: 'settled, and owed to them' },
-  'till-cash': { title: 'Cash at tills', meaning: 'taken for top-ups, and owed by the till' },
+  'till-cash': {
+    title: 'Cash at tills',
+    meaning: 'taken for top-ups and owed by the till, so negative',
+  },
   suspense: { title: 'Suspense', meaning: 'claimed, and not yet decided whose it is' },
   fees: { title: 'Fees', meaning: 'earned by the office' },
   losses: { title: 'Losses', meaning: 'borne by the office' },

@@ -60,5 +60,10 @@ function FirstSuspect({ suspects }: { readonly suspects: readonly Suspect[] }) {
 
 export function SuspectName({ suspect }: { readonly suspect: Suspect }) {
   const tillName = useTillName()
-  return suspect.kind === 'till' ? tillName(suspect.till) : <CardName id={suspect.card} plain />
+  if (suspect.kind === 'till') return tillName(suspect.till)
+  return (
+    <>
+      card <CardName id={suspect.card} plain />
+    </>
+  )
 }

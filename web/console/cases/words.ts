@@ -106,7 +106,7 @@ export const CASE_WORDS: Readonly<Record<CaseKind, CaseWords>> = {
       `Two vendors each took the next payment of ${card} from the same balance. Either the card was copied, or one of the vendors invented a payment without the card.`,
     advice: [
       ...LOOK_FIRST,
-      'One card that forks at many vendors speaks against the card. Many cards that fork at one vendor speak against the vendor. The ranking below counts exactly that.',
+      'One card that forks at many vendors speaks against the card. Many cards that fork at one vendor speak against the vendor. The ranking counts exactly that.',
       'The card stays frozen and the contested money stays in suspense until you resolve this.',
       'Ask the holder to bring the card: what it shows now tells which branch it really took.',
     ],

@@ -6,7 +6,7 @@ export type Piece =
   | {
       readonly kind: 'dot'
       readonly lane: number
-      readonly look: 'full' | 'empty' | 'none' | 'bad'
+      readonly look: 'full' | 'held' | 'empty' | 'none' | 'bad'
     }
   | {
       readonly kind: 'line'
@@ -62,7 +62,9 @@ function parentOf(
 function lookOf(row: ChainRow) {
   if (row.kind === 'hole') return 'none'
   if (row.kind === 'missing') return 'empty'
-  return row.line.refuted || row.link === 'broken' ? 'bad' : row.line.complete ? 'full' : 'empty'
+  if (row.line.refuted || row.link === 'broken') return 'bad'
+  if (row.link === 'contested') return 'held'
+  return row.line.complete ? 'full' : 'empty'
 }
 
 const LANE = 16

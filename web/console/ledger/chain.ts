@@ -29,9 +29,10 @@ export type ChainRow =
 
 /**
  * `first`: there is nothing before it. `fits`: it stands on the record above that it names.
+ * `contested`: so does another, or it stands on one of which that holds.
  * `waits`: what it stands on has not been handed in. `broken`: it names something else than is there.
  */
-export type Link = 'first' | 'fits' | 'waits' | 'broken'
+export type Link = 'first' | 'fits' | 'contested' | 'waits' | 'broken'
 
 /**
  * A ledger as rows from old to new, each in a lane: the branch with the longest future keeps its
@@ -78,7 +79,10 @@ function linkOf(
   if (line.previous === null) return 'waits'
   const parent = byDigest.get(line.previous.digest)
   const before = bySequence.get(line.sequence - 1) ?? []
-  if (parent?.uploaded === true) return parent.balance === line.previous.balance ? 'fits' : 'broken'
+  if (parent?.uploaded === true) {
+    if (parent.balance !== line.previous.balance) return 'broken'
+    return line.contested ? 'contested' : 'fits'
+  }
   // Something else stands where it says its predecessor does.
   return before.some(({ uploaded }) => uploaded) ? 'broken' : 'waits'
 }

@@ -13,7 +13,7 @@ interface Step {
 const STEPS: readonly Step[] = [
   {
     name: 'Received',
-    meaning: 'Records that tills have handed in and that verified',
+    meaning: 'Records handed in by their makers, and verified; those of the office are among them',
     count: ({ uploaded }) => uploaded,
     tone: 'plain',
   },
@@ -64,8 +64,9 @@ export function Flow({ progress }: { readonly progress: Progress | undefined }) 
       <p className={classes.batches}>
         {progress ? (
           <>
-            {progress.batches.received} batches received, {progress.batches.toPlace} to be placed ·{' '}
-            {progress.records.refuted} records refuted · {progress.rejected} rejected as they came
+            Batches received: {progress.batches.received}, still to be placed:{' '}
+            {progress.batches.toPlace} · Records refuted: {progress.records.refuted}, rejected as
+            they came: {progress.rejected}
           </>
         ) : (
           ' '

@@ -1,0 +1,248 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Kysely } from 'kysely'
+import { READER_PROFILES } from '../../src/kernel/storage-apdu.ts'
+import { Unreachable, type Transport } from '../../src/kernel/ports.ts'
+import { createApi } from '../../src/office/api.ts'
+import { startEvidence, type EvidenceService } from '../../src/office/evidence.ts'
+import type { Api } from '../../src/office/http.ts'
+import { createOffice, type Office } from '../../src/office/office.ts'
+import { hashPassword } from '../../src/office/passwords.ts'
+import { addPerson } from '../../src/office/registry/people.ts'
+import { defaultPolicy, policyToJson } from '../../src/office/registry/policies.ts'
+import type { Tables } from '../../src/office/tables.ts'
+import { localVerifier } from '../../src/office/verifier.ts'
+import { writePlan } from '../../src/schemes/block/card.ts'
+import { blockTill } from '../../src/schemes/block/till.ts'
+import { officeSchemes } from '../../src/schemes/office.ts'
+import { Counter } from '../../src/till/counter.ts'
+import { createKiosk } from '../../src/till/kiosk.ts'
+import { InputQueue, realTimer } from '../../src/till/loops.ts'
+import { networkSwitch, type NetworkSwitch } from '../../src/till/network.ts'
+import { runTill } from '../../src/till/run.ts'
+import { createTill } from '../../src/till/till.ts'
+import type { Policy } from '../../src/kernel/documents.ts'
+import { TownCard, type CardTear } from '../../src/town/town-card.ts'
+import { RANDOM } from '../support/office.ts'
+
+export const OPERATOR = { name: 'ada', password: 'correct horse battery' }
+const CLOCK = { now: () => Date.now() }
+const MINUTE = 60_000
+
+/** A whole Kontant on this machine with its real servers on ports of their own, as `kontant up` has it. */
+export interface House {
+  readonly office: Office
+  readonly evidence: EvidenceService
+  /** Of the console. */
+  readonly url: string
+  /** Cards that lie around at every till, by label. */
+  readonly cards: ReadonlyMap<string, TownCard>
+  addMerchant(name: string): Promise<string>
+  addTill(name: string, merchant: string, policy?: Partial<Policy>): Promise<HouseTill>
+  addProduct(merchant: string, name: string, price: bigint): Promise<number>
+  stock(product: number, till: HouseTill, count: number): Promise<void>
+  issueCard(label: string, balance: bigint, passcode: string): Promise<TownCard>
+  /** The next tap of any card is cut short so. */
+  tearNext(tear: CardTear): void
+  /** Any call with the operator's session. */
+  call<T>(method: 'GET' | 'POST' | 'PUT', url: string, body?: object): Promise<T>
+  close(): Promise<void>
+}
+
+export interface HouseTill {
+  readonly number: number
+  readonly url: string
+  readonly network: NetworkSwitch
+  readonly counter: Counter
+}
+
+export async function openHouse(db: Kysely<Tables>): Promise<House> {
+  const fail = (error: unknown) => {
+    throw error
+  }
+  const office = await createOffice({
+    db,
+    schemes: officeSchemes,
+    clock: CLOCK,
+    random: RANDOM,
+    dataKey: RANDOM.bytes(32),
+    currency: 'SEK',
+  })
+  const evidence = startEvidence(office, { verifier: localVerifier(officeSchemes), fail })
+  const api = await createApi(office, {
+    evidence,
+    fail,
+    consoleDirectory: built('console'),
+  })
+  const url = await api.listen({ port: 0, host: '127.0.0.1' })
+  const call = await signIn(api, office)
+  const cards = new Map<string, TownCard>()
+  const stops: (() => Promise<void>)[] = []
+  let tear: CardTear | undefined
+
+  return {
+    office,
+    evidence,
+    url,
+    cards,
+    call,
+    async addMerchant(name) {
+      const { id } = await call<{ id: string }>('POST', '/api/merchants', { name })
+      return id
+    },
+    async addTill(name, merchant, policy = {}) {
+      const full = { ...defaultPolicy(office.currency), ...policy }
+      const { till, enrolment } = await call<{
+        till: { number: number; merchant: { name: string } }
+        enrolment: { code: string }
+      }>('POST', '/api/tills', { name, merchant, policy: policyToJson(full) })
+      const running = await startTill({
+        office: url,
+        code: enrolment.code,
+        name,
+        merchant: till.merchant.name,
+        cards,
+        takeTear() {
+          const taken = tear
+          tear = undefined
+          return taken
+        },
+      })
+      stops.push(running.stop)
+      return { number: till.number, ...running }
+    },
+    async addProduct(merchant, name, price) {
+      const product = { merchant, name, price: String(price), currency: office.currency }
+      const { id } = await call<{ id: number }>('POST', '/api/products', product)
+      return id
+    },
+    async stock(product, till, count) {
+      await call('POST', `/api/products/${product}/tokens`, { till: till.number, count })
+      await till.counter.sync()
+    },
+    async issueCard(label, balance, passcode) {
+      const card = TownCard.blank(label, RANDOM.bytes(4))
+      const { plan } = await call<{ plan: string }>('POST', '/api/cards', {
+        scheme: 'block',
+        uid: Buffer.from(card.uid).toString('hex'),
+        currency: office.currency,
+        balance: String(balance),
+        label,
+        passcode,
+      })
+      const bytes = new Uint8Array(Buffer.from(plan, 'base64'))
+      await card.tap(undefined, (channel) => writePlan(channel, bytes, READER_PROFILES.ACR122U))
+      cards.set(label, card)
+      return card
+    },
+    tearNext(next) {
+      tear = next
+    },
+    async close() {
+      for (const stop of stops) await stop()
+      await api.close()
+      await evidence.stop()
+    },
+  }
+}
+
+async function signIn(api: Api, { db }: Office): Promise<House['call']> {
+  const { name, password } = OPERATOR
+  const passwordHash = await hashPassword(password, RANDOM)
+  const person = { login: name, name: 'Ada Lind', role: 'root', merchant: undefined } as const
+  await addPerson(db, { ...person, passwordHash }, Date.now())
+  const answer = await api.inject({ method: 'POST', url: '/api/session', payload: OPERATOR })
+  const cookie = String(answer.headers['set-cookie']).split(';', 1)[0] ?? ''
+  return async (method, url, body) => {
+    const { statusCode, payload } = await api.inject({
+      method,
+      url,
+      headers: { cookie },
+      ...(body && { payload: body }),
+    })
+    if (statusCode !== 200) throw new Error(`${method} ${url}: ${statusCode} ${payload}`)
+    return JSON.parse(payload)
+  }
+}
+
+interface TillParts {
+  readonly office: string
+  readonly code: string
+  readonly name: string
+  readonly merchant: string
+  readonly cards: ReadonlyMap<string, TownCard>
+  takeTear(): CardTear | undefined
+}
+
+async function startTill({ office, code, name, merchant, cards, takeTear }: TillParts) {
+  const directory = await mkdtemp(join(tmpdir(), 'kontant-house-'))
+  const network = networkSwitch(httpTransport(office))
+  const till = createTill({
+    path: join(directory, 'till.db'),
+    storageKey: RANDOM.bytes(32),
+    clock: CLOCK,
+    random: RANDOM,
+    transport: network.transport,
+    schemes: [blockTill],
+    software: RANDOM.bytes(32),
+  })
+  await till.enrol(code)
+  const counter = new Counter(till, { clock: CLOCK, random: RANDOM })
+  const kiosk = await createKiosk({
+    till,
+    counter,
+    network,
+    name,
+    merchant,
+    timeZone: 'Europe/Stockholm',
+    pageDirectory: built('till'),
+    cards: {
+      list: async () => [...cards.keys()].map((label) => ({ id: label, label })),
+      withCard: async (id, work) => cards.get(id)?.tap(takeTear(), work),
+    },
+  })
+  const url = await kiosk.listen({ port: 0, host: '127.0.0.1' })
+  const ending = new AbortController()
+  const running = runTill(
+    {
+      counter,
+      slots: [],
+      inputs: new InputQueue(),
+      timer: realTimer,
+      random: RANDOM,
+      interval: MINUTE,
+    },
+    ending.signal,
+  )
+  await counter.sync()
+  return {
+    url,
+    network,
+    counter,
+    async stop() {
+      ending.abort()
+      await running
+      await kiosk.close()
+      till.close()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function httpTransport(office: string): Transport {
+  return {
+    async send({ method, path, headers = {}, body }) {
+      const init = { method, headers, ...(body && { body }) }
+      const response = await fetch(office + path, init).catch((error: unknown) => {
+        throw new Unreachable('the office does not answer', { cause: error })
+      })
+      return { status: response.status, body: new Uint8Array(await response.arrayBuffer()) }
+    },
+  }
+}
+
+function built(page: 'console' | 'till'): string {
+  return fileURLToPath(new URL(`../../web/dist/${page}`, import.meta.url))
+}

@@ -1,0 +1,110 @@
+import { concat, type Bytes } from '../../src/kernel/bytes.ts'
+import type { CardId } from '../../src/kernel/ids.ts'
+import { addMakerKey } from '../../src/office/registry/keys.ts'
+import { defaultPolicy, setPolicy } from '../../src/office/registry/policies.ts'
+import { addTill } from '../../src/office/registry/tills.ts'
+import { cardPlan } from '../../src/schemes/block/card.ts'
+import { Mint, mintTill, random, type MintCard, type MintTill } from '../support/mint.ts'
+import type { House } from './house.ts'
+
+export const PASSCODE = '4821'
+
+/** The cards of a story, each with something to see in its ledger. */
+export interface Story {
+  /** Tables I to IV of Shah et al.: v4 has altered the balance before its own. */
+  readonly altered: CardId
+  /** Table II: v2 has not been heard of yet. */
+  readonly gap: CardId
+  /** Two in a row are missing, of one of which nobody knows. */
+  readonly hole: CardId
+  /** Two vendors on one balance. */
+  readonly forked: CardId
+}
+
+/** Vendors v1 to v5 and what they hand in, in the document's order. */
+export async function tellStory(house: House): Promise<Story> {
+  const merchant = await house.addMerchant('Market hall')
+  const mint = new Mint(house.office.secretsOf('block'))
+  const till = (name: string) => addVendor(house, name, merchant)
+  const [v1, v2, v3] = [await till('v1'), await till('v2'), await till('v3')]
+  const [v4, v5] = [await till('v4'), await till('v5')]
+  const send = async (from: MintTill, ...made: Parameters<Mint['batch']>[1]) => {
+    await house.evidence.receive(mint.batch(from, made))
+    await house.evidence.settled()
+  }
+
+  const altered = await issue(house, 'Table IV')
+  const day = (text: string) => Date.parse(`2020-09-${text}`)
+  const first = mint.make(v1, altered, { amount: 500n, at: day('08T12:03Z') })
+  const second = mint.make(v2, altered, { amount: 300n, at: day('08T14:03Z') })
+  const third = mint.make(v1, altered, { amount: 200n, at: day('08T16:07Z') })
+  const fourth = mint.make(v3, altered, { amount: 100n, at: day('09T08:23Z') })
+  const shown = alter(house, mint, altered, fourth.block, 8_500n)
+  const fifth = mint.make(v4, altered, {
+    amount: 400n,
+    at: day('09T22:41Z'),
+    on: fourth.block,
+    show: shown,
+    lie: { balance: 8_100n },
+  })
+
+  const gap = await issue(house, 'Table II')
+  const early = mint.make(v1, gap, { amount: 500n })
+  mint.make(v5, gap, { amount: 300n })
+  const late = mint.make(v1, gap, { amount: 200n })
+
+  const hole = await issue(house, 'Long way')
+  const start = mint.make(v1, hole, { kind: 'load', amount: 2_000n })
+  mint.make(v5, hole, { amount: 150n })
+  mint.make(v5, hole, { amount: 350n })
+  const end = mint.make(v2, hole, { amount: 1_250n })
+
+  const forked = await issue(house, 'Copied')
+  const root = mint.make(v1, forked, { amount: 1_000n })
+  const { head } = forked
+  const left = mint.make(v2, forked, { amount: 2_500n })
+  const after = mint.make(v1, forked, { amount: 400n })
+  const right = mint.make(v3, forked, { amount: 4_000n, on: head, keep: false })
+
+  await send(v1, first, third, early, late, start, root, after)
+  await send(v2, second, end, left)
+  await send(v4, fifth)
+  await send(v3, fourth, right)
+  return { altered: altered.id, gap: gap.id, hole: hole.id, forked: forked.id }
+}
+
+async function addVendor({ office }: House, name: string, merchant: string): Promise<MintTill> {
+  return office.db.transaction().execute(async (trx) => {
+    const at = office.clock.now()
+    const { number } = await addTill(trx, { name, merchant, currency: office.currency }, at)
+    const till = mintTill(number)
+    await addMakerKey(trx, number, till.key.publicKey, at)
+    await setPolicy(trx, number, { ...defaultPolicy(office.currency), mayLoad: true }, at)
+    return till
+  })
+}
+
+async function issue(house: House, label: string): Promise<MintCard> {
+  const uid = random.bytes(4)
+  const { card, plan } = await house.call<{ card: { id: CardId }; plan: string }>(
+    'POST',
+    '/api/cards',
+    {
+      scheme: 'block',
+      uid: Buffer.from(uid).toString('hex'),
+      currency: house.office.currency,
+      balance: '10000',
+      label,
+      passcode: PASSCODE,
+    },
+  )
+  const { block } = cardPlan.decode(new Uint8Array(Buffer.from(plan, 'base64')))
+  return { id: card.id, uid, passcode: PASSCODE, head: block }
+}
+
+/** Another balance under the true record's signature, which does not cover it. */
+function alter({ office }: House, mint: Mint, card: MintCard, block: Bytes, balance: bigint) {
+  const stranger = { number: 0, key: office.key, sent: [] }
+  const forged = mint.seal(card, { ...mint.open(card, block), balance }, stranger)
+  return concat(forged.subarray(0, 72), block.subarray(72))
+}
