@@ -49,8 +49,6 @@ export interface TestOffice {
   readonly api: Api
   readonly clock: TestClock
   readonly merchant: string
-  /** What broke that must never break. */
-  readonly broken: unknown[]
   /** A call with that role's session; with none if it is undefined. */
   call(
     role: Role | undefined,
@@ -59,6 +57,7 @@ export interface TestOffice {
     body?: object,
     headers?: Readonly<Record<string, string>>,
   ): Promise<Answer>
+  /** Fails if something broke that must never break. */
   close(): Promise<void>
 }
 
@@ -120,12 +119,12 @@ export async function createTestOffice(): Promise<TestOffice> {
     api,
     clock,
     merchant: merchant.id,
-    broken,
     call,
     async close() {
       await api.close()
       await evidence.stop()
       await drop()
+      if (broken.length > 0) throw new AggregateError(broken, 'the office broke')
     },
   }
 }
