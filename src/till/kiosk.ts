@@ -3,16 +3,13 @@ import { setImmediate } from 'node:timers/promises'
 import fastifyStatic from '@fastify/static'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
 import {
-  hasZodFastifySchemaValidationErrors,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
-import { FormatError } from '../kernel/errors.ts'
-import { Unreachable } from '../kernel/ports.ts'
 import type { Channel } from '../reader/channel.ts'
-import { OrderRefused, type Counter, type OrderRequest } from './counter.ts'
-import { EnrolmentFailed } from './enrol.ts'
+import type { Counter, OrderRequest } from './counter.ts'
+import { KIOSK_ERRORS, KioskRefusal, refusalOf } from './kiosk-errors.ts'
 import * as schema from './kiosk-schema.ts'
 import {
   answerJson,
@@ -24,7 +21,7 @@ import {
 } from './kiosk-state.ts'
 import type { NetworkSwitch } from './network.ts'
 import { receiptCode, receiptSvg, receiptText } from './receipt.ts'
-import { NotEnrolled, type Till } from './till.ts'
+import type { Till } from './till.ts'
 
 /** Virtual cards that lie around at the till: images that can be put into its reader. */
 export interface CardSource {
@@ -47,40 +44,6 @@ export interface KioskOptions extends KioskNames {
 }
 
 /**
- * Why the till's server refuses. The order is the order of the checks. Nothing has changed, except after
- * `internal`: that is a fault of the till.
- */
-export const KIOSK_ERRORS = {
-  foreign_host: 403,
-  foreign_origin: 403,
-  not_found: 404,
-  too_large: 413,
-  wrong_content_type: 415,
-  bad_input: 400,
-  not_enrolled: 409,
-  unknown_product: 409,
-  amount_missing: 409,
-  amount_not_positive: 409,
-  order_unfinished: 409,
-  unreachable: 502,
-  enrolment_failed: 409,
-  internal: 500,
-} as const
-export type KioskError = keyof typeof KIOSK_ERRORS
-
-class Refusal extends Error {
-  override readonly name = 'Refusal'
-  readonly code: KioskError
-  readonly field: string | undefined
-
-  constructor(code: KioskError, message: string, field?: string) {
-    super(message)
-    this.code = code
-    this.field = field
-  }
-}
-
-/**
  * The till's own server: its page, and the API that the page uses. Whoever reaches it can sell with this
  * till, so it is meant for the loopback address and answers no other host name and no other origin.
  */
@@ -98,7 +61,7 @@ export async function createKiosk(options: KioskOptions): Promise<FastifyInstanc
       .send({ error: { code, message, ...(field !== undefined && { field }) } })
   })
   app.setNotFoundHandler(() => {
-    throw new Refusal('not_found', 'There is nothing at this address.')
+    throw new KioskRefusal('not_found', 'There is nothing at this address.')
   })
   addRoutes(app, options)
   addEvents(app, options)
@@ -113,11 +76,11 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 /** A page of another site must not make the browser next to the till sell. */
 function checkSender(request: FastifyRequest, hosts: readonly string[]): void {
   if (![...LOOPBACK, ...hosts].includes(request.hostname)) {
-    throw new Refusal('foreign_host', `This till is not ${request.hostname}.`)
+    throw new KioskRefusal('foreign_host', `This till is not ${request.hostname}.`)
   }
   const { origin } = request.headers
   if (origin !== undefined && URL.parse(origin)?.host !== request.host) {
-    throw new Refusal('foreign_origin', 'Only the till’s own page may ask.')
+    throw new KioskRefusal('foreign_origin', 'Only the till’s own page may ask.')
   }
 }
 
@@ -141,7 +104,7 @@ function addRoutes(app: FastifyInstance, options: KioskOptions): void {
     { schema: { body: schema.cardRequest, response: { 200: schema.answer } } },
     async ({ body }) => {
       const answer = await cards.withCard(body.card, (channel) => counter.present(channel))
-      if (!answer) throw new Refusal('not_found', 'There is no such card.', 'body.card')
+      if (!answer) throw new KioskRefusal('not_found', 'There is no such card.', 'body.card')
       return answerJson(answer)
     },
   )
@@ -151,7 +114,7 @@ function addRoutes(app: FastifyInstance, options: KioskOptions): void {
     { schema: { body: schema.cardRequest, response: { 200: schema.answer } } },
     async ({ body }) => {
       const answer = await cards.withCard(body.card, (channel) => counter.show(channel))
-      if (!answer) throw new Refusal('not_found', 'There is no such card.', 'body.card')
+      if (!answer) throw new KioskRefusal('not_found', 'There is no such card.', 'body.card')
       return answerJson(answer)
     },
   )
@@ -218,7 +181,8 @@ function orderOf(body: schema.OrderRequestJson): OrderRequest {
 function readReceipt(id: number, { till, name, merchant, timeZone }: KioskOptions) {
   const record = till.record(id)
   const { identity } = till.status
-  if (!record || !identity) throw new Refusal('not_found', 'There is no such receipt.', 'params.id')
+  if (!record || !identity)
+    throw new KioskRefusal('not_found', 'There is no such receipt.', 'params.id')
   const products = new Map(till.documents?.products().map((product) => [product.id, product.name]))
   const code = receiptCode(record, identity)
   const { till: number, currency } = identity
@@ -274,34 +238,4 @@ function addEvents(app: FastifyInstance, options: KioskOptions): void {
 
 async function stateEvent(options: KioskOptions): Promise<string> {
   return `event: state\ndata: ${JSON.stringify(await readState(options))}\n\n`
-}
-
-const INTERNAL = 'The till has a fault. Note what you did and tell whoever looks after it.'
-
-function refusalOf(error: FastifyError | Error): Refusal {
-  if (error instanceof Refusal) return error
-  if (error instanceof OrderRefused) return new Refusal(error.problem, error.message)
-  if (error instanceof NotEnrolled) return new Refusal('not_enrolled', error.message)
-  if (error instanceof EnrolmentFailed) return new Refusal('enrolment_failed', error.message)
-  if (error instanceof Unreachable) return new Refusal('unreachable', error.message)
-  if (error instanceof FormatError) return new Refusal('bad_input', error.message, error.field)
-  if (hasZodFastifySchemaValidationErrors(error)) {
-    const [issue] = error.validation
-    const path = (issue?.instancePath ?? '').replaceAll('/', '.')
-    const field = `${error.validationContext ?? 'request'}${path}`
-    return new Refusal('bad_input', `${field}: ${issue?.message ?? 'does not fit'}`, field)
-  }
-  return refusalOfServer(error)
-}
-
-/** What Fastify itself refuses, by status. */
-const SERVER_REFUSALS = new Map<number, readonly [KioskError, string, string?]>([
-  [400, ['bad_input', 'The request is not JSON that can be read.', 'body']],
-  [404, ['not_found', 'There is nothing at this address.']],
-  [413, ['too_large', 'The request is too large.', 'body']],
-  [415, ['wrong_content_type', 'Send JSON.', 'headers.content-type']],
-])
-
-function refusalOfServer({ statusCode }: Error & { statusCode?: number }): Refusal {
-  return new Refusal(...(SERVER_REFUSALS.get(statusCode ?? 500) ?? ['internal', INTERNAL]))
 }

@@ -97,6 +97,7 @@ function isSignOfLifeDue({ store, identity, documents, clock }: SyncParts): bool
 
 async function upload(parts: SyncParts, progress: Progress): Promise<Failure | undefined> {
   const { store, identity, clock, transport } = parts
+  let fellBehind = false
   for (let batch = nextBatch(store); batch; batch = nextBatch(store)) {
     const before = readAcknowledged(store)?.durableUpTo ?? 0
     const answer = await post(transport, BATCH_PATH, batch.bytes)
@@ -105,7 +106,10 @@ async function upload(parts: SyncParts, progress: Progress): Promise<Failure | u
     const outcome = applyAcknowledgement(store, answer.body, identity, arrival)
     const after = readAcknowledged(store)?.durableUpTo ?? 0
     progress.delivered += Math.max(0, after - before)
-    if (after < batch.number) return noProgress(outcome, batch.number)
+    // An office that came back from a backup falls behind once, and gets again what it lost.
+    const lost: boolean = after < before && !fellBehind
+    if (after < batch.number && !lost) return noProgress(outcome, batch.number)
+    fellBehind ||= lost
   }
   return undefined
 }

@@ -192,12 +192,10 @@ describe('an acknowledgement', () => {
       live: false,
     })
     expect(outcome).toBe(expected)
-    if (expected !== 'taken') {
-      expect(readAcknowledged(store)).toEqual(before)
-      return
-    }
-    const { durableUpTo = 3 } = change
-    expect(readAcknowledged(store)).toMatchObject({ durableUpTo, at: START + 50, live: false })
+    const { durableUpTo: said = 3, officeTime = START } = change
+    const taken = { durableUpTo: said, officeTime, at: START + 50, live: false }
+    expect(readAcknowledged(store)).toEqual(expected === 'taken' ? taken : before)
+    const durableUpTo = expected === 'taken' ? said : 2
     expect(pendingBatches(store).map(({ number }) => number)).toEqual(
       [1, 2, 3].filter((number) => number > durableUpTo),
     )
@@ -338,7 +336,7 @@ function playSteps(steps: readonly (readonly [Step, number | null])[], jumps: re
         const batch = pending[action.pick % Math.max(1, pending.length)]
         if (!batch) break
         const known = held.get(batch.number)
-        expect(known === undefined || bytesEqual(known, batch.bytes)).toBe(true)
+        insist(known === undefined || bytesEqual(known, batch.bytes), 'sent the same again')
         held.set(batch.number, batch.bytes)
         answers.push(
           acknowledgement(batch.bytes, { durableUpTo: durable(), officeTime: START + turn }),
@@ -353,7 +351,7 @@ function playSteps(steps: readonly (readonly [Step, number | null])[], jumps: re
           at: clock.now(),
           live: true,
         })
-        expect(['taken', 'stale']).toContain(outcome)
+        insist(outcome === 'taken' || outcome === 'stale', 'understood the office')
         break
       }
       case 'restart':
@@ -381,6 +379,10 @@ function playSteps(steps: readonly (readonly [Step, number | null])[], jumps: re
   checkEnd(store, held)
   store.close()
   return cuts
+}
+
+function insist(condition: boolean, promise: string): void {
+  if (!condition) throw new Error(`not kept: ${promise}`)
 }
 
 function checkEnd(store: Store, held: ReadonlyMap<number, Bytes>): void {

@@ -30,9 +30,9 @@ const B = generatePrivateKey().publicKey
 function keysDocument(
   version: number,
   keys: readonly { maker: number; publicKey: Bytes; revokedFrom: number | null }[],
-): OfficeDocument {
+) {
   const entries = keys.map((key) => ({ ...key, generation: 1 }))
-  return { ...envelope(version, version - 1), type: 'keys', keys: entries }
+  return { ...envelope(version, version - 1), type: 'keys' as const, keys: entries }
 }
 
 function hotDocument(version: number, add: readonly number[], remove: readonly number[] = []) {
@@ -49,7 +49,7 @@ function hotDocument(version: number, add: readonly number[], remove: readonly n
 describe('a document', () => {
   const shown = new Set<DocumentOutcome>()
   const ok = keysDocument(3, [{ maker: 9, publicKey: A.bytes, revokedFrom: null }])
-  const off = (change: object): OfficeDocument => ({ ...ok, ...change }) as OfficeDocument
+  const off = (change: Partial<typeof ok>): OfficeDocument => ({ ...ok, ...change })
   const tokens = (bytes: Bytes): OfficeDocument => ({
     ...tokensDocument(2),
     tokens: [tokenBytes(1), bytes],

@@ -84,6 +84,16 @@ interface Change extends Partial<Omit<NewRecord, 'tokens'>> {
   readonly tokens?: readonly number[]
 }
 
+/** What came of it: its value, or why it was refused. */
+function attempt<T>(work: () => T): T | JournalConflict {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof JournalRefusal) return error.conflict
+    throw error
+  }
+}
+
 describe('a journal refuses', () => {
   const shown = new Set<string>()
   /** Of the record that is refused; before it stands a confirmed one of card 1, sequence 1. */
@@ -123,18 +133,16 @@ describe('a journal refuses', () => {
       { sequence: 2, madeAt: START + 2, ...change },
       wanted.map((bytes) => ({ token: decodeToken(bytes), bytes })),
     )
-    if (expected === undefined) {
-      expect(journal.intend(record)).toMatchObject({ id: 3, state: 'intended' })
-      return
-    }
-    shown.add(expected)
-    expect(() => journal.intend(record)).toThrow(new JournalRefusal(expected))
-    expect(listRecords(store, 99)).toEqual(before)
-    expect(journal.tokensFor([{ product: 3, quantity: 2 }])).toHaveLength(2)
+    shown.add(expected ?? 'taken')
+    expect(attempt(() => journal.intend(record).id)).toBe(expected ?? 3)
+    const after = listRecords(store, 99)
+    expect(after.slice(expected === undefined ? 1 : 0)).toEqual(before)
+    const unspent = journal.tokensFor([{ product: 3, quantity: 2 }])
+    expect(unspent === undefined).toBe(expected === undefined && tokens.length > 0)
   })
 
   test('and every reason was shown', () => {
-    expect([...shown].toSorted()).toEqual(JOURNAL_CONFLICTS.toSorted())
+    expect([...shown].toSorted()).toEqual([...JOURNAL_CONFLICTS, 'taken'].toSorted())
   })
 })
 
@@ -289,8 +297,9 @@ function insertion({ id, sequence, made_at }: Record<'id' | 'sequence' | 'made_a
 
 describe('a cut', () => {
   test('at any write leaves the write whole or undone, and the till dead', () => {
-    const script = (path: string, fuse: ReturnType<typeof countingFuse>) => {
-      const store = storeAt(path, fuse.fuse)
+    /** Why it stopped, and why it does not go on. */
+    const script = (path: string, { fuse }: ReturnType<typeof countingFuse>): unknown[] => {
+      const store = storeAt(path, fuse)
       try {
         const journal = journalOf(store, clockAt())
         const tokens = stock(store, tokenBytes(1))
@@ -301,16 +310,18 @@ describe('a cut', () => {
         const second = journal.intend(recordOf({ sequence: 2, orderId: 'b', madeAt: START + 1 }))
         giveUpOrder(store, 'b')
         journal.void(second.id)
-      } catch (error) {
-        expect(error).toBeInstanceOf(PowerLost)
-        expect(() => listRecords(store, 1)).toThrow(PowerLost)
-        expect(() => store.write('more', () => undefined)).toThrow(PowerLost)
-      } finally {
         store.close()
+        return []
+      } catch (error) {
+        return [
+          error,
+          failureOf(() => listRecords(store, 1)),
+          failureOf(() => store.write('more', () => undefined)),
+        ]
       }
     }
     const uncut = countingFuse()
-    script(freshFile(), uncut)
+    expect(script(freshFile(), uncut)).toEqual([])
     expect(uncut.passed).toEqual(
       ['stock', 'intend', 'confirm', 'intend', 'give-up', 'void'].flatMap((write) => [
         `before ${write}`,
@@ -323,14 +334,24 @@ describe('a cut', () => {
     states.push(`${states[4]}`, 'a:confirmed b:void')
     for (let point = 1; point <= uncut.passed.length; point += 1) {
       const path = freshFile()
-      script(path, countingFuse(point))
+      const place = uncut.passed[point - 1]
+      const lost = new PowerLost(place)
+      expect(script(path, countingFuse(point))).toEqual([lost, lost, lost])
       const { store } = openJournal(path)
       const found = ['a', 'b'].flatMap((order) =>
         listRecordsOfOrder(store, order).map(({ state }) => `${order}:${state}`),
       )
-      expect(found.join(' '), uncut.passed[point - 1]).toBe(states[Math.floor(point / 2)])
+      expect(`${place}: ${found.join(' ')}`).toBe(`${place}: ${states[Math.floor(point / 2)]}`)
       store.close()
     }
     console.log(`journal: ${uncut.passed.length} cut points`)
   })
 })
+
+function failureOf(work: () => unknown): unknown {
+  try {
+    return work()
+  } catch (error) {
+    return error
+  }
+}

@@ -263,7 +263,7 @@ describe('power lost', () => {
     }
     for (const order of orders) {
       await insist(async () => {
-        if (order.passcode !== '') await tap(till, new ToyCard(9), pay('x', 1n, '0000'))
+        await tap(till, new ToyCard(9), pay('x', 1n, '0000'))
         return (await tap(till, card, order)).result === 'done'
       })
     }
@@ -299,15 +299,24 @@ describe('power lost', () => {
     for (let point = 1; point <= uncut.passed.length; point += 1) {
       const { till, card, office } = await start(point)
       const place = uncut.passed[point - 1]
-      expect(card.content, place).toMatchObject({ balance: 11_000n, sequence: 3 })
-      expect(states(till), place).toEqual(states(uncut.till))
-      expect(till.documents?.products()[0]?.stock, place).toBe(3)
-      expect(till.status, place).toMatchObject({ queued: 0 })
       const items = [...office.batches.values()].flatMap(({ batch }) => batch.items)
-      expect(
-        items.map(({ outcome }) => outcome),
+      expect({
         place,
-      ).toEqual(Array(3).fill('confirmed'))
+        card: card.content.balance,
+        sequence: card.content.sequence,
+        states: states(till),
+        stock: till.documents?.products()[0]?.stock,
+        queued: till.status.queued,
+        outcomes: items.map(({ outcome }) => outcome),
+      }).toEqual({
+        place,
+        card: 11_000n,
+        sequence: 3,
+        states: states(uncut.till),
+        stock: 3,
+        queued: 0,
+        outcomes: ['confirmed', 'confirmed', 'confirmed'],
+      })
       till.close()
     }
     console.log(`till: ${uncut.passed.length} cut points`)
