@@ -45,18 +45,18 @@ type ValueOfFields<F extends Fields> = {
 
 /** A position in received bytes. */
 export class Reader {
-  readonly #bytes: Uint8Array
+  readonly #bytes: Bytes
   #offset = 0
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
+    // One copy of all: what was decoded must not change with the buffer that it came in.
+    this.#bytes = new Uint8Array(bytes)
   }
 
   take(size: number, path: string): Bytes {
     const left = this.#bytes.length - this.#offset
     if (size > left) throw new FormatError(path, `expected ${size} bytes, ${left} are left`)
-    // A copy: what was decoded must not change with the buffer that it came in.
-    const taken = new Uint8Array(this.#bytes.subarray(this.#offset, this.#offset + size))
+    const taken = this.#bytes.subarray(this.#offset, this.#offset + size)
     this.#offset += size
     return taken
   }
@@ -189,7 +189,8 @@ export function amount(
       return fromBigInt(value, size)
     },
     read(reader, path) {
-      const value = toBigInt(reader.take(size, path))
+      const bytes = reader.take(size, path)
+      const value = size === 8 ? viewOf(bytes).getBigUint64(0) : BigInt(toNumber(bytes))
       if (value < min || value > max) {
         throw new FormatError(path, `expected ${min}..${max}, got ${value}`)
       }
@@ -256,7 +257,7 @@ function unsigned(
     description:
       min === 0 && max === 2 ** (8 * size) - 1 ? description : `${description}, ${min}..${max}`,
     write: (value, path) => fromBigInt(BigInt(check(value, path)), size),
-    read: (reader, path) => check(Number(toBigInt(reader.take(size, path))), path),
+    read: (reader, path) => check(toNumber(reader.take(size, path)), path),
   }
 }
 
@@ -266,10 +267,15 @@ function fromBigInt(value: bigint, size: number): Bytes {
   return bytes.slice(8 - size)
 }
 
-/** @param bytes at most 8, big endian. */
-function toBigInt(bytes: Bytes): bigint {
-  if (bytes.length === 8) return new DataView(bytes.buffer).getBigUint64(bytes.byteOffset)
-  return BigInt(bytes.reduce((value, byte) => value * 256 + byte, 0))
+/** Big endian. Exact up to 2^53, and above it still more than that. */
+function toNumber(bytes: Bytes): number {
+  let value = 0
+  for (const byte of bytes) value = value * 256 + byte
+  return value
+}
+
+function viewOf(bytes: Bytes): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 function sum(sizes: readonly (number | undefined)[]): number | undefined {

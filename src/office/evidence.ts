@@ -64,9 +64,9 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
       return found && { publicKey: found.publicKey, revoked: found.revokedFrom !== undefined }
     },
     documentVersions: (till) => loadDocumentVersions(db, till),
-    onStored() {
+    onStored(batches) {
       events.emit({ type: 'batch' })
-      placer.wake()
+      placer.wake(batches)
     },
   })
   // What a process before this one had stored and not placed.

@@ -36,8 +36,8 @@ export interface IntakeOffice {
   tillKey(till: TillNumber, generation: number): Promise<TillKey | undefined>
   /** The newest version of each document that the office has for a till. */
   documentVersions(till: TillNumber): Promise<Readonly<Record<string, number>>>
-  /** Called when batches have been stored that are to be placed. */
-  onStored(): void
+  /** Called with batches that have been stored: they, and others perhaps, are to be placed. */
+  onStored(batches: readonly ReceivedBatch[]): void
 }
 
 export interface TillKey {
@@ -98,7 +98,7 @@ export class Intake {
           invariant(upTo !== undefined, 'a stored batch has progress')
           resolve(upTo)
         }
-        this.#office.onStored()
+        this.#office.onStored(group.map(({ received }) => received))
       } catch (error) {
         for (const { reject } of group) reject(error)
       }

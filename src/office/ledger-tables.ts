@@ -72,8 +72,6 @@ export interface EntryRow {
   previous_balance: NullableInt8
   previous_at: NullableInt8
   previous_shown: boolean | null
-  policy_version: number | null
-  proof: NullableBytea
   received_at: Int8
   batch: NullableInt8
   index: number | null

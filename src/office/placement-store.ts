@@ -52,18 +52,28 @@ const RECORD_COLUMNS = sql`
   e.previous_maker::text, e.previous_balance::text, e.previous_shown, e.complete, e.contested,
   e.refuted, e.taken, e.settlement, e.settlement_step`
 
-/** All records at the given positions. */
-export async function loadPositions(
+/** Positions of a card without a gap, both ends in it. */
+export interface Span {
+  readonly card: CardId
+  readonly from: number
+  readonly to: number
+}
+
+/** All records in the given spans: a range scan each. */
+export async function loadSpans(
   trx: Transaction<Tables>,
-  positions: readonly { readonly card: CardId; readonly sequence: number }[],
+  spans: readonly Span[],
 ): Promise<ChainRecord[]> {
+  if (spans.length === 0) return []
   const { rows } = await sql<RecordRow>`
     select ${RECORD_COLUMNS}
     from unnest(
-      ${positions.map(({ card }) => card)}::text[],
-      ${positions.map(({ sequence }) => sequence)}::integer[]
-    ) as wanted (card, sequence)
-    join entry e on e.card = wanted.card and e.sequence = wanted.sequence`.execute(trx)
+      ${spans.map(({ card }) => card)}::text[],
+      ${spans.map(({ from }) => from)}::integer[],
+      ${spans.map(({ to }) => to)}::integer[]
+    ) as span (card, first, last)
+    join entry e on e.card = span.card and e.sequence between span.first and span.last
+  `.execute(trx)
   return rows.map(recordOf)
 }
 
@@ -117,13 +127,13 @@ export async function insertRecords(
   await sql`
     insert into entry (
       card, sequence, digest, kind, maker, generation, made_at, balance, uploaded, amount, outcome,
-      previous, previous_maker, previous_balance, previous_at, previous_shown, policy_version, proof,
+      previous, previous_maker, previous_balance, previous_at, previous_shown,
       received_at, batch, index, complete, contested, refuted, taken, settlement, settlement_step
     )
     select
       card, sequence, decode(digest, 'hex'), kind, maker, generation, made_at, balance, uploaded,
       amount, outcome, decode(previous, 'hex'), previous_maker, previous_balance, previous_at,
-      previous_shown, policy_version, decode(proof, 'hex'), ${receivedAt}::bigint, batch, index,
+      previous_shown, ${receivedAt}::bigint, batch, index,
       complete, contested, refuted, taken, settlement, settlement_step
     from unnest(
       ${column(({ record }) => record.card)}::text[],
@@ -142,8 +152,6 @@ export async function insertRecords(
       ${column(({ record }) => (record.previousBalance === undefined ? null : String(record.previousBalance)))}::bigint[],
       ${uploaded(({ entry }) => entry.predecessor?.madeAt ?? null)}::bigint[],
       ${column(({ record, upload }) => (upload ? record.previousShown : null))}::boolean[],
-      ${uploaded(({ entry }) => entry.policyVersion)}::integer[],
-      ${uploaded(({ entry }) => Buffer.from(entry.proof).toString('hex'))}::text[],
       ${uploaded(({ source }) => source?.batch ?? null)}::bigint[],
       ${uploaded(({ source }) => source?.index ?? null)}::integer[],
       ${column(({ record }) => record.complete)}::boolean[],
@@ -154,15 +162,14 @@ export async function insertRecords(
       ${column(({ record }) => record.step)}::integer[]
     ) as new (
       card, sequence, digest, kind, maker, generation, made_at, balance, uploaded, amount, outcome,
-      previous, previous_maker, previous_balance, previous_at, previous_shown, policy_version, proof,
+      previous, previous_maker, previous_balance, previous_at, previous_shown,
       batch, index, complete, contested, refuted, taken, settlement, settlement_step
     )
     on conflict (card, sequence, digest) do update set
       uploaded = excluded.uploaded, amount = excluded.amount, outcome = excluded.outcome,
       previous = excluded.previous, previous_maker = excluded.previous_maker,
       previous_balance = excluded.previous_balance, previous_at = excluded.previous_at,
-      previous_shown = excluded.previous_shown, policy_version = excluded.policy_version,
-      proof = excluded.proof, batch = excluded.batch, index = excluded.index,
+      previous_shown = excluded.previous_shown, batch = excluded.batch, index = excluded.index,
       complete = excluded.complete, contested = excluded.contested, refuted = excluded.refuted,
       taken = excluded.taken, settlement = excluded.settlement,
       settlement_step = excluded.settlement_step`.execute(trx)

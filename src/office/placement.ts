@@ -11,11 +11,12 @@ import type { Finding } from './findings.ts'
 import {
   insertRecords,
   insertTokenUses,
-  loadPositions,
+  loadSpans,
   loadTail,
   loadTokenUses,
   updateRecords,
   type NewRecord,
+  type Span,
   type Upload,
 } from './placement-store.ts'
 import type { OfficeScheme, VerifiedEntry } from './scheme.ts'
@@ -214,23 +215,49 @@ async function placeTokens(trx: Transaction<Tables>, group: Group) {
 
 /** Each upload's position, the one before it and the one after it. */
 async function loadNeighbours(trx: Transaction<Tables>, group: Group): Promise<void> {
-  const wanted = new Map<string, { card: CardId; sequence: number }>()
-  for (const { entry } of group.uploads) {
-    for (const sequence of [entry.sequence - 1, entry.sequence, entry.sequence + 1]) {
-      if (sequence >= 0) wanted.set(`${entry.card}:${sequence}`, { card: entry.card, sequence })
-    }
-  }
-  await load(trx, group, [...wanted.values()])
+  await load(
+    trx,
+    group,
+    group.uploads.flatMap(({ entry: { card, sequence } }) => [
+      { card, sequence: sequence - 1 },
+      { card, sequence },
+      { card, sequence: sequence + 1 },
+    ]),
+  )
 }
 
 async function load(
   trx: Transaction<Tables>,
   group: Group,
-  positions: readonly { readonly card: CardId; readonly sequence: number }[],
+  positions: readonly Position[],
 ): Promise<void> {
   const wanted = positions.filter(({ card, sequence }) => !group.chain(card).isLoaded(sequence))
-  for (const record of await loadPositions(trx, wanted)) group.load(record)
+  for (const record of await loadSpans(trx, spansOf(wanted))) group.load(record)
   for (const { card, sequence } of wanted) group.chain(card).markLoaded(sequence)
+}
+
+interface Position {
+  readonly card: CardId
+  readonly sequence: number
+}
+
+/** The positions as runs: uploads of one card mostly lie side by side. */
+function spansOf(positions: readonly Position[]): Span[] {
+  const spans: Span[] = []
+  for (const [card, own] of Map.groupBy(positions, (position) => position.card)) {
+    let from: number | undefined
+    let to = Number.NEGATIVE_INFINITY
+    for (const { sequence } of own.toSorted((a, b) => a.sequence - b.sequence)) {
+      if (from !== undefined && sequence > to + 1) {
+        spans.push({ card, from, to })
+        from = undefined
+      }
+      from ??= sequence
+      to = sequence
+    }
+    if (from !== undefined) spans.push({ card, from, to })
+  }
+  return spans
 }
 
 function merge(group: Group, facts: GroupFacts, tokenFindings: readonly Finding[]): void {

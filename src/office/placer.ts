@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
-import { decodeBatch, type Batch } from '../kernel/batch.ts'
+import { decodeBatch, type Batch, type ReceivedBatch } from '../kernel/batch.ts'
+import { toHex } from '../kernel/bytes.ts'
 import { invariant } from '../kernel/errors.ts'
 import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
 import type { Clock, Instant } from '../kernel/ports.ts'
@@ -50,6 +51,8 @@ export interface PlacingBatch {
 
 /** Records that are in the ledger together, in one transaction. */
 const GROUP_ITEMS_MAX = 4000
+/** Batches kept in memory from their arrival until they are placed; the others are read again. */
+const AT_HAND_MAX = 256
 /** One writer at a time, over all processes of an office: a number of our own. */
 const LEDGER_LOCK = 7_331_001
 
@@ -60,6 +63,8 @@ const LEDGER_LOCK = 7_331_001
  */
 export class Placer {
   readonly #office: PlacerOffice
+  /** By digest. Only a cache: the database has them all. */
+  readonly #atHand = new Map<string, Batch>()
   #running: Promise<void> | undefined
   #woken = false
   #stopped = false
@@ -68,9 +73,12 @@ export class Placer {
     this.#office = office
   }
 
-  /** There may be something to place. */
-  wake(): void {
+  /** There may be something to place. @param batches of it that are at hand, to save reading them. */
+  wake(batches: readonly ReceivedBatch[] = []): void {
     this.#woken = true
+    for (const { batch, digest } of batches) {
+      if (this.#atHand.size < AT_HAND_MAX) this.#atHand.set(toHex(digest), batch)
+    }
     if (this.#stopped) return
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
@@ -119,20 +127,16 @@ export class Placer {
 
   async #verifyNext(after: bigint): Promise<readonly PlacingBatch[]> {
     const { db, verifier } = this.#office
-    const { rows } = await sql<{ id: string; digest: Digest; bytes: Buffer }>`
-      select id::text, encode(digest, 'hex') as digest, bytes from (
-        select id, digest, bytes, sum(items) over (order by id) - items as before
+    const { rows } = await sql<{ id: string; digest: Digest }>`
+      select id::text, encode(digest, 'hex') as digest from (
+        select id, digest, sum(items) over (order by id) - items as before
         from (
-          select id, digest, bytes, items from batch
+          select id, digest, items from batch
           where not placed and id > ${after}::bigint order by id limit 500
         ) as waiting
       ) as numbered
       where before < ${GROUP_ITEMS_MAX} order by numbered.id`.execute(db)
-    const batches = rows.map(({ id, digest, bytes }) => ({
-      id,
-      digest,
-      batch: decodeBatch(new Uint8Array(bytes)).batch,
-    }))
+    const batches = await this.#contents(rows)
     const items = batches.flatMap(({ batch }) => batch.items)
     const context = items.length > 0 ? await this.#office.verifyContext() : undefined
     const verdicts = context ? await verifier.verify({ items, ...context }) : []
@@ -142,6 +146,18 @@ export class Placer {
       const own = verdicts.slice(offset, end)
       offset = end
       return { ...placing, verdicts: own }
+    })
+  }
+
+  /** Their content, from memory or from the database. */
+  async #contents(rows: readonly { readonly id: string; readonly digest: Digest }[]) {
+    const missing = rows.filter(({ digest }) => !this.#atHand.has(digest)).map(({ id }) => id)
+    const read = missing.length > 0 ? await loadBatches(this.#office.db, missing) : new Map()
+    return rows.map(({ id, digest }) => {
+      const batch: Batch | undefined = this.#atHand.get(digest) ?? read.get(id)
+      invariant(batch, `batch ${id} was stored`)
+      this.#atHand.delete(digest)
+      return { id, digest, batch }
     })
   }
 
@@ -199,6 +215,15 @@ export class Placer {
     }
     return { uploads, rejected }
   }
+}
+
+async function loadBatches(
+  db: Kysely<Tables>,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Batch>> {
+  const { rows } = await sql<{ id: string; bytes: Buffer }>`
+    select id::text, bytes from batch where id = any(${[...ids]}::bigint[])`.execute(db)
+  return new Map(rows.map(({ id, bytes }) => [id, decodeBatch(new Uint8Array(bytes)).batch]))
 }
 
 interface RejectedItem {

@@ -63,8 +63,6 @@ create table entry (
   previous_balance bigint,
   previous_at bigint,
   previous_shown boolean,
-  policy_version integer,
-  proof bytea,
   -- when the office first heard of it, by the office's clock
   received_at bigint not null,
   -- where its evidence lies: item `index` of that batch; null for what the office made itself
@@ -121,8 +119,9 @@ create table account (
 
 -- Append-only; the reference makes it happen once.
 create table transfer (
-  id bigint generated always as identity primary key,
-  reference text not null unique,
+  reference text primary key,
+  -- the order in which they were posted
+  id bigint generated always as identity,
   debit bigint not null references account (id),
   credit bigint not null references account (id),
   amount bigint not null check (amount > 0),

@@ -1,6 +1,6 @@
-import { bytesEqual, toHex, utf8, type Bytes } from '../../kernel/bytes.ts'
+import { bytesEqual, utf8, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError } from '../../kernel/errors.ts'
-import { digestOf, OFFICE } from '../../kernel/ids.ts'
+import { digestOf, OFFICE, type Digest } from '../../kernel/ids.ts'
 import { list, message, octets } from '../../kernel/message.ts'
 import { currencyByNumber, type Amount } from '../../kernel/money.ts'
 import type { PublicKey } from '../../kernel/p256.ts'
@@ -123,13 +123,14 @@ function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
   const shown = unlessMalformed(() => evidence.decode(bytes))
   if (!shown) return rejected('malformed')
   const keys = keysOfChip(context.secrets, shown.uid)
-  const block = unlessMalformed(() => openBlock(shown.block, keys))
-  if (!block) return rejected('unreadable')
+  const read = readBlock(shown.block, keys)
+  if (!read) return rejected('unreadable')
+  const { block, digest } = read
   const currency = unlessMalformed(() => currencyByNumber(block.currency))
   if (!currency) return rejected('unknown_currency')
   const key = context.keyOf(block.vendor, block.generation)
   if (!key) return rejected('unknown_maker')
-  if (!isSignedBy(shown.block, key)) return rejected('bad_signature')
+  if (!isSignedBy(read, shown.block, key)) return rejected('bad_signature')
   const isFirst = block.kind === 'issue' && block.sequence === 0
   // The office does nothing but issue.
   if (block.vendor === OFFICE && !(isFirst && shown.previous.length === 0)) {
@@ -140,7 +141,7 @@ function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
   const tokens = shown.tokens.flatMap(
     (token) => unlessMalformed(() => usedToken(token, block)) ?? [],
   )
-  const record: Record = { shown, block, digest: digestOf(blockDigest(shown.block)), tokens }
+  const record: Record = { shown, block, digest, tokens }
   const entry: VerifiedEntry = {
     scheme: SCHEME,
     card: block.card,
@@ -152,7 +153,7 @@ function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
     maker: block.vendor,
     generation: block.generation,
     madeAt: block.timestamp,
-    digest: record.digest,
+    digest,
     predecessor: previous?.predecessor,
     tokens,
     policyVersion: shown.policyVersion,
@@ -174,7 +175,7 @@ function rejected(reason: BlockRejection): Verdict {
 interface Record {
   readonly shown: Evidence
   readonly block: Block
-  readonly digest: VerifiedEntry['digest']
+  readonly digest: Digest
   readonly tokens: readonly UsedToken[]
 }
 
@@ -190,11 +191,14 @@ function readPrevious(
   keys: ChipKeys,
   context: VerifyContext,
 ): Previous {
-  const digest = digestOf(blockDigest(bytes ?? new Uint8Array()))
-  const opened = bytes && unlessMalformed(() => openBlock(bytes, keys))
-  if (!opened) return { predecessor: impliedPredecessor(block, amount, digest), block: undefined }
+  const read = bytes && readBlock(bytes, keys)
+  if (!read) {
+    const digest = digestOf(blockDigest(bytes ?? new Uint8Array()))
+    return { predecessor: impliedPredecessor(block, amount, digest), block: undefined }
+  }
+  const { block: opened, digest } = read
   const key = context.keyOf(opened.vendor, opened.generation)
-  const shown = opened.card === block.card && key !== undefined && isSignedBy(bytes, key)
+  const shown = opened.card === block.card && key !== undefined && isSignedBy(read, bytes, key)
   const predecessor = {
     digest,
     sequence: opened.sequence,
@@ -212,7 +216,7 @@ function readPrevious(
 function impliedPredecessor(
   { kind, sequence, vendor, generation, balance, timestamp }: Block,
   amount: number,
-  digest: VerifiedEntry['digest'],
+  digest: Digest,
 ): Predecessor {
   const change = kind === 'pay' ? BigInt(amount) : kind === 'load' ? -BigInt(amount) : 0n
   const before = balance + change
@@ -372,11 +376,20 @@ function changesPasscode({ kind, predecessor }: VerifiedEntry): boolean {
 }
 
 /** Chips and blocks seen lately. Caches only: without them every answer is the same, and later. */
-const chips = new LeastRecentlyUsed<string, ChipKeys>(20_000)
-const signed = new LeastRecentlyUsed<string, true>(20_000)
+const chips = new LeastRecentlyUsed<string, ChipKeys>(10_000)
+const seen = new LeastRecentlyUsed<string, SeenBlock>(10_000)
+
+/** A predecessor was mostly somebody's block before: it is then open, and its signature checked. */
+interface SeenBlock {
+  readonly keys: ChipKeys
+  readonly block: Block
+  readonly digest: Digest
+  /** The public key under which these very bytes were found signed. */
+  signer: Bytes | undefined
+}
 
 function keysOfChip(secrets: Uint8Array, uid: Uint8Array): ChipKeys {
-  const name = toHex(secrets) + toHex(uid)
+  const name = latin1(secrets) + latin1(uid)
   const known = chips.get(name)
   if (known) return known
   const keys = chipKeys(tillSecrets.decode(secrets).master, uid)
@@ -384,12 +397,22 @@ function keysOfChip(secrets: Uint8Array, uid: Uint8Array): ChipKeys {
   return keys
 }
 
-/** A predecessor was mostly somebody's block before: its signature is then checked already. */
-function isSignedBy(block: Bytes, key: PublicKey): boolean {
-  const name = latin1(block) + latin1(key.bytes)
-  if (signed.get(name)) return true
-  if (!blockSignedBy(block, key)) return false
-  signed.set(name, true)
+/** Undefined if these bytes, under these keys, are no block. */
+function readBlock(bytes: Bytes, keys: ChipKeys): SeenBlock | undefined {
+  const name = latin1(bytes)
+  const known = seen.get(name)
+  if (known?.keys === keys) return known
+  const block = unlessMalformed(() => openBlock(bytes, keys))
+  if (!block) return undefined
+  const read = { keys, block, digest: digestOf(blockDigest(bytes)), signer: undefined }
+  seen.set(name, read)
+  return read
+}
+
+function isSignedBy(read: SeenBlock, bytes: Bytes, key: PublicKey): boolean {
+  if (read.signer && bytesEqual(read.signer, key.bytes)) return true
+  if (!blockSignedBy(bytes, key)) return false
+  read.signer = key.bytes
   return true
 }
 
