@@ -63,6 +63,8 @@ export async function createApi(office: Office, options: ApiOptions): Promise<Ap
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.setErrorHandler((error, request, reply) => refuse(options, error, request, reply))
+  // A page of another site can send text without asking; JSON it cannot.
+  app.removeContentTypeParser('text/plain')
   app.addContentTypeParser(
     COSE,
     { parseAs: 'buffer', bodyLimit: COSE_SIZE_MAX },

@@ -57,6 +57,9 @@ export interface TestOffice {
     body?: object,
     headers?: Readonly<Record<string, string>>,
   ): Promise<Answer>
+  cookieOf(role: Role): Promise<string>
+  /** After the clock has gone past the end of the sessions. */
+  signInAgain(): Promise<void>
   /** Fails if something broke that must never break. */
   close(): Promise<void>
 }
@@ -120,6 +123,10 @@ export async function createTestOffice(): Promise<TestOffice> {
     clock,
     merchant: merchant.id,
     call,
+    cookieOf,
+    async signInAgain() {
+      cookies.clear()
+    },
     async close() {
       await api.close()
       await evidence.stop()
