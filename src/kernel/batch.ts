@@ -51,7 +51,7 @@ const batchSchema = z.strictObject({
   generation: z.int().min(1).max(0xffff),
   /** From 1, without gaps. */
   number: z.int().min(1),
-  /** SHA-256 of the whole batch before, as it was sent; {@link NO_BATCH} for number 1. */
+  /** {@link batchDigest} of the batch before; {@link NO_BATCH} for number 1. */
   previous: bytes.of(DIGEST_SIZE),
   /** By the till's clock. */
   madeAt: instant,
@@ -72,7 +72,7 @@ export type BatchTotals = Batch['totals']
 /** A batch as received: its content is the till's word only once {@link verifyBatch} has said so. */
 export interface ReceivedBatch {
   readonly batch: Batch
-  /** SHA-256 of the bytes as received. */
+  /** As {@link batchDigest} gives it. */
   readonly digest: Bytes
   readonly document: SignedDocument
 }
@@ -101,7 +101,22 @@ export function decodeBatch(received: Uint8Array): ReceivedBatch {
   if (document.keyId !== tillKeyId(batch.till, batch.generation)) {
     throw new FormatError('batch.keyId', 'names another till or key than the batch')
   }
-  return { batch, digest: sha256(received), document }
+  return { batch, digest: digestOf(document), document }
+}
+
+/**
+ * What identifies a batch: SHA-256 of its payload. Not of the whole: from a signature anybody can make a
+ * second one (s and n − s both hold), and a carrier could then make two batches of one and call the till
+ * a liar.
+ *
+ * @throws {FormatError} if `signed` is not a signed document.
+ */
+export function batchDigest(signed: Uint8Array): Bytes {
+  return digestOf(decodeSigned(signed, 'batch'))
+}
+
+function digestOf({ payload }: SignedDocument): Bytes {
+  return sha256(payload)
 }
 
 export function verifyBatch({ document }: ReceivedBatch, key: PublicKey): boolean {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import {
+  batchDigest,
   BATCH_ITEMS_MAX,
   NO_BATCH,
   openAcknowledgement,
@@ -14,7 +15,6 @@ import { bytesEqual, type Bytes } from '../kernel/bytes.ts'
 import { encodeCbor } from '../kernel/cbor.ts'
 import type { DocumentVersions } from '../kernel/documents.ts'
 import { FormatError } from '../kernel/errors.ts'
-import { sha256 } from '../kernel/hash.ts'
 import type { Amount } from '../kernel/money.ts'
 import type { Instant } from '../kernel/ports.ts'
 import { instant, parseCbor } from '../kernel/schema.ts'
@@ -230,7 +230,7 @@ function insertBatch(
   { batch, bytes, reports, upToRecord }: NewBatch,
 ): StoredBatch {
   const { number, previous, completeUpTo, madeAt } = batch
-  const digest = sha256(bytes)
+  const digest = batchDigest(bytes)
   trx.run(
     `insert into batch (number, digest, previous, up_to_record, complete_up_to, items, made_at, sealed)
      values (?, ?, ?, ?, ?, ?, ?, ?)`,

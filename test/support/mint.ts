@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { NO_BATCH, signBatch, type Batch, type Outcome } from '../../src/kernel/batch.ts'
+import {
+  batchDigest,
+  NO_BATCH,
+  signBatch,
+  type Batch,
+  type Outcome,
+} from '../../src/kernel/batch.ts'
 import type { Bytes } from '../../src/kernel/bytes.ts'
-import { sha256 } from '../../src/kernel/hash.ts'
 import { cardIdOf, type CardId, type TillNumber } from '../../src/kernel/ids.ts'
 import { currency } from '../../src/kernel/money.ts'
 import { generatePrivateKey, type PrivateKey } from '../../src/kernel/p256.ts'
@@ -139,7 +144,7 @@ export class Mint {
       till: till.number,
       generation: 1,
       number: till.sent.length + 1,
-      previous: last ? sha256(last) : NO_BATCH,
+      previous: last ? batchDigest(last) : NO_BATCH,
       madeAt: made,
       completeUpTo: made,
       documents: { policy: 1 },

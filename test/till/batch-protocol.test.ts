@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { decodeBatch, openAcknowledgement, verifyBatch } from '../../src/kernel/batch.ts'
+import {
+  batchDigest,
+  decodeBatch,
+  openAcknowledgement,
+  verifyBatch,
+} from '../../src/kernel/batch.ts'
 import { fromHex, toHex, utf8, type Bytes } from '../../src/kernel/bytes.ts'
 import { sha256 } from '../../src/kernel/hash.ts'
 import { publicKeyFrom } from '../../src/kernel/p256.ts'
@@ -59,7 +64,7 @@ test('the example of an acknowledgement is one', () => {
     version: 1,
     till: 7,
     number: 1,
-    digest: sha256(example('batch')),
+    digest: batchDigest(example('batch')),
     durableUpTo: 1,
     officeTime: Date.UTC(2026, 8, 8, 18, 0, 1),
     documents: { keys: 4, policy: 1, hot: 0, tokens: 2 },

@@ -1,5 +1,6 @@
 import {
   BATCH_PATH,
+  batchDigest,
   NO_BATCH,
   openAcknowledgement,
   signBatch,
@@ -135,7 +136,7 @@ export class Books {
       till: identity.till,
       generation: identity.generation,
       number: this.lastBatch + 1,
-      previous: last ? sha256(last.bytes) : NO_BATCH,
+      previous: last ? batchDigest(last.bytes) : NO_BATCH,
       madeAt: now,
       completeUpTo: now,
       documents: { ...documents },
