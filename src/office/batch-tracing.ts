@@ -281,3 +281,20 @@ export async function traceMissing(
       )`.execute(trx)
   return rows.map(({ card, digest, maker }) => withheld({ card, digest, maker: Number(maker) }))
 }
+
+/** Records that others have shown so long ago that their maker should have handed them in by now. */
+export async function traceOverdue(trx: Transaction<Tables>, before: Instant): Promise<Finding[]> {
+  const { rows } = await sql<{ card: CardId; digest: Digest; maker: string }>`
+    select card, encode(digest, 'hex') as digest, maker::text from entry
+    where not uploaded and received_at < ${before}::bigint`.execute(trx)
+  return rows.map(({ card, digest, maker }) => ({
+    kind: 'missing-transaction',
+    strength: 'suspected',
+    // Or its network: a till that is still offline has done nothing wrong.
+    suspects: [{ kind: 'till', till: Number(maker) }],
+    card,
+    about: digest,
+    amount: undefined,
+    records: [digest],
+  }))
+}

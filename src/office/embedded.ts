@@ -14,7 +14,7 @@ import {
 } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 
@@ -86,7 +86,7 @@ export async function startEmbedded(
   const place = await preparePlace(resolve(directory))
   const running = await joinRunning(place)
   if (running) return running
-  const binaries = await prepareBinaries(place.account)
+  const binaries = await prepareBinaries(resolve(directory), place.account)
   await createCluster(binaries, place)
   return startServer(binaries, place, { ...PRODUCTION_SETTINGS, ...settings })
 }
@@ -95,8 +95,7 @@ async function preparePlace(directory: string): Promise<Place> {
   await mkdir(directory, { recursive: true })
   const account = await serverAccount()
   const cluster = await clusterPlace(directory, account)
-  await mkdir(dirname(cluster), { recursive: true })
-  if (cluster.startsWith(ROOT_PLACE)) await chmod(ROOT_PLACE, 0o755)
+  await makePassable(dirname(cluster))
   await mkdir(cluster, { recursive: true, mode: 0o700 })
   if (account) await chown(cluster, account.uid, account.gid)
   const logFile = join(directory, 'postgres.log')
@@ -108,7 +107,7 @@ async function clusterPlace(directory: string, account: Account | undefined): Pr
   const signpost = join(directory, 'postgres.place')
   const decided = await readIfThere(signpost)
   if (decided !== undefined) return decided.trim()
-  if (!account || (await isReachable(directory, account))) return join(directory, 'postgres')
+  if (!account || (await letsPass(directory, account))) return join(directory, 'postgres')
   const elsewhere = join(ROOT_PLACE, `cluster-${randomBytes(8).toString('hex')}`)
   await writeFile(signpost, `${elsewhere}\n`)
   return elsewhere
@@ -128,12 +127,12 @@ async function serverAccount(): Promise<Account | undefined> {
 }
 
 /** Whether that user may go into the directory: it and all above let it pass. */
-async function isReachable(directory: string, { uid, gid }: Account): Promise<boolean> {
+async function letsPass(directory: string, { uid, gid }: Account): Promise<boolean> {
   const { mode, uid: owner, gid: group } = await stat(directory)
   const bit = owner === uid ? 0o100 : group === gid ? 0o010 : 0o001
   if ((mode & bit) === 0) return false
   const above = dirname(directory)
-  return above === directory || isReachable(above, { uid, gid })
+  return above === directory || letsPass(above, { uid, gid })
 }
 
 async function readOrMakePassword(directory: string): Promise<string> {
@@ -158,23 +157,29 @@ function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
 }
 
-/** The directory with `bin`, `lib` and `share`, fit to be run by that user. */
-async function prepareBinaries(account: Account | undefined): Promise<string> {
+/** The directory with `bin`, `lib` and `share`, fit to be run by the server's user. */
+async function prepareBinaries(directory: string, account: Account | undefined): Promise<string> {
   const native = await packagedBinaries()
-  await makeSymlinks(native)
-  if (!account || (await isReachable(native, account))) return native
+  const isReachable = !account || (await letsPass(native, account))
+  if (isReachable && (await makeRunnable(native))) return native
   const description = await readFile(join(native, '..', 'package.json'), 'utf8')
   const { version } = JSON.parse(description) as { version: string }
-  const copy = join(ROOT_PLACE, `binaries-${version}`)
+  const copy = join(account ? ROOT_PLACE : directory, `binaries-${version}`)
   const complete = join(copy, 'complete')
   if ((await readIfThere(complete)) === undefined) {
     await rm(copy, { recursive: true, force: true })
-    await mkdir(ROOT_PLACE, { recursive: true })
-    await chmod(ROOT_PLACE, 0o755)
+    await makePassable(dirname(copy))
     await cp(native, copy, { recursive: true, verbatimSymlinks: true })
+    await makeRunnable(copy)
     await writeFile(complete, '')
   }
   return copy
+}
+
+/** Also under a umask that lets nobody else in. */
+async function makePassable(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  if (directory === ROOT_PLACE) await chmod(directory, 0o755)
 }
 
 async function packagedBinaries(): Promise<string> {
@@ -192,24 +197,39 @@ async function packagedBinaries(): Promise<string> {
   }
 }
 
-/** A package carries no symbolic links. Its install script makes them, where npm lets it run. */
-async function makeSymlinks(native: string): Promise<void> {
+/**
+ * Makes what a package does not carry: symbolic links between libraries, and modes. Its install script
+ * does it too, where npm lets it run.
+ *
+ * @returns false if it is not there and we may not write.
+ */
+async function makeRunnable(native: string): Promise<boolean> {
   const list = await readIfThere(join(native, 'pg-symlinks.json'))
   const links = JSON.parse(list ?? '[]') as readonly { source: string; target: string }[]
-  for (const { source, target } of links) {
-    const [file, link] = [join(native, '..', source), join(native, '..', target)]
-    try {
-      // All lie side by side with what they point to.
-      await symlink(file.slice(dirname(file).length + 1), link)
-    } catch (error) {
-      if (!hasCode(error, 'EEXIST')) throw error
+  try {
+    // Each lies beside what it points to.
+    for (const { source, target } of links) {
+      await makeLink(basename(source), join(native, target.replace(/^native\//, '')))
     }
+    for (const program of ['postgres', 'initdb']) await makeExecutable(join(native, 'bin', program))
+    return true
+  } catch (error) {
+    if (['EACCES', 'EPERM', 'EROFS'].some((code) => hasCode(error, code))) return false
+    throw error
   }
-  for (const program of ['postgres', 'initdb']) {
-    const path = join(native, 'bin', program)
-    const { mode } = await stat(path)
-    if ((mode & 0o555) !== 0o555) await chmod(path, mode | 0o555)
+}
+
+async function makeLink(to: string, link: string): Promise<void> {
+  try {
+    await symlink(to, link)
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
   }
+}
+
+async function makeExecutable(program: string): Promise<void> {
+  const { mode } = await stat(program)
+  if ((mode & 0o555) !== 0o555) await chmod(program, mode | 0o555)
 }
 
 async function createCluster(binaries: string, place: Place): Promise<void> {

@@ -1,10 +1,10 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
-import { cardIdBytes, type CardId, type TillNumber } from '../kernel/ids.ts'
+import type { CardId, TillNumber } from '../kernel/ids.ts'
 import type { DocumentVersions } from '../kernel/documents.ts'
 import { FormatError } from '../kernel/errors.ts'
-import { openSealed } from '../kernel/p256.ts'
 import type { Instant } from '../kernel/ports.ts'
-import { concat, utf8, type Bytes } from '../kernel/bytes.ts'
+import type { Bytes } from '../kernel/bytes.ts'
+import { openDisclosure } from '../kernel/disclosure.ts'
 import { forkedCards } from './cases.ts'
 import { loadGroupFacts, type CardSecrets } from './group-facts.ts'
 import { Intake, type IntakeResult } from './intake.ts'
@@ -24,6 +24,8 @@ export interface EvidenceService {
   receive(batch: Uint8Array): Promise<IntakeResult>
   /** Resolves when everything that is stored now is in the ledger. */
   settled(): Promise<void>
+  /** Looks for records that others have shown and whose maker is overdue: to be called now and then. */
+  sweep(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -32,6 +34,9 @@ export interface EvidenceParts {
   /** A broken invariant or a lost database: the process must stop. */
   readonly fail: (error: unknown) => void
 }
+
+/** Longer than any till is meant to be offline: 30 days, in ms. */
+const OVERDUE_AFTER = 30 * 24 * 3600 * 1000
 
 export function startEvidence(office: Office, { verifier, fail }: EvidenceParts): EvidenceService {
   const { db, clock, events, key, keyId } = office
@@ -74,6 +79,7 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
   return {
     receive: (batch) => intake.receive(batch),
     settled: () => placer.settled(),
+    sweep: () => placer.sweep(clock.now() - OVERDUE_AFTER),
     async stop() {
       await placer.stop()
       await verifier.stop()
@@ -141,20 +147,15 @@ async function containForks(
   for (const { id } of rows) if (!forked.has(id)) await setCardStatus(trx, id, 'active', '', at)
 }
 
-/** A disclosure is sealed to the office for one card: src/kernel/p256.ts, `sealTo`. */
-function disclosureContext(card: CardId): Bytes {
-  return concat(cardIdBytes(card), utf8('passcode'))
-}
-
 function cardSecrets({ vault, key, clock }: Office): CardSecrets {
   return {
     learn: (trx, entries) =>
       rememberSecrets(
         trx,
         vault,
-        entries.flatMap(({ card, digest: source, disclosure }) => {
-          const secret = openDisclosure(key, card, disclosure)
-          return secret ? { card, source, secret } : []
+        entries.flatMap((entry) => {
+          const secret = tryToOpen(key, entry)
+          return secret ? { card: entry.card, source: entry.digest, secret } : []
         }),
         clock.now(),
       ),
@@ -162,13 +163,12 @@ function cardSecrets({ vault, key, clock }: Office): CardSecrets {
   }
 }
 
-function openDisclosure(
+function tryToOpen(
   key: Office['key'],
-  card: CardId,
-  disclosure: VerifiedEntry['disclosure'],
+  { card, disclosure }: Pick<VerifiedEntry, 'card' | 'disclosure'>,
 ): Bytes | undefined {
   try {
-    return openSealed(key, disclosure, disclosureContext(card))
+    return openDisclosure(key, card, disclosure)
   } catch (error) {
     if (error instanceof FormatError) return undefined
     throw error

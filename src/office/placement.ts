@@ -81,7 +81,7 @@ export async function place(
   await post(trx, transfers)
   return {
     findings: [...group.findings, ...traced.findings],
-    withdrawn: traced.withdrawn,
+    withdrawn: [...group.withdrawn, ...traced.withdrawn],
     shown: group.inserted().flatMap(({ record, upload }) => (upload ? [] : [record])),
     fresh: group.fresh,
   }
@@ -92,6 +92,7 @@ class Group {
   readonly uploads: readonly Upload[]
   readonly chains = new Map<CardId, CardChain>()
   readonly findings: Finding[] = []
+  readonly withdrawn: PositionFindings['withdrawn'][number][] = []
   readonly fresh = new Set<Digest>()
   /** As they are in the database. */
   readonly #stored = new Map<string, ChainRecord>()
@@ -317,6 +318,7 @@ function mergeUpload(group: Group, upload: Upload, guilty: boolean): void {
     return
   }
   group.fresh.add(entry.digest)
+  if (known) group.withdrawn.push({ kind: 'missing-transaction', about: entry.digest })
   const record: ChainRecord = {
     card: entry.card,
     sequence: entry.sequence,

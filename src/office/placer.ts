@@ -4,7 +4,7 @@ import { toHex } from '../kernel/bytes.ts'
 import { invariant } from '../kernel/errors.ts'
 import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
 import type { Clock, Instant } from '../kernel/ports.ts'
-import { traceBatches, traceLate, traceMissing } from './batch-tracing.ts'
+import { traceBatches, traceLate, traceMissing, traceOverdue } from './batch-tracing.ts'
 import { recordFindings, withdrawFindings, type ChangedCase } from './cases.ts'
 import { place, type GroupFacts } from './placement.ts'
 import type { Upload } from './placement-store.ts'
@@ -90,6 +90,16 @@ export class Placer {
   async settled(): Promise<void> {
     this.wake()
     while (this.#running) await this.#running
+  }
+
+  /** Opens a case for what was shown before that instant and is still not handed in. */
+  async sweep(before: Instant): Promise<void> {
+    const { db, clock } = this.#office
+    const cases = await db.transaction().execute(async (trx) => {
+      await sql`select pg_advisory_xact_lock(${LEDGER_LOCK})`.execute(trx)
+      return recordFindings(trx, await traceOverdue(trx, before), clock.now())
+    })
+    if (cases.length > 0) this.#office.notify({ cards: [], cases })
   }
 
   async stop(): Promise<void> {

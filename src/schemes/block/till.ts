@@ -1,8 +1,8 @@
-import { bytesEqual, concat, utf8, type Bytes } from '../../kernel/bytes.ts'
+import { bytesEqual, utf8, type Bytes } from '../../kernel/bytes.ts'
+import { sealDisclosure } from '../../kernel/disclosure.ts'
 import { FormatError, invariant } from '../../kernel/errors.ts'
-import { cardIdBytes, digestOf, OFFICE, type CardId, type Digest } from '../../kernel/ids.ts'
+import { digestOf, OFFICE, type Digest } from '../../kernel/ids.ts'
 import { currencyByNumber, type Amount } from '../../kernel/money.ts'
-import { sealTo } from '../../kernel/p256.ts'
 import { READER_PROFILES, type ReaderProfile } from '../../kernel/storage-apdu.ts'
 import { CLASSIC_1K_ATR } from '../../card/storage-reader.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
@@ -103,11 +103,6 @@ function refused(
 
 /** More units than that make evidence too long for a batch. */
 const UNITS_MAX = 100
-
-/** What a new passcode is sealed with: it opens for no other card. */
-export function passcodeContext(card: CardId): Bytes {
-  return concat(cardIdBytes(card), utf8('passcode'))
-}
 
 /**
  * The till's side of the scheme `block`, for one kind of reader: docs/protocol/block.md.
@@ -636,7 +631,7 @@ function newRecord(
       policyVersion: desk.policyVersion,
       tokens: tokens.map((token) => token.bytes),
       newPasscode: changesPasscode
-        ? sealTo(desk.officeKey, utf8(passcode), passcodeContext(block.card), desk.random)
+        ? sealDisclosure(desk.officeKey, block.card, utf8(passcode), desk.random)
         : new Uint8Array(),
     }),
     tokens,

@@ -4,7 +4,9 @@ import { FormatError } from '../../../src/kernel/errors.ts'
 import { BLOCK_SIZE as PAGE_SIZE } from '../../../src/kernel/mifare-classic.ts'
 import { currency } from '../../../src/kernel/money.ts'
 import { generatePrivateKey, openSealed, type PrivateKey } from '../../../src/kernel/p256.ts'
+import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import { READER_PROFILES } from '../../../src/kernel/storage-apdu.ts'
+import { encodeValueBlock, type ValueBlock } from '../../../src/kernel/value-block.ts'
 import { COUNTER_PAGES, counterPage, SLOT_SECTORS } from '../../../src/schemes/block/card.ts'
 import {
   chipKeys,
@@ -14,12 +16,7 @@ import {
   sealBlock,
   type Block,
 } from '../../../src/schemes/block/message.ts'
-import {
-  BLOCK_STATUSES,
-  blockTillFor,
-  passcodeContext,
-  type BlockStatus,
-} from '../../../src/schemes/block/till.ts'
+import { BLOCK_STATUSES, blockTillFor, type BlockStatus } from '../../../src/schemes/block/till.ts'
 import type { Order } from '../../../src/till/scheme.ts'
 import {
   audit,
@@ -50,6 +47,10 @@ function overwrite({ chip }: Issued, page: number, bytes: Uint8Array): void {
   const image = chip.nvm.snapshot()
   image.set(bytes, page * PAGE_SIZE)
   chip.nvm.restore(image)
+}
+
+function counters(issued: Issued, content: ValueBlock): void {
+  for (const page of COUNTER_PAGES) overwrite(issued, page, encodeValueBlock(content))
 }
 
 /** Puts one block where sequence 0 stands. */
@@ -104,6 +105,44 @@ const ROWS: readonly (readonly [BlockStatus, Row])[] = [
     {
       name: 'counters two apart',
       before: (issued) => overwrite(issued, COUNTER_PAGES[0], counterPage(2)),
+    },
+  ],
+  [
+    'damaged_card',
+    {
+      name: 'values that no counter has',
+      before: (issued) => counters(issued, { value: 65_536, address: 5 }),
+    },
+  ],
+  [
+    'damaged_card',
+    {
+      name: 'values from another place',
+      before: (issued) => counters(issued, { value: 65_535, address: 6 }),
+    },
+  ],
+  [
+    'damaged_card',
+    {
+      name: 'something behind the block',
+      before: (issued) => overwrite(issued, 18, Uint8Array.from(pageOf(issued, 18).with(15, 1))),
+    },
+  ],
+  [
+    'damaged_card',
+    {
+      name: 'blocks of a later sequence only',
+      before(issued) {
+        plant(issued, { kind: 'pay', vendor: 8, sequence: 2 }, other.key)
+        for (const page of COUNTER_PAGES) overwrite(issued, page, counterPage(1))
+      },
+    },
+  ],
+  [
+    'damaged_card',
+    {
+      name: 'a currency that nobody knows',
+      before: (issued) => plant(issued, { currency: 1 }, world.officeKey),
     },
   ],
   [
@@ -441,10 +480,10 @@ describe('what a till writes', () => {
     await till.tap(issued, changePasscode('4821', '97531'))
     const [record] = till.records(issued.card)
     const { newPasscode } = evidence.decode(record?.evidence ?? new Uint8Array())
-    const opened = openSealed(world.officeKey, newPasscode, passcodeContext(issued.card))
+    const opened = openDisclosure(world.officeKey, issued.card, newPasscode)
     expect(new TextDecoder().decode(opened)).toBe('97531')
-    const stranger = passcodeContext(world.issue().card)
-    expect(() => openSealed(world.officeKey, newPasscode, stranger)).toThrow(FormatError)
+    const stranger = world.issue().card
+    expect(() => openDisclosure(world.officeKey, stranger, newPasscode)).toThrow(FormatError)
     expect(await till.tap(issued, pay(10n))).toMatchObject({ status: 'wrong_passcode' })
     expect((await till.tap(issued, pay(10n, '97531'))).result).toBe('done')
   })
@@ -479,6 +518,42 @@ describe('what a till writes', () => {
     expect(await till.tap(issued, pay(1001n))).toMatchObject({ status: 'insufficient_funds' })
     expect((await audit(world, issued)).balance).toBe(1000n)
     expect(till.records(issued.card).map(({ kind }) => kind)).toEqual(['pay', 'reversal'])
+  })
+
+  test('an order that was given up while its card was written is undone at the next tap', async () => {
+    const { till, issued } = await scene({})
+    const order = pay(300n)
+    expect((await till.tap(issued, order)).result).toBe('done')
+    till.giveUp(order)
+    expect((await till.tap(issued, pay(100n))).result).toBe('done')
+    const { net, balance } = await audit(world, issued)
+    expect([net.get(order.id), balance]).toEqual([0n, 900n])
+    expect((await till.tap(issued, pay(100n))).result).toBe('done')
+    expect((await audit(world, issued)).balance).toBe(800n)
+  })
+
+  test('a card swapped in the middle is not written, and the order stays unfinished', async () => {
+    const { till, issued } = await scene({})
+    const stranger = await world.card()
+    const order = pay(300n)
+    const before = stranger.chip.nvm.snapshot()
+    let count = 0
+    const swapping = {
+      atr: issued.chip.field.atr,
+      transmit: (apdu: Bytes) => {
+        count += 1
+        return (count > 16 ? stranger : issued).chip.field.transmit(apdu)
+      },
+    }
+    const result = await stranger.chip.tapped(() =>
+      issued.chip.tapped(() =>
+        blockTillFor(issued.chip.profile).perform(inProcessChannel(swapping), order, till.desk),
+      ),
+    )
+    expect(result).toMatchObject({ result: 'unfinished', record: { orderId: order.id } })
+    expect(stranger.chip.nvm.snapshot()).toEqual(before)
+    expect((await till.tap(issued, order)).result).toBe('done')
+    expect((await audit(world, issued)).balance).toBe(700n)
   })
 
   test('an order whose record the card went on from far away stays unfinished', async () => {
