@@ -110,7 +110,7 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
           return taken
         },
       })
-      stops.push(running.stop)
+      stops.push(() => running.stop())
       return { number: till.number, ...running }
     },
     async addProduct(merchant, name, price) {
@@ -173,7 +173,7 @@ interface TillParts {
   readonly name: string
   readonly merchant: string
   readonly cards: ReadonlyMap<string, TownCard>
-  takeTear(): CardTear | undefined
+  readonly takeTear: () => CardTear | undefined
 }
 
 async function startTill({ office, code, name, merchant, cards, takeTear }: TillParts) {

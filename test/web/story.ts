@@ -79,6 +79,11 @@ async function addVendor({ office }: House, name: string, merchant: string): Pro
     const { number } = await addTill(trx, { name, merchant, currency: office.currency }, at)
     const till = mintTill(number)
     await addMakerKey(trx, number, till.key.publicKey, at)
+    await trx
+      .updateTable('till')
+      .set({ enrolled_at: at })
+      .where('number', '=', BigInt(number))
+      .execute()
     await setPolicy(trx, number, { ...defaultPolicy(office.currency), mayLoad: true }, at)
     return till
   })

@@ -90,7 +90,7 @@ function ProductTile({
         <span className={classes.quantity}>
           <ActionIcon
             variant="default"
-            size={42}
+            size={44}
             radius="xl"
             aria-label={`One ${name} less`}
             onClick={() => change(-1)}

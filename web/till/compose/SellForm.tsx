@@ -1,6 +1,6 @@
 import { SegmentedControl } from '@mantine/core'
+import { useLocalStorage } from '@mantine/hooks'
 import { IconShoppingBag } from '@tabler/icons-react'
-import { useState } from 'react'
 import { Empty } from '../../shared/Notice.tsx'
 import type { OrderRequest } from '../api.ts'
 import { useTillState } from '../state.tsx'
@@ -18,7 +18,12 @@ const WAYS = [
 /** By products where the till has some, by a free amount where its policy lets it. */
 export function SellForm({ onReady }: { readonly onReady: (sale: Sale, amount: string) => void }) {
   const { products, policy } = useTillState()
-  const [chosen, setChosen] = useState('products')
+  // As this till sold last, so it sells next.
+  const [chosen, setChosen] = useLocalStorage({
+    key: 'kontant-sell-by',
+    defaultValue: 'products',
+    getInitialValueInEffect: false,
+  })
   const mayType = policy?.freeAmounts === true
   if (products.length === 0 && !mayType) {
     return (

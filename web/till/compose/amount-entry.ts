@@ -29,6 +29,8 @@ export function useKeys(handle: (key: string) => boolean): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const { target } = event
+      // Keys pressed in a dialog are the dialog's.
+      if (target instanceof Element && target.closest('[role="dialog"]')) return
       const isField = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement
       if (isField || event.ctrlKey || event.metaKey || event.altKey) return
       // A button that has the focus takes Enter for itself.

@@ -46,13 +46,7 @@ export function History() {
               <span className={classes.what}>
                 {WORDS[record.kind]} <RecordState state={record.state} />
               </span>
-              {record.kind !== 'passcode' && (
-                <Money
-                  amount={record.kind === 'pay' ? `-${record.amount}` : record.amount}
-                  currency={currency}
-                  signed
-                />
-              )}
+              {record.kind !== 'passcode' && <Money amount={record.amount} currency={currency} />}
               <span className={classes.when}>
                 {time.format(record.madeAt)}, card …{record.card.slice(-4)}
               </span>

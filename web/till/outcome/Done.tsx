@@ -53,7 +53,7 @@ export function Done({
       )}
       <p className={classes.left}>
         <span className={classes.leftLabel}>Left on the card</span>
-        <Money amount={view.balance} currency={view.currency} />
+        <Money amount={view.balance} currency={view.currency} className={classes.leftAmount} />
       </p>
       <ReceiptDialog id={receipt} onClose={() => setReceipt(undefined)} />
     </Stage>

@@ -19,7 +19,7 @@ export function Outcome({
     case 'refused':
       return <RefusedOutcome answer={answer} onDone={onDone} />
     case 'unfinished':
-      return <Unfinished onDone={onDone} />
+      return <Unfinished answer={answer} onDone={onDone} />
     case 'shown':
       return <Shown answer={answer} onDone={onDone} />
     case 'torn':

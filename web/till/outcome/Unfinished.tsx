@@ -1,11 +1,17 @@
 import { IconRefresh } from '@tabler/icons-react'
 import { useAction } from '../../shared/action.ts'
 import { ProblemNotice } from '../../shared/Notice.tsx'
-import { giveUp } from '../api.ts'
+import { type Answer, giveUp } from '../api.ts'
 import { Stage } from './Stage.tsx'
 import classes from './Stage.module.css'
 
-export function Unfinished({ onDone }: { readonly onDone: () => void }) {
+export function Unfinished({
+  answer: { record },
+  onDone,
+}: {
+  readonly answer: Extract<Answer, { result: 'unfinished' }>
+  readonly onDone: () => void
+}) {
   const cancel = useAction(async () => {
     await giveUp()
     onDone()
@@ -32,8 +38,9 @@ export function Unfinished({ onDone }: { readonly onDone: () => void }) {
       }
     >
       <p className={classes.why}>
-        The card left too early, so the till cannot tell whether it paid. Holding it again finishes
-        this and charges only once.
+        {record
+          ? 'The card left too early, so the till cannot tell whether it paid. Holding it again finishes this and charges only once.'
+          : 'The card left too early. Nothing was taken from it yet.'}
       </p>
       <ProblemNotice problem={cancel.problem} />
     </Stage>
