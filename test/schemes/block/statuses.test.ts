@@ -3,7 +3,9 @@ import { bytesEqual, concat, type Bytes } from '../../../src/kernel/bytes.ts'
 import { FormatError } from '../../../src/kernel/errors.ts'
 import { BLOCK_SIZE as PAGE_SIZE } from '../../../src/kernel/mifare-classic.ts'
 import { currency } from '../../../src/kernel/money.ts'
-import { generatePrivateKey, openSealed, type PrivateKey } from '../../../src/kernel/p256.ts'
+import { generatePrivateKey, type PrivateKey } from '../../../src/kernel/p256.ts'
+import { openDisclosure } from '../../../src/kernel/disclosure.ts'
+import { openDisclosure } from '../../../src/kernel/disclosure.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import { READER_PROFILES } from '../../../src/kernel/storage-apdu.ts'
 import { encodeValueBlock, type ValueBlock } from '../../../src/kernel/value-block.ts'
@@ -182,10 +184,10 @@ const ROWS: readonly (readonly [BlockStatus, Row])[] = [
       async before(issued) {
         const image = issued.chip.nvm.snapshot()
         await other.tap(issued, pay(100n))
-        const counters = COUNTER_PAGES.map((page) => pageOf(issued, page))
+        const kept = COUNTER_PAGES.map((page) => pageOf(issued, page))
         issued.chip.nvm.restore(image)
         for (const [index, page] of COUNTER_PAGES.entries()) {
-          overwrite(issued, page, counters[index] ?? new Uint8Array())
+          overwrite(issued, page, kept[index] ?? new Uint8Array())
         }
       },
     },
@@ -355,7 +357,8 @@ async function scene({ options, card, before }: Omit<Row, 'name'>) {
 }
 
 describe('what a till says, in the order of the checks', () => {
-  test.for(ROWS)('%s: $1.name', async ([status, row]) => {
+  test.for(ROWS.map(([status, row]) => [status, row.name, row] as const))('%s: %s', async (all) => {
+    const [status, , row] = all
     const { till, issued } = await scene(row)
     const image = issued.chip.nvm.snapshot()
     const records = till.records(issued.card).length
