@@ -6,6 +6,7 @@ import {
   cp,
   mkdir,
   open,
+  readdir,
   readFile,
   rm,
   stat,
@@ -53,6 +54,7 @@ const PRODUCTION_SETTINGS: ServerSettings = {
 }
 
 const USER = 'kontant'
+const PASSWORD_FILE = 'database.password'
 /** Where a server that root starts finds what its unprivileged user cannot read where it lies. */
 const ROOT_PLACE = '/var/lib/kontant'
 const START_TIMEOUT_MS = 60_000
@@ -107,10 +109,22 @@ async function clusterPlace(directory: string, account: Account | undefined): Pr
   const signpost = join(directory, 'postgres.place')
   const decided = await readIfThere(signpost)
   if (decided !== undefined) return decided.trim()
+  if (account) await openOwn(directory)
   if (!account || (await letsPass(directory, account))) return join(directory, 'postgres')
   const elsewhere = join(ROOT_PLACE, `cluster-${randomBytes(8).toString('hex')}`)
   await writeFile(signpost, `${elsewhere}\n`)
   return elsewhere
+}
+
+/**
+ * Lets others pass through a directory that is the database's alone, so that what is made with
+ * `mkdtemp` goes away with it. Nobody can list it, and what is secret in it has modes of its own.
+ */
+async function openOwn(directory: string): Promise<void> {
+  const files = await readdir(directory)
+  if (files.length > 0 && !files.includes(PASSWORD_FILE)) return
+  const { mode } = await stat(directory)
+  if ((mode & 0o001) === 0) await chmod(directory, mode | 0o001)
 }
 
 async function serverAccount(): Promise<Account | undefined> {
@@ -136,7 +150,7 @@ async function letsPass(directory: string, { uid, gid }: Account): Promise<boole
 }
 
 async function readOrMakePassword(directory: string): Promise<string> {
-  const file = join(directory, 'database.password')
+  const file = join(directory, PASSWORD_FILE)
   const known = await readIfThere(file)
   if (known !== undefined) return known.trim()
   const password = randomBytes(24).toString('base64url')
