@@ -42,6 +42,12 @@ export interface Login {
   readonly password: string
 }
 
+/** Where a session is kept between calls; handed in where several clients share one. */
+export interface SessionCookie {
+  /** As `name=value`. */
+  cookie?: string
+}
+
 /** The office said no. The message is its own, for people. */
 export class OfficeRefused extends Error {
   override readonly name = 'OfficeRefused'
@@ -90,11 +96,12 @@ const refusal = z.object({ error: z.object({ message: z.string() }) })
 class Session {
   readonly #way: ApiWay
   readonly #login: Login
-  #cookie: string | undefined
+  readonly #jar: SessionCookie
 
-  constructor(way: ApiWay, login: Login) {
+  constructor(way: ApiWay, login: Login, jar: SessionCookie) {
     this.#way = way
     this.#login = login
+    this.#jar = jar
   }
 
   async get<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
@@ -111,9 +118,9 @@ class Session {
     body: object | undefined,
     schema: T,
   ): Promise<z.output<T>> {
-    this.#cookie ??= await this.#signIn()
+    this.#jar.cookie ??= await this.#signIn()
     const first = await this.#send(method, path, body)
-    if (first.status === UNAUTHORISED) this.#cookie = await this.#signIn()
+    if (first.status === UNAUTHORISED) this.#jar.cookie = await this.#signIn()
     const answer = first.status === UNAUTHORISED ? await this.#send(method, path, body) : first
     return parseWith(schema, answerOf(answer), `${method} ${path}`)
   }
@@ -134,7 +141,7 @@ class Session {
       path,
       headers: {
         ...(body && { 'content-type': 'application/json' }),
-        ...(this.#cookie !== undefined && { cookie: this.#cookie }),
+        ...(this.#jar.cookie !== undefined && { cookie: this.#jar.cookie }),
       },
       body: body && JSON.stringify(body),
     })
@@ -152,8 +159,8 @@ function answerOf({ status, body }: ApiAnswer): unknown {
 }
 
 /** What an operator does at an office, through its API. Signs in at the first call. */
-export function officeClient(way: ApiWay, login: Login): OfficeClient {
-  const session = new Session(way, login)
+export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {}): OfficeClient {
+  const session = new Session(way, login, jar)
   return {
     async addMerchant(name) {
       return (await session.post('/api/merchants', { name }, merchantJson)).id

@@ -157,8 +157,8 @@ class Play {
   }
 
   /**
-   * Every order on an office of its own, which is a copy of this one before the first batch. What comes
-   * in another order must come to the same: ledgers, accounts and proven cases.
+   * Every order at a copy of this office, which is put back to what it was after each. What comes in
+   * another order must come to the same: ledgers, accounts and proven cases.
    */
   async #tryOrders(
     orders: Iterable<readonly CarriedBatch[]>,
@@ -167,36 +167,36 @@ class Play {
   ): Promise<readonly Miss[]> {
     const town = this.#town
     await town.stopOffice()
-    const before = await this.#house.copy()
+    const house = await this.#house.copy()
     await town.startOffice()
-    try {
-      await handIn(town.office.transport, given)
-      await town.office.settled()
-      const wanted = comparable(await town.snapshot())
-      const misses: Miss[] = []
-      for (const order of orders) {
-        const found = comparable(await this.#handedInAtCopy(before, order))
-        if (isDeepStrictEqual(found, wanted)) continue
-        const names = order.map(batchName).join(', ')
-        const expected = `the same end in the order ${names}`
-        misses.push({ path, expected, found: JSON.stringify(found) })
-      }
-      return misses
-    } finally {
-      await before.drop()
+    await handIn(town.office.transport, given)
+    await town.office.settled()
+    const wanted = comparable(await town.snapshot())
+    const misses: Miss[] = []
+    for await (const { order, snapshot } of this.#ends(house, orders)) {
+      const found = comparable(snapshot)
+      if (isDeepStrictEqual(found, wanted)) continue
+      const expected = `the same end in the order ${order.map(batchName).join(', ')}`
+      misses.push({ path, expected, found: JSON.stringify(found) })
     }
+    return misses
   }
 
-  async #handedInAtCopy(before: OfficeHouse, batches: readonly CarriedBatch[]): Promise<Snapshot> {
-    const copy = await before.copy()
-    const office = await copy.open()
+  /** What each order comes to, at an office that is dropped in the end. */
+  async *#ends(house: OfficeHouse, orders: Iterable<readonly CarriedBatch[]>) {
+    const rewind = await house.keep()
+    const office = await house.open()
     try {
-      await handIn(office.transport, batches)
-      await office.settled()
-      return await this.#town.snapshot(office)
+      for (const order of orders) {
+        await handIn(office.transport, order)
+        await office.settled()
+        yield { order, snapshot: await this.#town.snapshot(office) }
+        await rewind.restore()
+      }
     } finally {
       await office.stop()
-      await copy.drop()
+      await rewind.end()
+      await house.drop()
     }
   }
 

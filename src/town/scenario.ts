@@ -316,8 +316,8 @@ export const STEPS = {
       .enum(ORDERS)
       .default('given')
       .describe(
-        'given, reversed, shuffled (by the seed) or every: tries each order on an office of its ' +
-          'own, checks that all end the same, and goes on with the order given.',
+        'given, reversed, shuffled (by the seed) or every: tries each order of at most five batches ' +
+          'at a copy of the office, checks that all end the same, and goes on with the order given.',
       ),
     times: z.int().min(1).max(10).default(1).describe('How often each. Default: 1.'),
     at,

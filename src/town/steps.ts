@@ -319,10 +319,12 @@ async function upload(step: StepOf<'upload'>, stage: Stage): Promise<Outcome> {
       : order === 'reversed'
         ? batches.toReversed()
         : shuffled(town.random, batches)
-  return { ...(await handIn(town.office.transport, arranged)), text }
+  const ended = await handIn(town.office.transport, arranged)
+  await town.office.settled()
+  return { ...ended, text }
 }
 
-/** 120 orders are tried in a minute; the next number would take six. */
+/** 120 orders take seconds; six batches would have 720. */
 const ORDERS_MAX = 5
 
 function named(sticks: readonly CarriedBatch[], name: string): readonly CarriedBatch[] {

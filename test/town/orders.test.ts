@@ -1,0 +1,106 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { PlayResult } from '../../src/town/result.ts'
+import { permutations } from '../../src/town/steps.ts'
+import { failuresOf, play } from './play.ts'
+
+/** What a cheat at one of the payments, but for the last, is proven as. */
+const CHEATS = {
+  alterPreviousBalance: {
+    words: { alterPreviousBalance: '-1.50' },
+    kind: 'previous-balance-altered',
+  },
+  alterOwnBalance: { words: { alterOwnBalance: '-0.25' }, kind: 'wrong-arithmetic' },
+  signTwice: { words: { signTwice: '-2.00' }, kind: 'equivocation' },
+  withhold: { words: { withhold: true }, kind: 'withheld-transaction' },
+  deny: { words: { deny: true }, kind: 'withheld-transaction' },
+  none: { words: undefined, kind: undefined },
+} as const
+type CheatName = keyof typeof CHEATS
+
+const TILLS = ['v1', 'v2', 'v3'] as const
+const PAYMENTS = 10
+
+interface TenPayments {
+  readonly cheat: CheatName
+  /** Which payment it is at, from 0. */
+  readonly position: number
+  /** Where the card pays. */
+  readonly tills: readonly (typeof TILLS)[number][]
+  /** After which payment sticks are collected for the first time. */
+  readonly cut: number
+}
+
+const tenPayments: fc.Arbitrary<TenPayments> = fc.record(
+  {
+    cheat: fc.constantFrom(...(Object.keys(CHEATS) as CheatName[])),
+    position: fc.nat({ max: PAYMENTS - 2 }),
+    tills: fc.array(fc.constantFrom(...TILLS), { minLength: PAYMENTS, maxLength: PAYMENTS }),
+    cut: fc.nat({ max: PAYMENTS - 1 }),
+  },
+  { noNullPrototype: true },
+)
+
+/** At most five batches: three tills, and one of them hands in twice. */
+function story({ cheat, position, tills, cut }: TenPayments, uploads: readonly object[]): string {
+  const payments = tills.map((till, index) => {
+    const { words } = CHEATS[cheat]
+    const cheating = index === position && words !== undefined ? { cheat: words } : {}
+    return { pay: { card: 'ada', till, amount: `${index + 1}.00` }, ...cheating }
+  })
+  const collect = { collect: 'v1' }
+  const steps = [...payments.slice(0, cut), collect, ...payments.slice(cut), { collect: 'all' }]
+  return JSON.stringify({
+    currency: 'EUR',
+    cards: { ada: { balance: '100.00' } },
+    tills: Object.fromEntries(TILLS.map((till) => [till, {}])),
+    steps: [...steps, ...uploads],
+  })
+}
+
+function ends({ ledgers, accounts, cases }: PlayResult) {
+  return { ledgers, accounts, cases }
+}
+
+describe('ten payments of one card with one cheat', () => {
+  test('end the same in every order, and only the cheat is proven guilty', async () => {
+    await fc.assert(
+      fc.asyncProperty(tenPayments, async (town) => {
+        const result = await play(story(town, [{ upload: 'all', order: 'every' }]))
+        expect(failuresOf(result)).toBe('')
+        const proven = result.cases.filter(({ strength }) => strength === 'proven')
+        const { kind } = CHEATS[town.cheat]
+        expect(proven.map((found) => [found.kind, found.suspects])).toEqual(
+          kind === undefined ? [] : [[kind, [town.tills[town.position]]]],
+        )
+      }),
+      { numRuns: 4 },
+    )
+  })
+
+  test('duplicated batches, lost acknowledgements and repeated uploads change nothing', async () => {
+    const repeats = [
+      { upload: 'all', order: 'shuffled', times: 3 },
+      { sync: 'all', lose: 'acknowledgement' },
+      { sync: 'all' },
+      { sync: 'all' },
+    ].map((step) => ('lose' in step ? { ...step, expect: 'unreachable' } : step))
+    await fc.assert(
+      fc.asyncProperty(tenPayments, async (town) => {
+        const once = await play(story(town, [{ upload: 'all' }]))
+        const often = await play(story(town, [{ upload: 'all' }, ...repeats]))
+        expect(often.failures.filter(({ found }) => found !== 'acknowledged')).toEqual([])
+        expect(ends(often)).toEqual(ends(once))
+      }),
+      { numRuns: 2 },
+    )
+  })
+})
+
+test('every different order is tried, and none twice', () => {
+  const orders = (items: readonly number[]) =>
+    [...permutations(items)].map((order) => order.join(''))
+  expect(orders([1, 2, 3])).toEqual(['123', '132', '213', '231', '312', '321'])
+  expect(orders([1, 1, 2])).toEqual(['112', '121', '211'])
+  expect(new Set(orders([1, 2, 3, 4, 5])).size).toBe(120)
+})

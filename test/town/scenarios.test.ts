@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { failuresOf, play } from './play.ts'
+
+const DIRECTORY = new URL('../../scenarios/', import.meta.url)
+const FILES = readdirSync(DIRECTORY).filter((name) => name.endsWith('.yaml'))
+
+const read = (name: string) => readFileSync(new URL(name, DIRECTORY), 'utf8')
+
+/** Scenarios in which nobody cheats: there is nothing to take out of them. */
+const HONEST = ['honest-town.yaml', 'lost-and-repeated.yaml', 'tears.yaml']
+
+interface Words {
+  tills: Record<string, { cheats?: object }>
+  steps: Record<string, unknown>[]
+  expect: { cards?: Record<string, number> }
+}
+
+/** The same town with everybody honest: no cheats, no inventions, no copies. */
+function withoutCheats(text: string): string {
+  const words = parse(text) as Words
+  for (const till of Object.values(words.tills)) delete till.cheats
+  const copies = words.steps.flatMap((step) => ('clone' in step ? String(step['as']) : []))
+  for (const copy of copies) delete words.expect.cards?.[copy]
+  const isCheat = (step: Record<string, unknown>) => {
+    const verbs = ['clone', 'snapshot', 'restore', 'invent', 'release', 'rewrite']
+    if (verbs.some((verb) => verb in step)) return true
+    return 'pay' in step && copies.includes((step['pay'] as { card: string }).card)
+  }
+  const steps = words.steps.filter((step) => !isCheat(step))
+  for (const step of steps) {
+    delete step['cheat']
+    delete step['order']
+  }
+  return JSON.stringify({ ...words, steps })
+}
+
+describe('every scenario', () => {
+  test.each(FILES)('%s plays as it says', async (name) => {
+    const result = await play(read(name), name)
+    expect(failuresOf(result)).toBe('')
+    expect(result.ok).toBe(true)
+  })
+})
+
+describe('a scenario shows a cheat', () => {
+  test.each(FILES.filter((name) => !HONEST.includes(name)))(
+    '%s does not hold without it',
+    async (name) => {
+      const result = await play(withoutCheats(read(name)), name)
+      expect(result.ok).toBe(false)
+      // And nobody is accused of what did not happen.
+      expect(result.cases).toEqual([])
+    },
+  )
+})
