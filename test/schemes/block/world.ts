@@ -90,11 +90,10 @@ export class World {
     return maker === 0 ? this.officeKey.publicKey : this.tills.get(maker)?.key.publicKey
   }
 
-  issue(balance: Amount = 1000n, passcode = PASSCODE): Issued {
+  issue(balance: Amount = 1000n, passcode = PASSCODE, uid = random.bytes(4)): Issued {
     this.#cards += 1
     const number = new Uint8Array(8)
     new DataView(number.buffer).setUint32(4, this.#cards)
-    const uid = random.bytes(4)
     const card = cardIdOf(number)
     const issue = blockOffice.issue(
       { card, uid, currency: USD, balance, passcode },
