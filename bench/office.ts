@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openDatabase } from '../src/office/database.ts'
+import { poolVerifier } from '../src/office/verifier-pool.ts'
+import { createLedgerOffice } from '../test/support/ledger-office.ts'
+
+export interface OfficeLoad {
+  readonly tills: number
+  readonly cards: number
+  readonly payments: number
+  readonly batchItems: number
+}
+
+export interface OfficeResult {
+  readonly payments: number
+  /** From the first upload to the last payment verified, placed, settled and durable. */
+  readonly seconds: number
+  readonly perSecond: number
+  /** Until the last batch was acknowledged. */
+  readonly acknowledgedSeconds: number
+  /** Resident memory of the process at the end, workers in it. */
+  readonly memoryMb: number
+}
+
+/** Payments from upload to settled and durable, on a database that reaches the disk. */
+export async function benchOffice(load: OfficeLoad): Promise<OfficeResult> {
+  const directory = await mkdtemp(join(tmpdir(), 'kontant-bench-'))
+  const database = await openDatabase({ directory })
+  const worker = new URL('../src/schemes/office-worker.ts', import.meta.url)
+  const town = await createLedgerOffice(database.db, poolVerifier(worker, availableParallelism()))
+  try {
+    const tills = await Promise.all(Array.from({ length: load.tills }, () => town.addTill()))
+    const cards = []
+    for (let n = 0; n < load.cards; n += 1) cards.push(await town.addCard(60_000n))
+    const queues = new Map(tills.map((till) => [till, [] as ReturnType<typeof town.mint.make>[]]))
+    for (let n = 0; n < load.payments; n += 1) {
+      const till = tills[(n * 31) % tills.length]
+      const card = cards[(n * 17) % cards.length]
+      if (till && card) queues.get(till)?.push(town.mint.make(till, card, { amount: 1n }))
+    }
+    const batches = []
+    for (let part = 0; ; part += 1) {
+      const round = tills.flatMap((till) => {
+        const items = queues.get(till)?.slice(part * load.batchItems, (part + 1) * load.batchItems)
+        const last = items?.at(-1)
+        return items && last ? [town.mint.batch(till, items, { completeUpTo: last.at })] : []
+      })
+      if (round.length === 0) break
+      batches.push(...round)
+    }
+    const start = performance.now()
+    await Promise.all(batches.map((batch) => town.evidence.receive(batch)))
+    const acknowledged = performance.now()
+    await town.evidence.settled()
+    const end = performance.now()
+    const { rows } = await settledCount(database)
+    if (Number(rows[0]?.count) !== load.payments) throw new Error(`only ${rows[0]?.count} settled`)
+    const seconds = (end - start) / 1000
+    return {
+      payments: load.payments,
+      seconds,
+      perSecond: load.payments / seconds,
+      acknowledgedSeconds: (acknowledged - start) / 1000,
+      memoryMb: process.memoryUsage().rss / 1024 / 1024,
+    }
+  } finally {
+    await town.evidence.stop()
+    await database.close()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+async function settledCount({ db }: Awaited<ReturnType<typeof openDatabase>>) {
+  const { sql } = await import('kysely')
+  return sql<{ count: bigint }>`
+    select count(*) as count from entry where kind = 'pay' and settlement = 'settled'`.execute(db)
+}
