@@ -3,6 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDatabase } from '../src/office/database.ts'
 import { poolVerifier } from '../src/office/verifier-pool.ts'
+import { officeSchemes } from '../src/schemes/office.ts'
 import { createLedgerOffice } from '../test/support/ledger-office.ts'
 
 export interface OfficeLoad {
@@ -28,7 +29,10 @@ export async function benchOffice(load: OfficeLoad): Promise<OfficeResult> {
   const directory = await mkdtemp(join(tmpdir(), 'kontant-bench-'))
   const database = await openDatabase({ directory })
   const worker = new URL('../src/schemes/office-worker.ts', import.meta.url)
-  const town = await createLedgerOffice(database.db, poolVerifier(worker, availableParallelism()))
+  const town = await createLedgerOffice(
+    database.db,
+    poolVerifier(worker, availableParallelism(), officeSchemes),
+  )
   try {
     const tills = await Promise.all(Array.from({ length: load.tills }, () => town.addTill()))
     const cards = []

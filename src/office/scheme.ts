@@ -23,6 +23,11 @@ export interface OfficeScheme {
    * @throws {FormatError} if the chip or the amount cannot be.
    */
   issue(request: IssueRequest, office: IssuingOffice): Issue
+  /**
+   * Any number that is the same for all evidence of one card, whatever the bytes: what is verified in
+   * one thread then finds there what was verified before it.
+   */
+  route(evidence: Uint8Array): number
   /** Checks one item of evidence. Pure: it runs in worker threads. */
   verify(evidence: Uint8Array, context: VerifyContext): Verdict
   /**

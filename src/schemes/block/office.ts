@@ -21,7 +21,6 @@ import type {
 import { planCard } from './card.ts'
 import { LeastRecentlyUsed } from './lru.ts'
 import {
-  BALANCE_MAX,
   blockDigest,
   blockSignedBy,
   chipKeys,
@@ -34,7 +33,6 @@ import {
   SCHEME,
   sealBlock,
   tillSecrets,
-  UID_SIZE,
   type Block,
   type BlockKind,
   type ChipKeys,
@@ -64,18 +62,13 @@ export const blockOffice: OfficeScheme = {
   // A till opens and writes every card, so it gets the master key itself. A SAM would not.
   tillSecrets: (secrets) => tillSecrets.encode(tillSecrets.decode(secrets)),
   issue,
+  route,
   verify,
   judge,
 }
 
 function issue(request: IssueRequest, office: IssuingOffice): Issue {
   const { card, uid, currency, balance } = request
-  if (uid.length !== UID_SIZE) {
-    throw new FormatError('uid', `expected ${UID_SIZE} bytes, got ${uid.length}`)
-  }
-  if (balance < 0n || balance > BALANCE_MAX) {
-    throw new FormatError('balance', `expected 0..${BALANCE_MAX} minor units, got ${balance}`)
-  }
   const passcode = request.passcode ?? randomPasscode(office.random)
   if (!PASSCODE_FORM.test(passcode)) throw new FormatError('passcode', 'expected 4 to 8 digits')
   const { master } = tillSecrets.decode(office.secrets)
@@ -116,6 +109,11 @@ function randomPasscode(random: RandomSource): string {
     const drawn = high * 256 + low
     if (drawn < 60_000) return String(drawn % 10_000).padStart(4, '0')
   }
+}
+
+/** The chip's number, which stands behind the version. */
+function route(bytes: Uint8Array): number {
+  return bytes.subarray(1, 1 + UID_SIZE).reduce((number, byte) => (number * 31 + byte) % 0xffff, 0)
 }
 
 /** The hot path: at most one signature check for a block that was not seen before. */
@@ -161,7 +159,8 @@ function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
       own: passcodeProof(block),
       previous: previous?.block ? [passcodeProof(previous.block)] : [],
     }),
-    disclosure: shown.newPasscode,
+    // A copy: a view would drag all of the evidence into the next thread.
+    disclosure: new Uint8Array(shown.newPasscode),
     findings: findingsOf(record, previous),
   }
   return { ok: true, entry }
@@ -377,7 +376,7 @@ function changesPasscode({ kind, predecessor }: VerifiedEntry): boolean {
 
 /** Chips and blocks seen lately. Caches only: without them every answer is the same, and later. */
 const chips = new LeastRecentlyUsed<string, ChipKeys>(10_000)
-const seen = new LeastRecentlyUsed<string, SeenBlock>(10_000)
+const seen = new LeastRecentlyUsed<string, SeenBlock>(30_000)
 
 /** A predecessor was mostly somebody's block before: it is then open, and its signature checked. */
 interface SeenBlock {
