@@ -1,6 +1,6 @@
 import { diversify } from '../../kernel/aes.ts'
 import { bytesEqual, concat, type Bytes } from '../../kernel/bytes.ts'
-import { FormatError } from '../../kernel/errors.ts'
+import { FormatError, invariant } from '../../kernel/errors.ts'
 import { CARD_ID_SIZE, cardIdBytes, cardIdOf, type CardId } from '../../kernel/ids.ts'
 import { constant, message, octets, uint16, type ValueOf } from '../../kernel/message.ts'
 import {
@@ -242,10 +242,9 @@ export class BlockCard {
   readonly uid: Bytes
   /** As the header says; only the signed block is to be believed. */
   readonly card: CardId
-  /** As they were when the card came. */
-  readonly counters: Counters
   readonly #chip: StorageCard
   readonly #master: Bytes
+  #counters: Counters
 
   private constructor(
     chip: StorageCard,
@@ -254,9 +253,14 @@ export class BlockCard {
   ) {
     this.#chip = chip
     this.#master = master
+    this.#counters = content.counters
     this.uid = content.uid
     this.card = content.card
-    this.counters = content.counters
+  }
+
+  /** As they were read, or as they are after what was done to them here. */
+  get counters(): Counters {
+    return this.#counters
   }
 
   /** Undefined if it is no block card, or not one that this master key opens. */
@@ -268,7 +272,6 @@ export class BlockCard {
     const chip = new StorageCard(channel, profile)
     try {
       const uid = await chip.readUid()
-      if (uid.length !== UID_SIZE) return undefined
       await chip.authenticate(CONTROL_PAGE, sectorKeys(master, uid, CONTROL_SECTOR).A, 'A')
       const control = await chip.readBlocks(CONTROL_PAGE, DATA_PAGES)
       const { card } = cardHeader.decode(control.subarray(0, PAGE_SIZE))
@@ -309,22 +312,27 @@ export class BlockCard {
   }
 
   /**
-   * Brings both counters to the {@link committedSequence} that they showed: one at most is torn or
-   * behind. To be done before the next record, so that two tears in a row never hit two counters.
+   * Brings both counters to the {@link committedSequence} that they show: one at most is torn or behind.
+   * To be done before the next record, so that two tears in a row never hit two counters.
    */
-  async healCounters(committed: number): Promise<void> {
-    const [first, second] = this.counters
-    if (first === committed && second === committed) return
+  async healCounters(): Promise<void> {
+    const [first, second] = this.#counters
+    if (first === second) return
+    const committed = committedSequence(this.#counters)
     await this.#openControl()
     const [from, to] =
       first === committed ? COUNTER_PAGES : ([COUNTER_PAGES[1], COUNTER_PAGES[0]] as const)
     await this.#chip.restoreTransfer(from, to)
+    this.#counters = [committed, committed]
   }
 
   /** The first decrement commits the record that was written; the second one makes it safe. */
   async commit(): Promise<void> {
     await this.#openControl()
     for (const page of COUNTER_PAGES) await this.#chip.decrement(page, 1)
+    const [first] = this.#counters
+    invariant(first !== undefined, 'the counters were whole before')
+    this.#counters = [first + 1, first + 1]
   }
 
   async #openControl(): Promise<void> {

@@ -190,7 +190,7 @@ async function readCard(
   return { ...source, at }
 }
 
-/** The block of the committed sequence or, where there is none, the newest one before it. */
+/** The block of the committed sequence or, where there is none, one before it. */
 async function findPosition(
   source: Pick<Tapped, 'card' | 'keys'>,
   committed: number,
@@ -202,7 +202,7 @@ async function findPosition(
     const at = await readPosition(source, slot)
     if (!at || at.block.sequence > committed) continue
     if (at.block.sequence === committed) return at
-    if (!older || at.block.sequence > older.block.sequence) older = at
+    older ??= at
   }
   return older
 }
@@ -257,7 +257,7 @@ async function perform(
   if ('result' in plan) return plan
 
   // From here on every step succeeds, or stays unfinished until the next tap.
-  const session: Session = { ...tapped, desk, healed: false, record: undefined }
+  const session: Session = { ...tapped, desk, record: undefined }
   try {
     return await carryOut(session, plan, order)
   } catch (error) {
@@ -269,9 +269,9 @@ async function perform(
 }
 
 /** The record counts whatever comes of this: the next one heals the counters if this does not. */
-async function tidy({ card, at }: Tapped): Promise<void> {
+async function tidy({ card }: Tapped): Promise<void> {
   try {
-    await card.healCounters(at.block.sequence)
+    await card.healCounters()
   } catch (error) {
     if (!(error instanceof CardTorn || error instanceof CardRefused)) throw error
   }
@@ -540,8 +540,6 @@ interface Session {
   readonly keys: ChipKeys
   readonly desk: Desk
   at: Position
-  /** Whether the counters agree. */
-  healed: boolean
   /** The order's own, from its intent on. */
   record: JournalRecord | undefined
 }
@@ -641,8 +639,7 @@ function newRecord(
 /** Writes a signed record to the slot that is free and commits it: the session then stands on it. */
 async function commit(session: Session, { bytes, block }: Signed): Promise<void> {
   const { card, at } = session
-  if (!session.healed) await card.healCounters(at.block.sequence)
-  session.healed = true
+  await card.healCounters()
   const slot = otherSlot(at.slot)
   await card.writeSlot(slot, bytes)
   await card.commit()

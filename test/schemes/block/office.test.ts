@@ -162,7 +162,7 @@ describe('issue', () => {
     expect(draw([0, 7])).toBe('0007')
     expect(draw([0xea, 0x5f])).toBe('9999')
     // 60000 and above would make the low ones likelier.
-    expect(draw([0xea, 0x60], [0xff, 0xff], [0x27, 0x10])).toBe('0000')
+    expect(draw([0xea, 0x60], [0xff, 0xff], [0x27, 0x11])).toBe('0001')
   })
 
   test('secrets open to what tills get', () => {
@@ -225,6 +225,15 @@ describe('rejections', () => {
       }),
       { numRuns: 1000 },
     )
+  })
+
+  test('a block is remembered for its chip and its office only', () => {
+    const honest = make('pay', 6n).evidence
+    expect(verify(honest).ok).toBe(true)
+    const shown = evidence.decode(honest)
+    expect(verify(evidence.encode({ ...shown, uid: Uint8Array.of(1, 2, 3, 4) })).ok).toBe(false)
+    const elsewhere = { secrets: blockOffice.createSecrets(random), keyOf }
+    expect(blockOffice.verify(honest, elsewhere).ok).toBe(false)
   })
 
   test('a signature is remembered for these bytes and this key only', () => {

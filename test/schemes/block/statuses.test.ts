@@ -112,7 +112,7 @@ const ROWS: readonly (readonly [BlockStatus, Row])[] = [
     'damaged_card',
     {
       name: 'values that no counter has',
-      before: (issued) => counters(issued, { value: 65_536, address: 5 }),
+      before: (issued) => counters(issued, { value: -1, address: 5 }),
     },
   ],
   [
@@ -628,6 +628,19 @@ describe('what a card shows', () => {
     issued.chip.nvm.arm({ atWrite: 10, tear: 'before' })
     await till.tap(issued, pay(300n))
     expect(viewOf(await other.show(issued))).toMatchObject({ balance: 1000n, unfinished: true })
+  })
+
+  test('nothing of a record that nobody signed', async () => {
+    const { issued } = await scene({})
+    const keys = chipKeys(world.master, issued.uid)
+    const { block } = await readRaw(world, issued)
+    const begun = sealBlock(
+      { ...block, kind: 'pay', vendor: 8, sequence: 1 },
+      keys,
+      world.officeKey,
+    )
+    plantBytes(issued, SLOT_SECTORS.B, begun)
+    expect(viewOf(await other.show(issued))).toMatchObject({ sequence: 0, unfinished: false })
   })
 
   test('nothing, if the card goes', async () => {
