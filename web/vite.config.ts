@@ -40,6 +40,8 @@ function page(): InlineConfig {
       // Scripts stay files: a page of ours carries no inline code.
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
+      // One file a page, from a machine next door: parts of it would only load later.
+      chunkSizeWarningLimit: 800,
     },
   }
 }

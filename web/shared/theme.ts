@@ -1,5 +1,7 @@
 import {
   createTheme,
+  defaultVariantColorsResolver,
+  Drawer,
   Modal,
   Tooltip,
   type CSSVariablesResolver,
@@ -78,6 +80,8 @@ const dark: MantineColorsTuple = [
 
 const sans = "'Inter', 'Segoe UI Variable Text', 'Segoe UI', system-ui, 'Open Sans', sans-serif"
 
+const CLOSE = { 'aria-label': 'Close' }
+
 /** By keyboard too, and by a finger on a phone. */
 const EVENTS_OF_TOOLTIPS = { hover: true, focus: true, touch: true }
 
@@ -86,8 +90,10 @@ export const theme = createTheme({
   colors: { pine, amber, brick, gray, dark },
   primaryColor: 'pine',
   primaryShade: { light: 6, dark: 4 },
-  autoContrast: true,
-  luminanceThreshold: 0.36,
+  variantColorResolver: (asked) => {
+    const colours = defaultVariantColorsResolver(asked)
+    return asked.variant === 'filled' ? { ...colours, color: 'var(--on-filled)' } : colours
+  },
   black: '#18211d',
   fontFamily: sans,
   fontFamilyMonospace: "ui-monospace, 'Cascadia Mono', 'SF Mono', Menlo, Consolas, monospace",
@@ -97,7 +103,10 @@ export const theme = createTheme({
   respectReducedMotion: true,
   components: {
     // Its scroll lock would need an inline style, which our content security policy forbids.
-    Modal: Modal.extend({ defaultProps: { lockScroll: false, centered: true } }),
+    Modal: Modal.extend({
+      defaultProps: { lockScroll: false, centered: true, closeButtonProps: CLOSE },
+    }),
+    Drawer: Drawer.extend({ defaultProps: { lockScroll: false, closeButtonProps: CLOSE } }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 250, events: EVENTS_OF_TOOLTIPS } }),
   },
 })

@@ -42,7 +42,6 @@ export function TopBar() {
         position="right"
         size={400}
         title="Network and receipts"
-        lockScroll={false}
       >
         <Ledge />
       </Drawer>

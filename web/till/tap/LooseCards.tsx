@@ -14,7 +14,7 @@ export function LooseCards({
   if (cards.length === 0) return null
   return (
     <section className={classes.table} aria-label="Cards on the counter">
-      <p className={classes.hint}>Cards on the counter: press one to hold it to the reader</p>
+      <p className={classes.hint}>Press a card on the counter to hold it there</p>
       <ul className={classes.cards}>
         {cards.map(({ id, label }) => (
           <li key={id}>

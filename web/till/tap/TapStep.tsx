@@ -21,30 +21,34 @@ export function TapStep({ order }: { readonly order: Order }) {
   const cancel = useAction(giveUp)
   const isUnfinished = order.state === 'unfinished'
   return (
-    <div className={classes.step}>
-      {order.amount === null ? (
-        <p className={classes.title}>{TITLES[order.kind]}</p>
-      ) : (
-        <AmountLine label={TITLES[order.kind]} amount={order.amount} />
-      )}
-      <Waves />
-      <h1 className={classes.prompt} role="status">
-        {isUnfinished ? 'Hold the same card again' : 'Hold the card to the reader'}
-      </h1>
-      {isUnfinished && (
-        <p className={classes.note}>It left too early. Holding it again charges only once.</p>
-      )}
-      <ProblemNotice problem={tap.problem ?? cancel.problem} />
-      <LooseCards busy={tap.busy} onTap={tap.run} />
-      <Button
-        variant="default"
-        size="lg"
-        loading={cancel.busy}
-        onClick={() => cancel.run()}
-        className={classes.cancel ?? ''}
-      >
-        {isUnfinished ? 'Give this order up' : 'Cancel'}
-      </Button>
+    <div className={classes.frame}>
+      <div className={classes.step}>
+        {order.amount === null ? (
+          <p className={classes.title}>{TITLES[order.kind]}</p>
+        ) : (
+          <AmountLine label={TITLES[order.kind]} amount={order.amount} />
+        )}
+        <Waves />
+        <h1 className={classes.prompt} role="status">
+          {isUnfinished ? 'Hold the same card again' : 'Hold the card to the reader'}
+        </h1>
+        {isUnfinished && (
+          <p className={classes.note}>It left too early. Holding it again charges only once.</p>
+        )}
+        <ProblemNotice problem={tap.problem ?? cancel.problem} />
+        <LooseCards busy={tap.busy} onTap={tap.run} />
+      </div>
+      <div className={classes.foot}>
+        <Button
+          variant="default"
+          size="lg"
+          loading={cancel.busy}
+          onClick={() => cancel.run()}
+          className={classes.cancel ?? ''}
+        >
+          {isUnfinished ? 'Give this order up' : 'Cancel'}
+        </Button>
+      </div>
     </div>
   )
 }

@@ -1,0 +1,414 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Browser, Locator, Page } from 'playwright-core'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { buildPages, launchBrowser, SIZES, type Size } from './browser.ts'
+import { openHouse, OPERATOR, type House, type HouseTill } from './house.ts'
+import { faultsOf, NO_FAULTS } from './look.ts'
+import { PASSCODE, tellStory, type Story } from './story.ts'
+
+/** The real pages in a real browser before the real servers, at both sizes. */
+let database: TestDatabase
+let house: House
+let story: Story
+let till: HouseTill
+let browser: Browser
+
+beforeAll(async () => {
+  buildPages()
+  browser = await launchBrowser()
+  database = await createTestDatabase()
+  house = await openHouse(database.db)
+  story = await tellStory(house)
+  const merchant = await house.addMerchant('Harbour Kiosk')
+  till = await house.addTill('Counter 1', merchant, { mayLoad: true })
+  const coffee = await house.addProduct(merchant, 'Coffee', 3_200n)
+  await house.stock(coffee, till, 20)
+  await house.issueCard('Ada', 50_000n, PASSCODE)
+  await house.issueCard('Bo', 50_000n, PASSCODE)
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await house?.close()
+  await database?.drop()
+})
+
+const sizes = Object.keys(SIZES) as Size[]
+
+/** Everything that the browser complains of goes here: a page of ours gives it no reason to. */
+const complaints: string[] = []
+
+async function openPage(size: Size, url: string, scheme: 'light' | 'dark' = 'light') {
+  const context = await browser.newContext({
+    ...SIZES[size],
+    colorScheme: scheme,
+    timezoneId: 'UTC',
+    locale: 'en-GB',
+  })
+  const page = await context.newPage()
+  page.setDefaultTimeout(15_000)
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('console', (message) => {
+    // Not being signed in yet is an answer, not a fault.
+    const isExpected = message.text().includes('401')
+    if (message.type() === 'error' && !isExpected) complaints.push(message.text())
+  })
+  await page.goto(url)
+  return page
+}
+
+async function signIn(size: Size, scheme?: 'light' | 'dark'): Promise<Page> {
+  const page = await openPage(size, house.url, scheme)
+  await page.getByLabel('Name').fill(OPERATOR.name)
+  await page.getByLabel('Password', { exact: true }).fill(OPERATOR.password)
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Overview' }).waitFor()
+  return page
+}
+
+async function visit(page: Page, place: string, heading: string): Promise<void> {
+  await page.goto(`${house.url}/#${place}`)
+  await page.getByRole('heading', { level: 1, name: heading }).waitFor()
+}
+
+/** The first line of every cell that has a heading. */
+async function cells(rows: Locator): Promise<string[][]> {
+  const found: string[][] = []
+  for (const row of await rows.all()) {
+    const words = await row.locator('td[data-label]').allInnerTexts()
+    found.push(words.map((text) => text.split('\n', 1)[0] ?? ''))
+  }
+  return found
+}
+
+describe.each(sizes)('the console on a %s', (size) => {
+  it('says what is wrong with a login, where it is wrong', async () => {
+    const page = await openPage(size, house.url)
+    await page.getByLabel('Name').fill(OPERATOR.name)
+    await page.getByLabel('Password', { exact: true }).fill('wrong')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    const alert = page.getByRole('alert')
+    await alert.waitFor()
+    expect(await alert.innerText()).toContain('Wrong name or password')
+    await page.context().close()
+  })
+
+  it('prints Table IV as the document does', async () => {
+    const page = await signIn(size)
+    await visit(page, `/cards/${story.altered}`, 'Table IV')
+    const ledger = page.getByRole('table', { name: 'Ledger' })
+    const headings = await ledger.locator('thead th').allTextContents()
+    expect(headings.filter((heading) => heading !== '')).toEqual([
+      'vendor',
+      'balance',
+      'timestamp',
+      'prev vendor',
+      'prev balance',
+      'prev timestamp',
+      'sequence number',
+      'complete',
+    ])
+    const rows = await cells(ledger.locator('tbody tr'))
+    expect(rows.slice(1)).toEqual([
+      ['v1', '95.00 SEK', '8 Sept 2020, 12:03', '–', '100.00 SEK', '–', '1', 'yes'],
+      [
+        'v2',
+        '92.00 SEK',
+        '8 Sept 2020, 14:03',
+        'v1',
+        '95.00 SEK',
+        '8 Sept 2020, 12:03',
+        '2',
+        'yes',
+      ],
+      [
+        'v1',
+        '90.00 SEK',
+        '8 Sept 2020, 16:07',
+        'v2',
+        '92.00 SEK',
+        '8 Sept 2020, 14:03',
+        '3',
+        'yes',
+      ],
+      [
+        'v3',
+        '89.00 SEK',
+        '9 Sept 2020, 08:23',
+        'v1',
+        '90.00 SEK',
+        '8 Sept 2020, 16:07',
+        '4',
+        'yes',
+      ],
+      ['v4', '81.00 SEK', '9 Sept 2020, 22:41', 'v3', '85.00 SEK', '9 Sept 2020, 08:23', '5', 'no'],
+    ])
+    await ledger.getByText('really 89.00').waitFor()
+    await page.context().close()
+  })
+
+  it('shows gaps and forks for what they are', async () => {
+    const page = await signIn(size)
+    await visit(page, `/cards/${story.gap}`, 'Table II')
+    await page.getByText('Sequence 2: not uploaded, shown by v1').waitFor()
+    await visit(page, `/cards/${story.hole}`, 'Long way')
+    await page.getByText('Sequence 2: not uploaded, and nobody has shown it').waitFor()
+    await page.getByText('Sequence 3: not uploaded, shown by v2').waitFor()
+    await visit(page, `/cards/${story.forked}`, 'Copied')
+    expect(await page.getByText('1 of 2 claims').count()).toBe(2)
+    await page.context().close()
+  })
+
+  it('says of a case what happened, who did it, and by which records', async () => {
+    const page = await signIn(size)
+    await page.getByRole('navigation').getByRole('link', { name: 'Cases' }).click()
+    await page.getByRole('link', { name: 'Previous balance altered' }).click()
+    await page.getByText('v4 reported another balance for the transaction before its own').waitFor()
+    const proven = page.getByRole('region', { name: 'Proven against' })
+    expect(await proven.getByRole('listitem').allInnerTexts()).toEqual([
+      expect.stringContaining('v4'),
+    ])
+    await page.getByRole('button', { name: /^Copy digest [0-9a-f]{64}$/ }).waitFor()
+    await page.context().close()
+  })
+
+  it('freezes and releases a card, each with a reason, and keeps both in the audit log', async () => {
+    const page = await signIn(size)
+    await visit(page, `/cards/${story.gap}`, 'Table II')
+    for (const [act, state] of [
+      ['Freeze', 'frozen'],
+      ['Release', 'active'],
+    ] as const) {
+      await page.getByRole('button', { name: `${act}…` }).click()
+      const dialog = page.getByRole('dialog')
+      expect(await dialog.getByRole('button', { name: act }).isDisabled()).toBe(true)
+      await dialog.getByLabel('Reason').fill(`${act} on a ${size}`)
+      await dialog.getByRole('button', { name: act }).click()
+      await page.getByText(state, { exact: true }).first().waitFor()
+    }
+    await visit(page, '/audit', 'Audit')
+    await page.getByText(`Freeze on a ${size}`).waitFor()
+    await page.getByText(`Release on a ${size}`).waitFor()
+    await page.context().close()
+  })
+
+  it('shows a sale as soon as it arrives, without being asked', async () => {
+    const page = await signIn(size)
+    const received = page.getByRole('region', { name: 'Progress' }).getByRole('definition').first()
+    await received.filter({ hasText: /\d/ }).waitFor()
+    const before = Number(await received.innerText())
+    till.counter.begin({ kind: 'pay', amount: 100n, products: [], passcode: PASSCODE })
+    await house.cards.get('Bo')?.tap(undefined, (channel) => till.counter.present(channel))
+    await till.counter.sync()
+    await expect
+      .poll(async () => Number(await received.innerText()), { timeout: 10_000 })
+      .toBe(before + 1)
+    await page.getByText('Books balance').waitFor()
+    await page.context().close()
+  })
+
+  it.each(['light', 'dark'] as const)('can be read by everybody, %s', async (scheme) => {
+    const page = await signIn(size, scheme)
+    for (const [place, heading] of [
+      ['/', 'Overview'],
+      ['/cards', 'Cards'],
+      [`/cards/${story.altered}`, 'Table IV'],
+      [`/cards/${story.hole}`, 'Long way'],
+      [`/cards/${story.forked}`, 'Copied'],
+      ['/cases', 'Cases'],
+      ['/cases/1', 'Previous balance altered'],
+      ['/tills', 'Tills'],
+      ['/accounts', 'Accounts'],
+      ['/audit', 'Audit'],
+    ] as const) {
+      await visit(page, place, heading)
+      await page.waitForLoadState('networkidle').catch(() => undefined)
+      expect({ place, ...(await faultsOf(page)) }).toEqual({ place, ...NO_FAULTS })
+    }
+    await page.context().close()
+  })
+})
+
+describe.each(sizes)('the till on a %s', (size) => {
+  const press = async (page: Page, digits: string) => {
+    for (const digit of digits) {
+      await page.getByRole('button', { name: digit, exact: true }).click()
+    }
+  }
+  const begin = async (page: Page, amount: string, passcode: string) => {
+    await page.getByText('Amount', { exact: true }).click()
+    await press(page, amount)
+    await page.getByRole('button', { name: /^Charge/ }).click()
+    await press(page, passcode)
+    await page.getByRole('button', { name: 'Continue' }).click()
+  }
+  const tap = (page: Page, card: string) =>
+    page.getByRole('button', { name: `Tap ${card}` }).click()
+  const outcome = (page: Page, headline: string) =>
+    page.getByRole('heading', { name: headline }).waitFor()
+  const next = (page: Page) => page.getByRole('button', { name: 'Next' }).click()
+  const balance = async (page: Page, card: string) => {
+    await page.getByRole('button', { name: 'Balance' }).click()
+    await tap(page, card)
+    await outcome(page, 'On this card')
+    const text = await page
+      .getByText(/^\d+\.\d\d SEK$/)
+      .first()
+      .innerText()
+    await next(page)
+    await page.getByRole('button', { name: 'Sell' }).click()
+    return Number(text.replace(' SEK', ''))
+  }
+  /** On a phone they lie behind the badge. */
+  const ledge = async (page: Page) => {
+    if (size === 'desk') return page.getByRole('complementary')
+    await page.getByRole('button', { name: 'Receipts and network' }).click()
+    return page.getByRole('dialog')
+  }
+  const leaveLedge = async (page: Page) => {
+    if (size === 'phone') await page.keyboard.press('Escape')
+  }
+
+  it('sells by products and by amount, and shows what is left', async () => {
+    const page = await openPage(size, till.url)
+    await page.getByRole('button', { name: /^Coffee/ }).click()
+    await page.getByRole('button', { name: /^Coffee/ }).click()
+    await page.getByRole('button', { name: 'One Coffee less' }).click()
+    await page.getByRole('button', { name: 'Charge 32.00 SEK' }).click()
+    await press(page, PASSCODE)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await tap(page, 'Ada')
+    await outcome(page, 'Paid')
+    expect(await page.getByText('32.00 SEK', { exact: true }).count()).toBeGreaterThan(0)
+    await page.getByRole('button', { name: 'Receipt', exact: true }).click()
+    await page.getByRole('img', { name: /QR code/ }).waitFor()
+    expect(await page.locator('pre').innerText()).toMatch(/1 × Coffee +32\.00/)
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    await next(page)
+    const before = await balance(page, 'Ada')
+    await begin(page, '1250', PASSCODE)
+    await tap(page, 'Ada')
+    await outcome(page, 'Paid')
+    await next(page)
+    expect(await balance(page, 'Ada')).toBeCloseTo(before - 12.5, 5)
+    await page.context().close()
+  })
+
+  it('refuses a wrong passcode, and takes the right one without typing the amount again', async () => {
+    const page = await openPage(size, till.url)
+    await begin(page, '500', '0000')
+    await tap(page, 'Ada')
+    await outcome(page, 'Refused')
+    await page.getByText('The passcode is wrong').waitFor()
+    await page.getByRole('button', { name: 'Enter again' }).click()
+    await press(page, PASSCODE)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await tap(page, 'Ada')
+    await outcome(page, 'Paid')
+    expect(await page.getByText('5.00 SEK', { exact: true }).count()).toBeGreaterThan(0)
+    await next(page)
+    await page.context().close()
+  })
+
+  it('sells without a network, and uploads when it is back', async () => {
+    const page = await openPage(size, till.url)
+    const before = await ledge(page)
+    await before.getByText('0 records').waitFor()
+    await before.getByRole('switch', { name: 'Network' }).press(' ')
+    await before.getByText('Off', { exact: true }).waitFor()
+    await leaveLedge(page)
+    await page.getByRole('button', { name: /Offline/ }).waitFor()
+    for (const amount of ['100', '200']) {
+      await begin(page, amount, PASSCODE)
+      await tap(page, 'Bo')
+      await outcome(page, 'Paid')
+      await next(page)
+    }
+    await page.getByRole('button', { name: /Offline 2/ }).waitFor()
+    const after = await ledge(page)
+    await after.getByText('2 records').waitFor()
+    await after.getByRole('switch', { name: 'Network' }).press(' ')
+    await after.getByText('0 records').waitFor()
+    await leaveLedge(page)
+    await page.getByRole('button', { name: /Online/ }).waitFor()
+    expect(till.network.on).toBe(true)
+    await page.context().close()
+  })
+
+  it('asks for the same card again after a tear, and charges once', async () => {
+    const page = await openPage(size, till.url)
+    const before = await balance(page, 'Ada')
+    house.tearNext({ link: { atApdu: 24, cut: 'before' } })
+    await begin(page, '700', PASSCODE)
+    await tap(page, 'Ada')
+    await outcome(page, 'Hold the same card again')
+    await page.reload()
+    await outcome(page, 'Hold the same card again')
+    await page.getByRole('button', { name: 'Hold it again' }).click()
+    await tap(page, 'Ada')
+    await outcome(page, 'Paid')
+    await next(page)
+    expect(await balance(page, 'Ada')).toBeCloseTo(before - 7, 5)
+    await page.context().close()
+  })
+
+  it('adds money and changes a passcode', async () => {
+    const page = await openPage(size, till.url)
+    await page.getByRole('button', { name: 'Add money' }).click()
+    await press(page, '1000')
+    await page.getByRole('button', { name: 'Add 10.00 SEK' }).click()
+    await press(page, PASSCODE)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await tap(page, 'Bo')
+    await outcome(page, 'Money added')
+    await next(page)
+    for (const [old, fresh] of [
+      [PASSCODE, '135790'],
+      ['135790', PASSCODE],
+    ] as const) {
+      await page.getByRole('button', { name: 'Passcode', exact: true }).click()
+      await press(page, old)
+      await page.getByRole('button', { name: 'Continue' }).click()
+      await press(page, fresh)
+      await page.getByRole('button', { name: 'Continue' }).click()
+      await press(page, fresh)
+      await page.getByRole('button', { name: 'Change passcode' }).click()
+      await tap(page, 'Bo')
+      await outcome(page, 'Passcode changed')
+      await next(page)
+    }
+    expect(till.counter.answer?.result.result).toBe('done')
+    await page.context().close()
+  })
+
+  it.each(['light', 'dark'] as const)('can be read by everybody, %s', async (scheme) => {
+    const page = await openPage(size, till.url, scheme)
+    const look = async (place: string) => {
+      expect({ place, ...(await faultsOf(page)) }).toEqual({ place, ...NO_FAULTS })
+    }
+    await page.getByRole('button', { name: /^Coffee/ }).click()
+    await look('products')
+    await page.getByText('Amount', { exact: true }).click()
+    await press(page, '123456')
+    await look('amount')
+    await page.getByRole('button', { name: /^Charge/ }).click()
+    await press(page, PASSCODE)
+    await look('passcode')
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.getByRole('button', { name: 'Tap Ada' }).waitFor()
+    await look('tap')
+    await tap(page, 'Ada')
+    await outcome(page, 'Refused')
+    await look('refused')
+    await page.getByRole('button', { name: 'Give up' }).click()
+    await page.getByRole('button', { name: 'Sell' }).waitFor()
+    await ledge(page)
+    await look('ledge')
+    await page.context().close()
+  })
+})
+
+it('gives the browser no reason to complain', () => {
+  expect(complaints).toEqual([])
+})
