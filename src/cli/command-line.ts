@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
+import { CURRENCY_CODES, isCurrencyCode, type CurrencyCode } from '../kernel/money.ts'
 import { didYouMean } from '../town/nearest.ts'
 
 /** A whole command line, checked: nothing after this looks at argv again. */
@@ -17,6 +18,7 @@ export interface UpCommand {
   readonly data: string
   /** Of the office; the tills have the ports after it. */
   readonly port: number
+  readonly currency: CurrencyCode
 }
 
 export interface OfficeCommand {
@@ -26,6 +28,7 @@ export interface OfficeCommand {
   readonly port: number
   /** PostgreSQL; undefined for the embedded one. */
   readonly database: string | undefined
+  readonly currency: CurrencyCode
 }
 
 export interface TillCommand {
@@ -37,6 +40,9 @@ export interface TillCommand {
   readonly port: number
   /** Directory of card images that can be tapped on its page. */
   readonly cards: string
+  /** What its page and receipts call it and its shop. */
+  readonly title: string
+  readonly merchant: string
 }
 
 export type CardCommand =
@@ -45,7 +51,7 @@ export type CardCommand =
       readonly image: string
       /** As written, `25.00`. */
       readonly balance: string
-      readonly currency: string | undefined
+      readonly currency: CurrencyCode
       readonly passcode: string | undefined
       readonly office: string
       readonly login: string
@@ -83,6 +89,8 @@ export class UsageError extends Error {
 
 export const DEFAULT_DATA = './.kontant'
 export const DEFAULT_PORT = 7001
+/** The office's and two tills'. */
+const PORTS_UP = 3
 
 /** What is read besides argv: where variables stand in for options. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -116,11 +124,23 @@ type Parser = (argv: readonly string[], environment: Environment) => Command
 
 const PARSERS: Readonly<Record<Topic, Parser>> = {
   up: (argv) => {
-    const { options } = read('up', argv, { data: 'value', port: 'value' }, [])
-    return { name: 'up', data: options.data ?? DEFAULT_DATA, port: portOf('up', options.port) }
+    const words = { data: 'value', port: 'value', currency: 'value' } as const
+    const { options } = read('up', argv, words, [])
+    return {
+      name: 'up',
+      data: options.data ?? DEFAULT_DATA,
+      port: portOf('up', options.port, DEFAULT_PORT, PORTS_UP),
+      currency: currencyOf('up', options.currency),
+    }
   },
   office: (argv, { DATABASE_URL }) => {
-    const words = { data: 'value', host: 'value', port: 'value', database: 'value' } as const
+    const words = {
+      data: 'value',
+      host: 'value',
+      port: 'value',
+      database: 'value',
+      currency: 'value',
+    } as const
     const { options } = read('office', argv, words, [])
     return {
       name: 'office',
@@ -128,6 +148,7 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       host: options.host ?? '127.0.0.1',
       port: portOf('office', options.port),
       database: options.database ?? DATABASE_URL,
+      currency: currencyOf('office', options.currency),
     }
   },
   till: (argv) => {
@@ -137,6 +158,8 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       code: 'value',
       port: 'value',
       cards: 'value',
+      title: 'value',
+      merchant: 'value',
     } as const
     const { options } = read('till', argv, words, [])
     const { data } = options
@@ -150,6 +173,8 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       code: options.code,
       port: portOf('till', options.port, DEFAULT_PORT + 1),
       cards: options.cards ?? `${DEFAULT_DATA}/cards`,
+      title: options.title ?? 'Till',
+      merchant: options.merchant ?? 'Kontant',
     }
   },
   card: (argv, environment) => parseCard(argv, environment),
@@ -210,7 +235,7 @@ function parseIssue(argv: readonly string[], environment: Environment): CardComm
     act: 'issue',
     image: imageName(positionals[0]),
     balance: options.balance ?? '0',
-    currency: options.currency,
+    currency: currencyOf('card', options.currency),
     passcode: options.passcode,
     office: urlOf('card', options.office),
     login: options.login ?? environment['KONTANT_LOGIN'] ?? `${DEFAULT_DATA}/login`,
@@ -234,11 +259,25 @@ function imageName(name = ''): string {
   )
 }
 
-function portOf(topic: Topic, text: string | undefined, otherwise = DEFAULT_PORT): number {
+/** @param count how many ports follow it that are needed as well, itself included. */
+function portOf(
+  topic: Topic,
+  text: string | undefined,
+  otherwise = DEFAULT_PORT,
+  count = 1,
+): number {
   if (text === undefined) return otherwise
   const port = Number(text)
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port
-  throw new UsageError(`--port: expected 1 to 65535, got "${text}"`, topic)
+  const last = 65_536 - count
+  if (Number.isInteger(port) && port >= 1 && port <= last) return port
+  throw new UsageError(`--port: expected 1 to ${last}, got "${text}"`, topic)
+}
+
+function currencyOf(topic: Topic, text = 'EUR'): CurrencyCode {
+  if (isCurrencyCode(text)) return text
+  const hint = didYouMean(text, CURRENCY_CODES)
+  const known = CURRENCY_CODES.join(', ')
+  throw new UsageError(`--currency: there is no "${text}".${hint} There is: ${known}`, topic)
 }
 
 function urlOf(topic: Topic, text = `http://127.0.0.1:${DEFAULT_PORT}`): string {

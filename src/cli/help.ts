@@ -21,7 +21,7 @@ ${EXIT}
 `
 
 export const TOPIC_HELP: Readonly<Record<Topic, string>> = {
-  up: `kontant up [--data DIR] [--port N]
+  up: `kontant up [--data DIR] [--port N] [--currency EUR]
 
 Runs everything on this machine, for a look around or for a first day of sales: an office with its
 own PostgreSQL, two tills with their pages, and five virtual cards to tap on them. Only this machine
@@ -30,6 +30,7 @@ tokens and the cards; later runs go on where the last one stopped. Ctrl-C stops 
 
   --data DIR   where everything lies; default ${DEFAULT_DATA}
   --port N     of the office, ${DEFAULT_PORT} by default; the tills have the next two
+  --currency   of everything, at the first run; default EUR
 
 Also in DIR: \`login\` (name and password of the operator, readable by you only), \`cards/*.mfd\`
 (the cards) and \`tills/*\` (the tills' files).
@@ -37,20 +38,24 @@ Also in DIR: \`login\` (name and password of the operator, readable by you only)
 ${EXIT}
 `,
   office: `kontant office [--data DIR] [--host ADDRESS] [--port N] [--database URL]
+               [--currency EUR]
 
-Runs an office: the API that tills upload to, and the console.
+Runs an office: the API that tills upload to, and the console. The first run makes a person who may do
+everything, and writes name and password to DIR/login.
 
   --data DIR        its keys and, without --database, its PostgreSQL; default ${DEFAULT_DATA}
   --host ADDRESS    that it listens on; default 127.0.0.1, this machine only
   --port N          default ${DEFAULT_PORT}
   --database URL    a PostgreSQL of yours, 15 or newer; default: the variable DATABASE_URL, and
                     if there is none, one that is started in DIR
+  --currency        of new tills and cards of which nothing else is said; default EUR
 
 Put a proxy with TLS before it if it listens on a network.
 
 ${EXIT}
 `,
   till: `kontant till --data DIR [--office URL] [--code CODE] [--port N] [--cards DIR]
+             [--title NAME] [--merchant NAME]
 
 Runs one till and its page. It needs no network to sell. The first time it has to be enrolled with a
 code that an operator gets in the console.
@@ -60,6 +65,7 @@ code that an operator gets in the console.
   --code CODE    such as 7-K3QX-90TB-5RZM, the first time only
   --port N       of its page on this machine; default ${DEFAULT_PORT + 1}
   --cards DIR    card images that can be tapped on the page; default ${DEFAULT_DATA}/cards
+  --title, --merchant   what page and receipts call the till and its shop
 
 ${EXIT}
 `,
@@ -79,7 +85,7 @@ and writes it.
 
   --cards DIR      where the images are; default ${DEFAULT_DATA}/cards
   --balance        what it holds at first; default 0
-  --currency       if the office has several
+  --currency       that it holds; default EUR
   --passcode       4 to 8 digits; default: made up
   --office URL     default http://127.0.0.1:${DEFAULT_PORT}
   --login FILE     name and password of an operator, a line each; default: the variable

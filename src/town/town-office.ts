@@ -39,7 +39,8 @@ export interface NewCard {
   readonly uid: Bytes
   readonly balance: Amount
   readonly currency: CurrencyCode
-  readonly passcode: string
+  /** Made up by the office if there is none. */
+  readonly passcode?: string
 }
 
 export interface IssuedCard {

@@ -1,0 +1,127 @@
+import { mkdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import type { CurrencyCode } from '../kernel/money.ts'
+import { createApi } from '../office/api.ts'
+import { loadDataKey } from '../office/data-key.ts'
+import { openDatabase } from '../office/database.ts'
+import { startEvidence } from '../office/evidence.ts'
+import type { Api } from '../office/http.ts'
+import { createOffice, type Office } from '../office/office.ts'
+import { hashPassword } from '../office/passwords.ts'
+import { addPerson, hasNobody } from '../office/registry/people.ts'
+import { poolVerifier } from '../office/verifier-pool.ts'
+import { officeSchemes } from '../schemes/office.ts'
+import type { Login } from '../town/office-client.ts'
+import { CommandFailed } from './io.ts'
+import { writeLogin } from './login.ts'
+import { builtPage, codeOf, makePassword, systemClock, systemRandom } from './system.ts'
+
+export interface OfficeServerOptions {
+  /** Data key, login and, without a database of the caller's, the embedded one. */
+  readonly data: string
+  readonly host: string
+  readonly port: number
+  readonly database: string | undefined
+  readonly currency: CurrencyCode
+}
+
+export interface OfficeServer {
+  readonly url: string
+  readonly api: Api
+  /** The person that the first start made; undefined at every other. */
+  readonly newLogin: Login | undefined
+  /** Of the first person, whoever is signed in now. */
+  readonly loginFile: string
+  /** Rejects if the office breaks: then the process must stop. */
+  readonly broken: Promise<never>
+  /** Takes no more, finishes what is under way, and stops. */
+  stop(): Promise<void>
+}
+
+const WORKER = new URL('../schemes/office-worker.ts', import.meta.url)
+
+/** A whole office, listening. */
+export async function startOfficeServer(options: OfficeServerOptions): Promise<OfficeServer> {
+  const { data, host, port, database, currency } = options
+  await mkdir(data, { recursive: true })
+  const opened = await openDatabase(
+    database === undefined ? { directory: join(data, 'database') } : { url: database },
+  )
+  const { promise: broken, reject: fail } = Promise.withResolvers<never>()
+  // Whoever waits for it gets it; until somebody does, it must not end the process unsaid.
+  broken.catch(() => {})
+  const threads = Math.max(1, availableParallelism() - 1)
+  try {
+    const office = await createOffice({
+      db: opened.db,
+      schemes: officeSchemes,
+      clock: systemClock,
+      random: systemRandom,
+      dataKey: await loadDataKey(join(data, 'data.key'), systemRandom),
+      currency,
+    })
+    const evidence = startEvidence(office, {
+      verifier: poolVerifier(WORKER, threads, officeSchemes),
+      fail,
+    })
+    const consoleDirectory = builtPage('console')
+    const api = await createApi(office, {
+      evidence,
+      fail,
+      ...(consoleDirectory !== undefined && { consoleDirectory }),
+    })
+    const loginFile = join(data, 'login')
+    const newLogin = await makeFirstPerson(office, loginFile)
+    const stop = async () => {
+      await api.close()
+      await evidence.stop()
+      await opened.close()
+    }
+    const url = await listen(api, host, port).catch(async (error: unknown) => {
+      await api.close()
+      await evidence.stop()
+      throw error
+    })
+    return { url, api, newLogin, loginFile, broken, stop }
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+}
+
+async function makeFirstPerson(
+  { db, clock, random }: Office,
+  loginFile: string,
+): Promise<Login | undefined> {
+  if (!(await hasNobody(db))) return undefined
+  const login = { name: 'operator', password: makePassword(random) }
+  // First the file: a person whose password nobody knows would lock everybody out.
+  await writeLogin(loginFile, login)
+  const passwordHash = await hashPassword(login.password, random)
+  const person = { login: login.name, name: 'Operator', role: 'root', merchant: undefined } as const
+  await addPerson(db, { ...person, passwordHash }, clock.now())
+  return login
+}
+
+/** Anything that listens. */
+interface Listening {
+  listen(options: { readonly host: string; readonly port: number }): Promise<string>
+}
+
+/** @throws {CommandFailed} if the port cannot be had. */
+export async function listen(app: Listening, host: string, port: number): Promise<string> {
+  try {
+    return await app.listen({ host, port })
+  } catch (error) {
+    if (codeOf(error) === 'EADDRINUSE') {
+      throw new CommandFailed(
+        `port ${port} is taken: stop what uses it, or choose another by --port`,
+      )
+    }
+    if (codeOf(error) === 'EACCES') {
+      throw new CommandFailed(`port ${port} is not for everybody: choose one above 1023 by --port`)
+    }
+    throw error
+  }
+}

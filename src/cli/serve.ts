@@ -1,0 +1,38 @@
+import type { OfficeCommand, TillCommand } from './command-line.ts'
+import { withProgress, type Io } from './io.ts'
+import { startOfficeServer } from './office-server.ts'
+import { startTillServer } from './till-server.ts'
+import { untilStopped } from './up.ts'
+
+/** `kontant office`: runs until it is told to stop. */
+export async function runOffice(command: OfficeCommand, io: Io): Promise<void> {
+  const office = await withProgress(io, 'Starting the office and its database', () =>
+    startOfficeServer(command),
+  )
+  try {
+    io.out(`The office listens on ${office.url}. Ctrl-C stops it.`)
+    if (office.newLogin) {
+      const { name, password } = office.newLogin
+      io.out(`Sign in as ${name} with ${password}; it is in ${office.loginFile}, too.`)
+    }
+    await untilStopped(io, [office.broken])
+  } finally {
+    if (io.stop.aborted) io.err('Stopping …')
+    await office.stop()
+  }
+}
+
+/** `kontant till`: runs until it is told to stop. */
+export async function runOneTill(command: TillCommand, io: Io): Promise<void> {
+  const till = await startTillServer(command)
+  try {
+    const { identity } = till.till.status
+    io.out(`${command.title} has its page on ${till.url}. Ctrl-C stops it.`)
+    if (identity) io.out(`It is till ${identity.till} of ${command.office}.`)
+    else io.out('It is not enrolled: enter a code from the console on its page, or give --code.')
+    await untilStopped(io, [till.running])
+  } finally {
+    if (io.stop.aborted) io.err('Stopping …')
+    await till.stop()
+  }
+}

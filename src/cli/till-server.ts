@@ -1,0 +1,141 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fromHex, toHex, utf8, type Bytes } from '../kernel/bytes.ts'
+import { FormatError } from '../kernel/errors.ts'
+import { sha256 } from '../kernel/hash.ts'
+import { blockTill } from '../schemes/block/till.ts'
+import { Counter } from '../till/counter.ts'
+import { createKiosk } from '../till/kiosk.ts'
+import { InputQueue, realTimer } from '../till/loops.ts'
+import { networkSwitch } from '../till/network.ts'
+import { runTill } from '../till/run.ts'
+import { STORAGE_KEY_SIZE, StoreBusy, StoreUnreadable } from '../till/store.ts'
+import { createTill, type Till } from '../till/till.ts'
+import { CardDirectory } from './card-directory.ts'
+import { httpTransport } from './http-transport.ts'
+import { CommandFailed, InputError } from './io.ts'
+import { listen } from './office-server.ts'
+import { builtPage, codeOf, systemClock, systemRandom } from './system.ts'
+import { VERSION } from './version.ts'
+
+export interface TillServerOptions {
+  /** The till's own directory. */
+  readonly data: string
+  readonly office: string
+  /** To enrol with, if it is not enrolled. */
+  readonly code: string | undefined
+  readonly port: number
+  readonly cards: string
+  readonly title: string
+  readonly merchant: string
+}
+
+export interface TillServer {
+  readonly url: string
+  readonly till: Till
+  /** Rejects if one of its loops breaks: then the process must stop. */
+  readonly running: Promise<void>
+  stop(): Promise<void>
+}
+
+/** Between synchronisations while all is well. */
+const SYNC_INTERVAL_MS = 15_000
+
+/**
+ * One till with its page.
+ *
+ * @throws {CommandFailed} if it cannot be opened, enrolled or reached.
+ */
+export async function startTillServer(options: TillServerOptions): Promise<TillServer> {
+  const { data, office, code, port, cards, title, merchant } = options
+  await mkdir(data, { recursive: true })
+  const network = networkSwitch(httpTransport(office))
+  const till = await openTill(data, network.transport)
+  if (code !== undefined && !till.status.identity) await enrol(till, code)
+  const counter = new Counter(till, { clock: systemClock, random: systemRandom })
+  const pageDirectory = builtPage('till')
+  const kiosk = await createKiosk({
+    till,
+    counter,
+    network,
+    cards: new CardDirectory(cards),
+    name: title,
+    merchant,
+    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    ...(pageDirectory !== undefined && { pageDirectory }),
+  })
+  const url = await listen(kiosk, '127.0.0.1', port).catch((error: unknown) => {
+    till.close()
+    throw error
+  })
+  const ending = new AbortController()
+  const running = runTill(
+    {
+      counter,
+      slots: [],
+      inputs: new InputQueue(),
+      timer: realTimer,
+      random: systemRandom,
+      interval: SYNC_INTERVAL_MS,
+    },
+    ending.signal,
+  )
+  running.catch(() => {})
+  return {
+    url,
+    till,
+    running,
+    async stop() {
+      ending.abort()
+      await kiosk.close()
+      await running.catch(() => {})
+      till.close()
+    },
+  }
+}
+
+async function openTill(data: string, transport: ReturnType<typeof httpTransport>): Promise<Till> {
+  try {
+    return createTill({
+      path: join(data, 'till.db'),
+      storageKey: await loadStorageKey(join(data, 'storage.key')),
+      clock: systemClock,
+      random: systemRandom,
+      transport,
+      schemes: [blockTill],
+      software: sha256(utf8(`kontant ${VERSION}`)),
+    })
+  } catch (error) {
+    if (error instanceof StoreBusy || error instanceof StoreUnreadable) {
+      throw new CommandFailed(error.message)
+    }
+    throw error
+  }
+}
+
+/** Made at the first start, readable by its owner only. */
+async function loadStorageKey(path: string): Promise<Bytes> {
+  const fresh = systemRandom.bytes(STORAGE_KEY_SIZE)
+  try {
+    await writeFile(path, `${toHex(fresh)}\n`, { mode: 0o600, flag: 'wx' })
+    return fresh
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+  try {
+    return fromHex((await readFile(path, 'utf8')).trim(), path, STORAGE_KEY_SIZE)
+  } catch (error) {
+    if (error instanceof FormatError) throw new InputError(error.message)
+    throw error
+  }
+}
+
+async function enrol(till: Till, code: string): Promise<void> {
+  try {
+    await till.enrol(code)
+  } catch (error) {
+    till.close()
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new CommandFailed(`the till could not be enrolled: ${reason}`)
+  }
+}

@@ -1,0 +1,92 @@
+import { join } from 'node:path'
+import { injectedWay, officeClient } from '../town/office-client.ts'
+import { CardDirectory } from './card-directory.ts'
+import type { UpCommand } from './command-line.ts'
+import { layTown, UP_TILLS, type UpTown } from './first-run.ts'
+import { withProgress, type Io } from './io.ts'
+import { readLogin } from './login.ts'
+import { startOfficeServer, type OfficeServer } from './office-server.ts'
+import { builtPage } from './system.ts'
+import { startTillServer, type TillServer } from './till-server.ts'
+
+/** `kontant up`: runs until it is told to stop. */
+export async function up({ data, port, currency }: UpCommand, io: Io): Promise<void> {
+  const office = await withProgress(io, 'Starting the office and its database', () =>
+    startOfficeServer({ data, host: '127.0.0.1', port, database: undefined, currency }),
+  )
+  const tills: TillServer[] = []
+  try {
+    const cards = new CardDirectory(join(data, 'cards'))
+    const login = office.newLogin ?? (await readLogin(office.loginFile))
+    const client = officeClient(injectedWay(office.api), login)
+    const town = await withProgress(io, 'Setting up tills and cards', () =>
+      layTown(join(data, 'up.json'), client, currency, cards),
+    )
+    for (const [index, { name, title, merchant }] of UP_TILLS.entries()) {
+      tills.push(
+        await startTillServer({
+          data: join(data, 'tills', name),
+          office: office.url,
+          code: town.codes.get(name),
+          port: port + 1 + index,
+          cards: cards.directory,
+          title,
+          merchant,
+        }),
+      )
+    }
+    // Each was enrolled before the next one had a key.
+    for (const { till } of tills) await till.syncOnce()
+    const lines = welcome({ office, tills, town, cards, login })
+    for (const line of lines) io.out(line)
+    await untilStopped(io, [office.broken, ...tills.map(({ running }) => running)])
+  } finally {
+    if (io.stop.aborted) io.err('Stopping …')
+    for (const till of tills) await till.stop()
+    await office.stop()
+  }
+}
+
+/** Until somebody wants it to end, or a part breaks. */
+export async function untilStopped(io: Io, parts: readonly Promise<unknown>[]): Promise<void> {
+  const { promise: stopped, resolve } = Promise.withResolvers<void>()
+  io.stop.addEventListener('abort', () => resolve(), { once: true })
+  if (io.stop.aborted) resolve()
+  await Promise.race([stopped, ...parts])
+}
+
+interface Running {
+  readonly office: OfficeServer
+  readonly tills: readonly TillServer[]
+  readonly town: UpTown
+  readonly cards: CardDirectory
+  readonly login: { readonly name: string; readonly password: string }
+}
+
+function welcome({ office, tills, town, cards, login }: Running): readonly string[] {
+  const [bakery, bar] = tills.map(({ url }) => url)
+  const holders = [...town.passcodes].map(([name, passcode]) => `${name} (passcode ${passcode})`)
+  const built = builtPage('console') !== undefined && builtPage('till') !== undefined
+  return [
+    '',
+    'Kontant is running on this machine. Ctrl-C stops it.',
+    '',
+    `  Console  ${office.url}   name ${login.name}, password ${login.password}`,
+    `  Bakery   ${bakery}   a till that sells`,
+    `  Bar      ${bar}   a till that sells and adds money`,
+    '',
+    `  Cards    ${holders.join(', ')}`,
+    `           as files in ${cards.directory}`,
+    '',
+    'Three things to try:',
+    '',
+    '  1. Sell without a network. On the page of a till switch the network off, choose something,',
+    '     tap a card, enter its passcode. Switch it on again and watch the ledger of that card.',
+    '  2. Copy a card:   npm run kontant -- card clone ada thief',
+    '     Pay with ada at one till and with thief at the other, both without a network; then switch',
+    '     it on and look at the cases.',
+    '  3. Read a story:  npm run kontant -- play scenarios/shah.yaml',
+    '',
+    ...(built ? [] : ['The pages are not built yet: npm run build, then start again.', '']),
+  ]
+}
