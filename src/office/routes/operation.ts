@@ -127,13 +127,9 @@ export function operationRoutes(app: Api, { office, metrics }: Desk): void {
         response: answers(
           z.object({
             entries: z.array(auditJson),
-            tamperedFrom: z
-              .int()
-              .nullable()
-              .optional()
-              .meta({
-                description: 'If asked to check: the first entry that does not fit, or null',
-              }),
+            tamperedFrom: z.int().nullable().optional().meta({
+              description: 'If asked to check: the first entry that does not fit, or null',
+            }),
           }),
         ),
       },
