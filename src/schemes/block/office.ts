@@ -33,6 +33,7 @@ import {
   SCHEME,
   sealBlock,
   tillSecrets,
+  UID_SIZE,
   type Block,
   type BlockKind,
   type ChipKeys,

@@ -25,7 +25,8 @@ import {
   tillSecrets,
 } from '../../../src/schemes/block/message.ts'
 import { BLOCK_REJECTIONS, blockOffice } from '../../../src/schemes/block/office.ts'
-import { BLOCK_STATUSES, blockTillFor } from '../../../src/schemes/block/till.ts'
+import { blockTillFor } from '../../../src/schemes/block/till.ts'
+import { BLOCK_STATUSES } from '../../../src/schemes/block/statuses.ts'
 import type { Order } from '../../../src/till/scheme.ts'
 import { Chip, USD, World } from './world.ts'
 

@@ -17,7 +17,8 @@ import {
   sealBlock,
   type Block,
 } from '../../../src/schemes/block/message.ts'
-import { BLOCK_STATUSES, blockTillFor, type BlockStatus } from '../../../src/schemes/block/till.ts'
+import { blockTillFor } from '../../../src/schemes/block/till.ts'
+import { BLOCK_STATUSES, type BlockStatus } from '../../../src/schemes/block/statuses.ts'
 import type { Order } from '../../../src/till/scheme.ts'
 import {
   audit,
