@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { OUTCOMES } from '../kernel/batch.ts'
 import { ACCOUNT_KINDS } from './accounts.ts'
 import { amountText, signedAmountText } from './amount-text.ts'
-import { SETTLEMENTS } from './chain.ts'
+import { DECISIONS, SETTLEMENTS } from './chain.ts'
 import { CASE_KINDS } from './findings.ts'
 import { cardIdText, currencyCode, idText, instantNumber } from './http.ts'
 import { CARD_STATUSES } from './registry-tables.ts'
@@ -53,7 +53,7 @@ export const issuedJson = z.object({
 })
 export type IssuedJson = z.output<typeof issuedJson>
 
-const digestText = z.string().regex(/^[0-9a-f]{64}$/)
+export const digestText = z.string().regex(/^[0-9a-f]{64}$/)
 
 const previousJson = z.object({
   digest: digestText,
@@ -79,6 +79,10 @@ export const ledgerLineJson = z
     complete: z.boolean(),
     contested: z.boolean(),
     refuted: z.boolean(),
+    decision: z
+      .enum(DECISIONS)
+      .nullable()
+      .meta({ description: 'What an operator has said of its money' }),
     settlement: z.enum(SETTLEMENTS),
   })
   .meta({ id: 'LedgerLine' })

@@ -35,9 +35,14 @@ export interface ChainRecord {
   /** It, or one before it, stands where another good record stands too. */
   readonly contested: boolean
   readonly settlement: Settlement
+  /** What an operator has said of its money: it counts over every rule. */
+  readonly decision: Decision | undefined
   /** How often its money has moved: makes each move's reference unique. */
   readonly step: number
 }
+
+export const DECISIONS = ['accepted', 'refused'] as const
+export type Decision = (typeof DECISIONS)[number]
 
 export const SETTLEMENTS = ['none', 'held', 'settled'] as const
 export type Settlement = (typeof SETTLEMENTS)[number]
@@ -87,6 +92,7 @@ export function isEffective({ outcome, taken, uploaded }: ChainRecord): boolean 
 
 /** Whether it is a good claim to its position. */
 export function isLive(record: ChainRecord): boolean {
+  if (record.decision !== undefined) return record.uploaded && record.decision === 'accepted'
   return record.uploaded && isEffective(record) && !record.refuted
 }
 
@@ -151,6 +157,7 @@ function evaluatePosition(chain: CardChain, sequence: number): boolean {
 
 /** Where a record's money has to be. */
 export function settlementOf(record: ChainRecord): Settlement {
+  if (record.decision !== undefined) return record.decision === 'accepted' ? 'settled' : 'none'
   if (!record.complete || record.refuted) return 'none'
   return record.contested ? 'held' : 'settled'
 }

@@ -9,7 +9,7 @@ import { forkedCards } from './cases.ts'
 import { loadGroupFacts, type CardSecrets } from './group-facts.ts'
 import { Intake, type IntakeResult } from './intake.ts'
 import type { Office } from './office.ts'
-import { Placer } from './placer.ts'
+import { Placer, type Resolution } from './placer.ts'
 import { knownSecrets, rememberSecrets } from './registry/card-secrets.ts'
 import { setCardStatus } from './registry/cards.ts'
 import { findMakerKey, listMakerKeys } from './registry/keys.ts'
@@ -24,6 +24,8 @@ export interface EvidenceService {
   receive(batch: Uint8Array): Promise<IntakeResult>
   /** Resolves when everything that is stored now is in the ledger. */
   settled(): Promise<void>
+  /** Closes a case in the caller's transaction; false if it was closed already. */
+  resolve(trx: Transaction<Tables>, resolution: Resolution): Promise<boolean>
   /** Looks for records that others have shown and whose maker is overdue: to be called now and then. */
   sweep(): Promise<void>
   stop(): Promise<void>
@@ -79,6 +81,7 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
   return {
     receive: (batch) => intake.receive(batch),
     settled: () => placer.settled(),
+    resolve: (trx, resolution) => placer.resolve(trx, resolution),
     sweep: () => placer.sweep(clock.now() - OVERDUE_AFTER),
     async stop() {
       await placer.stop()

@@ -78,6 +78,7 @@ export interface EntryRow {
   complete: boolean
   contested: boolean
   refuted: boolean
+  decision: 'accepted' | 'refused' | null
   taken: boolean
   settlement: 'none' | 'held' | 'settled'
   settlement_step: number

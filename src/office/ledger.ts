@@ -3,7 +3,7 @@ import type { Outcome } from '../kernel/batch.ts'
 import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
 import type { Amount } from '../kernel/money.ts'
 import type { Instant } from '../kernel/ports.ts'
-import type { Settlement } from './chain.ts'
+import type { Decision, Settlement } from './chain.ts'
 import type { EntryKind } from './scheme.ts'
 import type { Tables } from './tables.ts'
 
@@ -35,6 +35,8 @@ export interface LedgerLine {
   readonly complete: boolean
   readonly contested: boolean
   readonly refuted: boolean
+  /** What an operator has said of its money. */
+  readonly decision: Decision | undefined
   readonly settlement: Settlement
 }
 
@@ -57,6 +59,7 @@ interface LineRow {
   complete: boolean
   contested: boolean
   refuted: boolean
+  decision: Decision | null
   settlement: Settlement
 }
 
@@ -66,7 +69,7 @@ export async function ledgerOf(db: Kysely<Tables>, card: CardId): Promise<readon
     select card, sequence, encode(digest, 'hex') as digest, kind, maker::text, balance::text,
       made_at::text, uploaded, amount::text, outcome, encode(previous, 'hex') as previous,
       previous_maker::text, previous_balance::text, previous_at::text, previous_shown, complete,
-      contested, refuted, settlement
+      contested, refuted, decision, settlement
     from entry where card = ${card} order by sequence, entry.digest`.execute(db)
   return rows.map(lineOf)
 }
@@ -96,6 +99,7 @@ function lineOf(row: LineRow): LedgerLine {
     complete: row.complete,
     contested: row.contested,
     refuted: row.refuted,
+    decision: row.decision ?? undefined,
     settlement: row.settlement,
   }
 }

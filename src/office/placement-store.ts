@@ -2,7 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import type { Outcome } from '../kernel/batch.ts'
 import type { CardId, Digest } from '../kernel/ids.ts'
 import type { Instant } from '../kernel/ports.ts'
-import type { ChainRecord, Settlement } from './chain.ts'
+import type { ChainRecord, Decision, Settlement } from './chain.ts'
 import type { EntryKind, VerifiedEntry } from './scheme.ts'
 import type { Tables } from './tables.ts'
 
@@ -42,6 +42,7 @@ interface RecordRow {
   contested: boolean
   refuted: boolean
   taken: boolean
+  decision: Decision | null
   settlement: Settlement
   settlement_step: number
 }
@@ -50,7 +51,7 @@ const RECORD_COLUMNS = sql`
   e.card, e.sequence, encode(e.digest, 'hex') as digest, e.kind, e.maker::text, e.made_at::text,
   e.balance::text, e.uploaded, e.amount::text, e.outcome, encode(e.previous, 'hex') as previous,
   e.previous_maker::text, e.previous_balance::text, e.previous_shown, e.complete, e.contested,
-  e.refuted, e.taken, e.settlement, e.settlement_step`
+  e.refuted, e.taken, e.decision, e.settlement, e.settlement_step`
 
 /** Positions of a card without a gap, both ends in it. */
 export interface Span {
@@ -107,6 +108,7 @@ function recordOf(row: RecordRow): ChainRecord {
     previousShown: row.previous_shown ?? false,
     taken: row.taken,
     refuted: row.refuted,
+    decision: row.decision ?? undefined,
     complete: row.complete,
     contested: row.contested,
     settlement: row.settlement,
@@ -185,7 +187,7 @@ export async function updateRecords(
   await sql`
     update entry set
       outcome = new.outcome, complete = new.complete, contested = new.contested,
-      refuted = new.refuted, taken = new.taken, settlement = new.settlement,
+      refuted = new.refuted, taken = new.taken, decision = new.decision, settlement = new.settlement,
       settlement_step = new.settlement_step
     from unnest(
       ${column(({ card }) => card)}::text[],
@@ -196,10 +198,11 @@ export async function updateRecords(
       ${column(({ contested }) => contested)}::boolean[],
       ${column(({ refuted }) => refuted)}::boolean[],
       ${column(({ taken }) => taken)}::boolean[],
+      ${column(({ decision }) => decision ?? null)}::text[],
       ${column(({ settlement }) => settlement)}::text[],
       ${column(({ step }) => step)}::integer[]
     ) as new (
-      card, sequence, digest, outcome, complete, contested, refuted, taken, settlement,
+      card, sequence, digest, outcome, complete, contested, refuted, taken, decision, settlement,
       settlement_step
     )
     where entry.card = new.card and entry.sequence = new.sequence

@@ -1,12 +1,13 @@
 import type { Transaction } from 'kysely'
 import type { Outcome } from '../kernel/batch.ts'
 import type { Bytes } from '../kernel/bytes.ts'
+import { invariant } from '../kernel/errors.ts'
 import type { CardId, Digest } from '../kernel/ids.ts'
 import { OFFICE } from '../kernel/ids.ts'
 import type { CurrencyCode } from '../kernel/money.ts'
 import type { Instant } from '../kernel/ports.ts'
 import { post, type Transfer } from './accounts.ts'
-import { CardChain, evaluate, isEffective, type ChainRecord } from './chain.ts'
+import { CardChain, evaluate, isEffective, type ChainRecord, type Decision } from './chain.ts'
 import type { Finding } from './findings.ts'
 import {
   insertRecords,
@@ -85,6 +86,40 @@ export async function place(
     shown: group.inserted().flatMap(({ record, upload }) => (upload ? [] : [record])),
     fresh: group.fresh,
   }
+}
+
+/** What somebody who has looked says of one record. */
+export interface RecordDecision {
+  readonly card: CardId
+  readonly sequence: number
+  readonly record: Digest
+  readonly decision: Decision
+}
+
+/**
+ * Moves the money as somebody has decided; what hangs on the decided records follows by the rules.
+ * The caller holds the ledger's lock.
+ */
+export async function decide(
+  trx: Transaction<Tables>,
+  decisions: readonly RecordDecision[],
+  facts: GroupFacts,
+  at: Instant,
+): Promise<PositionFindings> {
+  const group = new Group([])
+  await facts.prepare(decisions.map(({ card }) => card))
+  await load(trx, group, decisions)
+  for (const { card, sequence, record: digest, decision } of decisions) {
+    const record = group.chain(card).get(sequence, digest)
+    invariant(record, 'the decided record was looked up')
+    group.change({ ...record, decision })
+  }
+  await evaluateAll(trx, group)
+  const traced = traceAll(group, facts)
+  const transfers = settleAll(group, facts, at)
+  await updateRecords(trx, group.updated())
+  await post(trx, transfers)
+  return traced
 }
 
 /** The working copy of the chains that a group of uploads touches. */
@@ -175,6 +210,7 @@ function differs(a: ChainRecord, b: ChainRecord): boolean {
     a.contested !== b.contested ||
     a.refuted !== b.refuted ||
     a.taken !== b.taken ||
+    a.decision !== b.decision ||
     a.settlement !== b.settlement
   )
 }
@@ -336,6 +372,7 @@ function mergeUpload(group: Group, upload: Upload, guilty: boolean): void {
     previousShown: entry.predecessor?.shown ?? true,
     taken: known?.taken ?? false,
     refuted,
+    decision: undefined,
     complete: false,
     contested: false,
     settlement: 'none',
@@ -392,6 +429,7 @@ function showPredecessor(group: Group, entry: VerifiedEntry): void {
     previousShown: false,
     taken: true,
     refuted: false,
+    decision: undefined,
     complete: false,
     contested: false,
     settlement: 'none',

@@ -5,8 +5,8 @@ import { invariant } from '../kernel/errors.ts'
 import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
 import type { Clock, Instant } from '../kernel/ports.ts'
 import { traceBatches, traceLate, traceMissing, traceOverdue } from './batch-tracing.ts'
-import { recordFindings, withdrawFindings, type ChangedCase } from './cases.ts'
-import { place, type GroupFacts } from './placement.ts'
+import { recordFindings, resolveCase, withdrawFindings, type ChangedCase } from './cases.ts'
+import { decide, place, type GroupFacts, type RecordDecision } from './placement.ts'
 import type { Upload } from './placement-store.ts'
 import type { Verdict } from './scheme.ts'
 import type { Tables } from './tables.ts'
@@ -47,6 +47,15 @@ export interface PlacingBatch {
   readonly batch: Batch
   readonly digest: Digest
   readonly verdicts: readonly Verdict[]
+}
+
+/** What came of a case. */
+export interface Resolution {
+  readonly id: string
+  /** The card of the case, if it has one. */
+  readonly card: CardId | undefined
+  readonly reason: string
+  readonly decisions: readonly RecordDecision[]
 }
 
 /** Records that are in the ledger together, in one transaction. */
@@ -90,6 +99,23 @@ export class Placer {
   async settled(): Promise<void> {
     this.wake()
     while (this.#running) await this.#running
+  }
+
+  /**
+   * Closes a case as somebody has decided, in that person's transaction.
+   *
+   * @returns whether it was open.
+   */
+  async resolve(trx: Transaction<Tables>, resolution: Resolution): Promise<boolean> {
+    const at = this.#office.clock.now()
+    const { decisions, card } = resolution
+    await sql`select pg_advisory_xact_lock(${LEDGER_LOCK})`.execute(trx)
+    if (!(await resolveCase(trx, resolution.id, resolution.reason, at))) return false
+    const facts = await this.#office.groupFacts(trx, [])
+    const traced = await decide(trx, decisions, facts, at)
+    await withdrawFindings(trx, traced.withdrawn, at)
+    await this.#office.act(trx, [], card === undefined ? [] : [card])
+    return true
   }
 
   /** Opens a case for what was shown before that instant and is still not handed in. */

@@ -152,6 +152,44 @@ describe('who cheated', () => {
     expect(lines.map(({ settlement }) => settlement)).toEqual(['settled', 'held', 'held'])
   })
 
+  it('a fork that somebody decides: one branch is paid, the other is not, and the card is free', async () => {
+    const [a, b] = [await town.addTill(), await town.addTill()]
+    const card = await town.addCard()
+    const { head } = card
+    const one = town.mint.make(a, card, { amount: 500n })
+    const two = town.mint.make(b, card, { amount: 700n, on: head, keep: false })
+    const after = town.mint.make(b, card, { amount: 100n })
+    await town.send(town.mint.batch(a, [one]), town.mint.batch(b, [two, after]))
+    expect((await town.balances())[`shadow ${card.id}`]).toBe('8700')
+
+    const [fork] = (await town.cases()).filter((found) => found.card === card.id)
+    const refused = (await town.ledger(card)).find(({ till }) => till === b.number)
+    expect(refused?.sequence).toBe(1)
+    await database.db.transaction().execute((trx) =>
+      town.evidence.resolve(trx, {
+        id: fork?.id ?? '',
+        card: card.id,
+        reason: 'the holder showed the card',
+        decisions: refused
+          ? [{ card: card.id, sequence: 1, record: refused.digest, decision: 'refused' }]
+          : [],
+      }),
+    )
+    const lines = await town.ledger(card)
+    expect(
+      new Set(lines.map((line) => `${line.sequence} ${line.till} ${line.settlement}`)),
+    ).toEqual(
+      new Set([
+        '0 0 settled',
+        `1 ${a.number} settled`,
+        `1 ${b.number} none`,
+        `2 ${b.number} settled`,
+      ]),
+    )
+    expect(await statusOf(card)).toBe('active')
+    expect((await town.balances())[`shadow ${card.id}`]).toBe('9400')
+  })
+
   it('a payment invented without the passcode explains the fork', async () => {
     const [honest, liar] = [await town.addTill(), await town.addTill()]
     const card = await town.addCard()

@@ -73,6 +73,8 @@ create table entry (
   refuted boolean not null default false,
   -- whether a till has shown it as the card's state: the card did take it
   taken boolean not null default false,
+  -- what an operator has said of its money, over every rule
+  decision text check (decision in ('accepted', 'refused')),
   -- what its money does
   settlement text not null default 'none' check (settlement in ('none', 'held', 'settled')),
   settlement_step integer not null default 0,

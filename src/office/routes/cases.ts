@@ -2,8 +2,9 @@ import type { Kysely } from 'kysely'
 import { z } from 'zod'
 import type { CardId } from '../../kernel/ids.ts'
 import type { CurrencyCode } from '../../kernel/money.ts'
-import { caseDetailJson, caseJson, type CaseJson } from '../answers.ts'
-import { listCases, resolveCase, type Case } from '../cases.ts'
+import { caseDetailJson, caseJson, digestText, type CaseJson } from '../answers.ts'
+import { listCases, type Case } from '../cases.ts'
+import { DECISIONS, type Decision } from '../chain.ts'
 import { OfficeError } from '../errors.ts'
 import {
   actorOf,
@@ -16,13 +17,14 @@ import {
   type Desk,
 } from '../http.ts'
 import { ledgerOf } from '../ledger.ts'
+import type { RecordDecision } from '../placement.ts'
 import { recordAct } from '../registry/audit.ts'
 import type { Tables } from '../tables.ts'
 import { lineToJson } from './ledger-json.ts'
 
 const params = z.object({ id: idText })
 
-export function caseRoutes(app: Api, { office }: Desk): void {
+export function caseRoutes(app: Api, { office, evidence }: Desk): void {
   const { db, clock, events } = office
 
   app.get(
@@ -71,27 +73,64 @@ export function caseRoutes(app: Api, { office }: Desk): void {
       schema: {
         summary: 'Close a case: somebody has looked, and says what came of it',
         params,
-        body: z.strictObject({ reason }),
+        body: z.strictObject({
+          reason,
+          decisions: z
+            .array(z.strictObject({ record: digestText, decision: z.enum(DECISIONS) }))
+            .max(100)
+            .default([])
+            .meta({ description: 'Records of the card whose money is to be paid, or is not' }),
+        }),
         response: answers(caseJson),
       },
     },
     async (request) => {
-      const { id } = await oneCase(request.params.id)
+      const { id, card } = await oneCase(request.params.id)
+      const { reason: said } = request.body
+      const decisions = await decisionsOf(card, request.body.decisions)
       await db.transaction().execute(async (trx) => {
         const at = clock.now()
-        if (!(await resolveCase(trx, id, request.body.reason, at))) {
+        if (!(await evidence.resolve(trx, { id, card, reason: said, decisions }))) {
           throw new OfficeError('conflict', `Case ${id} is resolved already.`)
         }
         const subject = `case:${id}`
         const person = actorOf(request).id
-        await recordAct(trx, { person, act: 'case.resolve', subject, detail: request.body }, at)
+        await recordAct(
+          trx,
+          {
+            person,
+            act: 'case.resolve',
+            subject,
+            detail: { reason: said, decisions: decisions.map(decisionText).join(', ') },
+          },
+          at,
+        )
       })
       events.emit({ type: 'case', id })
+      if (card !== undefined) events.emit({ type: 'entry', card })
       const resolved = await oneCase(id)
       const [json] = await casesToJson(db, [resolved])
       return json ?? caseToJson(resolved, undefined)
     },
   )
+
+  /** @throws {OfficeError} `bad_input` if a record is not in the ledger of the case's card. */
+  async function decisionsOf(
+    card: CardId | undefined,
+    wanted: readonly { readonly record: string; readonly decision: Decision }[],
+  ): Promise<readonly RecordDecision[]> {
+    const lines = card === undefined || wanted.length === 0 ? [] : await ledgerOf(db, card)
+    return wanted.map(({ record, decision }, index) => {
+      const line = lines.find(({ digest, uploaded }) => digest === record && uploaded)
+      if (line) return { card: line.card, sequence: line.sequence, record: line.digest, decision }
+      const field = `body.decisions[${index}].record`
+      throw new OfficeError(
+        'bad_input',
+        'No record of that digest was handed in for the card.',
+        field,
+      )
+    })
+  }
 
   /** @throws {OfficeError} `not_found`. */
   async function oneCase(id: string): Promise<Case> {
@@ -99,6 +138,10 @@ export function caseRoutes(app: Api, { office }: Desk): void {
     if (found) return found
     throw new OfficeError('not_found', `There is no case ${id}.`, 'params.id')
   }
+}
+
+function decisionText({ record, decision }: RecordDecision): string {
+  return `${decision} ${record}`
 }
 
 async function casesToJson(db: Kysely<Tables>, cases: readonly Case[]): Promise<CaseJson[]> {

@@ -8,6 +8,7 @@ export function lineToJson(line: LedgerLine): LedgerLineJson {
     balance: String(line.balance),
     amount: amount === undefined ? null : String(amount),
     outcome: outcome ?? null,
+    decision: line.decision ?? null,
     previous: previous ? { ...previous, balance: String(previous.balance) } : null,
   }
 }
