@@ -319,7 +319,7 @@ function read<W extends Words>(
   const seen = new Set<string>()
   for (const token of parsed.tokens) {
     if (token.kind !== 'option') continue
-    const { name, rawName, value } = token
+    const { name, rawName, value, inlineValue } = token
     if (!known.includes(name)) {
       const list = known.map((word) => `--${word}`).join(', ')
       const hint = didYouMean(
@@ -332,7 +332,9 @@ function read<W extends Words>(
     seen.add(name)
     const isFlag = words[name] === 'flag'
     if (isFlag && value !== undefined) throw new UsageError(`${rawName} takes no value`, topic)
-    if (!isFlag && (value === undefined || value === '')) {
+    // Without `=` the next word is taken, whatever it is: an option is no value.
+    const isOption = inlineValue === false && value?.startsWith('--')
+    if (!isFlag && (value === undefined || value === '' || isOption)) {
       throw new UsageError(`${rawName} needs a value`, topic)
     }
   }

@@ -40,8 +40,8 @@ ${EXIT}
   office: `kontant office [--data DIR] [--host ADDRESS] [--port N] [--database URL]
                [--currency EUR]
 
-Runs an office: the API that tills upload to, and the console. The first run makes a person who may do
-everything, and writes name and password to DIR/login.
+Runs an office: the API that tills upload to, and the console. The first run makes a person who may
+do everything, and writes name and password to DIR/login.
 
   --data DIR        its keys and, without --database, its PostgreSQL; default ${DEFAULT_DATA}
   --host ADDRESS    that it listens on; default 127.0.0.1, this machine only

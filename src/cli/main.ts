@@ -67,12 +67,19 @@ function explain(error: unknown, io: Io): ExitStatus {
   return EXIT.FAILED
 }
 
+/** npm and the terminal each pass one Ctrl-C on: what comes together is one. */
+const SAME_SIGNAL_MS = 1000
+
 /** Ctrl-C and `kill` ask to stop in order; a second time, they end the process at once. */
 function stopSignal(): AbortSignal {
   const stopping = new AbortController()
+  let askedAt = 0
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (stopping.signal.aborted) process.exit(EXIT.FAILED)
+      const isAgain = stopping.signal.aborted && performance.now() - askedAt > SAME_SIGNAL_MS
+      if (isAgain) process.exit(EXIT.FAILED)
+      if (stopping.signal.aborted) return
+      askedAt = performance.now()
       stopping.abort()
     })
   }

@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest'
+import { parseCommand, TOPICS, UsageError } from '../../src/cli/command-line.ts'
+import { HELP, TOPIC_HELP } from '../../src/cli/help.ts'
+
+const parse = (line: string, environment = {}) =>
+  parseCommand(
+    line.split(' ').filter((word) => word !== ''),
+    environment,
+  )
+
+function messageOf(line: string): string {
+  try {
+    parse(line)
+    return 'no error'
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    return error.message
+  }
+}
+
+describe('a command line', () => {
+  test.each([
+    ['', { name: 'help', topic: undefined }],
+    ['--help', { name: 'help', topic: undefined }],
+    ['help play', { name: 'help', topic: 'play' }],
+    ['play --help', { name: 'help', topic: 'play' }],
+    ['card issue -h', { name: 'help', topic: 'card' }],
+    ['--version', { name: 'version' }],
+    ['play a.yaml', { name: 'play', file: 'a.yaml', json: false, database: undefined }],
+    [
+      'play --json a.yaml --database=postgres://x/y',
+      { name: 'play', file: 'a.yaml', json: true, database: 'postgres://x/y' },
+    ],
+    ['up', { name: 'up', data: './.kontant', port: 7001, currency: 'EUR' }],
+    [
+      'up --data /d --port 80 --currency SEK',
+      { name: 'up', data: '/d', port: 80, currency: 'SEK' },
+    ],
+    [
+      'office --host 0.0.0.0',
+      {
+        name: 'office',
+        data: './.kontant',
+        host: '0.0.0.0',
+        port: 7001,
+        database: undefined,
+        currency: 'EUR',
+      },
+    ],
+    [
+      'till --data t --code 7-K3QX-90TB-5RZM --office https://office.example/',
+      {
+        name: 'till',
+        data: 't',
+        office: 'https://office.example',
+        code: '7-K3QX-90TB-5RZM',
+        port: 7002,
+        cards: './.kontant/cards',
+        title: 'Till',
+        merchant: 'Kontant',
+      },
+    ],
+    ['card list', { name: 'card', act: 'list', cards: './.kontant/cards', json: false }],
+    [
+      'card show ada.mfd --json --cards c',
+      { name: 'card', act: 'show', image: 'ada', cards: 'c', json: true },
+    ],
+    [
+      'card clone ada thief',
+      {
+        name: 'card',
+        act: 'clone',
+        image: 'ada',
+        copy: 'thief',
+        cards: './.kontant/cards',
+        json: false,
+      },
+    ],
+    [
+      'card issue ada --balance 25.00 --passcode 0042',
+      {
+        name: 'card',
+        act: 'issue',
+        image: 'ada',
+        balance: '25.00',
+        currency: 'EUR',
+        passcode: '0042',
+        office: 'http://127.0.0.1:7001',
+        login: './.kontant/login',
+        cards: './.kontant/cards',
+        json: false,
+      },
+    ],
+  ])('`kontant %s`', (line, command) => {
+    expect(parse(line)).toEqual(command)
+  })
+
+  test.each([
+    ['plai a.yaml', 'there is no command "plai". Did you mean play?'],
+    ['play', 'expected FILE here, got nothing'],
+    ['play a b', 'expected FILE here, got a b'],
+    ['play a --json --json', '--json is given twice'],
+    ['up --port 1 --data a --port 2', '--port is given twice'],
+    ['play a --jsn', 'there is no option --jsn here. Did you mean --json?'],
+    ['play a -j', 'there is no option -j here.'],
+    ['play a --json=yes', '--json takes no value'],
+    ['play a --database', '--database needs a value'],
+    ['up --data --port 3', '--data needs a value'],
+    ['up now', 'expected nothing here, got now'],
+    ['up --port 65534', '--port: expected 1 to 65533, got "65534"'],
+    ['up --port 7OO1', '--port: expected 1 to 65533, got "7OO1"'],
+    ['office --port 65536', '--port: expected 1 to 65535'],
+    ['up --currency EURO', '--currency: there is no "EURO". Did you mean EUR'],
+    ['till', 'a till needs a directory of its own: --data DIR'],
+    ['till --data t --office office.example', '--office: expected an address such as'],
+    ['till --data t --office ftp://office.example', '--office: expected an address such as'],
+    ['card', 'expected one of issue, show, list, clone after "card".'],
+    ['card shwo a', 'expected one of issue, show, list, clone after "card". Did you mean show?'],
+    ['card clone ada', 'expected CARD COPY here, got ada'],
+    ['card show ../ada', '"../ada" cannot be the name of a card'],
+    ['card show .ada', '".ada" cannot be the name of a card'],
+  ])('`kontant %s` is refused', (line, message) => {
+    expect(messageOf(line)).toContain(message)
+  })
+
+  test('variables stand in for options, and options go before them', () => {
+    const DATABASE_URL = 'postgres://variable/'
+    expect(parse('play a', { DATABASE_URL })).toMatchObject({ database: DATABASE_URL })
+    expect(parse('play a --database x', { DATABASE_URL })).toMatchObject({ database: 'x' })
+    expect(parse('card issue a', { KONTANT_LOGIN: 'l' })).toMatchObject({ login: 'l' })
+  })
+})
+
+describe('the help', () => {
+  test('names every command', () => {
+    for (const topic of TOPICS) expect(HELP).toContain(`kontant ${topic}`)
+  })
+
+  test.each(TOPICS)('of %s shows only options that there are', (topic) => {
+    const options = new Set(TOPIC_HELP[topic].match(/(?<=[\s[])--[a-z]+/g))
+    const tail = { up: '', office: '', till: '', card: 'issue x', play: 'x' }[topic]
+    for (const option of options) {
+      const message = messageOf(`${topic} ${tail} ${option}`)
+      expect(`${option}: ${message}`).not.toContain('there is no option')
+    }
+    expect(options.size).toBeGreaterThan(1)
+  })
+
+  test.each(TOPICS)('of %s says what the exit statuses mean', (topic) => {
+    expect(TOPIC_HELP[topic]).toMatch(/Exit status\n {2}0 .*\n {2}1 .*\n {2}2 .*\n {2}3 /)
+    for (const line of TOPIC_HELP[topic].split('\n')) expect(line.length).toBeLessThanOrEqual(100)
+  })
+})

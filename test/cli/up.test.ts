@@ -1,0 +1,171 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { kontant } from './run.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+/** `kontant up` as a process of its own, so that signals and exit statuses are real. */
+class Up {
+  readonly process: ChildProcess
+  output = ''
+
+  constructor(data: string, port: number) {
+    const { DATABASE_URL: _database, ...env } = process.env
+    this.process = spawn(process.execPath, [MAIN, 'up', '--data', data, '--port', String(port)], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.process.stdout?.on('data', (text) => (this.output += String(text)))
+    this.process.stderr?.on('data', (text) => (this.output += String(text)))
+  }
+
+  /** Until it has printed that, or ended. */
+  async says(text: string): Promise<void> {
+    while (!this.output.includes(text)) {
+      const { stdout, stderr } = this.process
+      if (this.process.exitCode !== null || !stdout || !stderr) throw new Error(this.output)
+      await Promise.race([once(stdout, 'data'), once(stderr, 'data'), once(this.process, 'exit')])
+    }
+  }
+
+  async stop(): Promise<number | null> {
+    const ended = once(this.process, 'exit')
+    this.process.kill('SIGINT')
+    const [status] = await ended
+    return status as number | null
+  }
+}
+
+describe('kontant up', () => {
+  let data = ''
+  let port = 0
+  let up: Up
+  let password = ''
+
+  const call = async (at: number, path: string, body?: object, headers = {}) => {
+    const answer = await fetch(`http://127.0.0.1:${at}${path}`, {
+      ...(body && { method: 'POST', body: JSON.stringify(body) }),
+      headers: { ...(body && { 'content-type': 'application/json' }), ...headers },
+    })
+    return { answer, json: (await answer.json()) as Record<string, unknown> }
+  }
+  const passcodeOf = (card: string) =>
+    new RegExp(`${card} \\(passcode (\\d+)\\)`).exec(up.output)?.[1] ?? ''
+
+  beforeAll(async () => {
+    data = mkdtempSync(join(tmpdir(), 'kontant-up-'))
+    port = await threeFreePorts()
+    up = new Up(data, port)
+    await up.says('Three things to try:')
+    password = /password (\S+)/.exec(up.output)?.[1] ?? ''
+  })
+  afterAll(async () => {
+    if (up.process.exitCode === null) await up.stop()
+    rmSync(data, { recursive: true, force: true })
+  })
+
+  test('prints where everything is, and how to log in', async () => {
+    for (const at of [port, port + 1, port + 2]) expect(up.output).toContain(`127.0.0.1:${at}`)
+    expect(readFileSync(join(data, 'login'), 'utf8')).toBe(`operator\n${password}\n`)
+    const signIn = await call(port, '/api/session', { name: 'operator', password })
+    expect(signIn.answer.status).toBe(200)
+    expect((await call(port, '/healthz')).json).toEqual({ status: 'ok' })
+  })
+
+  test('sells at a till without a network, and uploads later', async () => {
+    await call(port + 1, '/api/network', { online: false })
+    const order = { kind: 'pay', amount: '250', passcode: passcodeOf('ada') }
+    await call(port + 1, '/api/order', order)
+    const { json: answer } = await call(port + 1, '/api/tap', { card: 'ada' })
+    expect(answer).toMatchObject({ result: 'done', view: { balance: '2250' } })
+    expect((await call(port + 1, '/api/state')).json).toMatchObject({ queue: 1 })
+    await call(port + 1, '/api/network', { online: true })
+    const { json: sync } = await call(port + 1, '/api/sync', {})
+    expect(sync).toMatchObject({ result: 'synchronised' })
+    expect((await call(port + 1, '/api/state')).json).toMatchObject({ queue: 0, lastBatch: 1 })
+  })
+
+  test('knows its cards, which can be shown, copied and issued', async () => {
+    const cards = ['--cards', join(data, 'cards')]
+    expect((await kontant('card', 'list', ...cards)).out.split('\n').length).toBe(5)
+    const shown = await kontant('card', 'show', 'ada', '--json', ...cards)
+    expect(JSON.parse(shown.out)).toMatchObject({ block: { currency: 'EUR', sequence: 1 } })
+
+    expect((await kontant('card', 'clone', 'ada', 'thief', ...cards)).status).toBe(0)
+    const [ada, thief] = ['ada', 'thief'].map((name) =>
+      readFileSync(join(data, 'cards', `${name}.mfd`)),
+    )
+    expect(thief).toEqual(ada)
+    expect((await kontant('card', 'clone', 'ada', 'thief', ...cards)).status).toBe(3)
+    expect((await kontant('card', 'show', 'nobody', ...cards)).status).toBe(3)
+
+    const office = ['--office', `http://127.0.0.1:${port}`, '--login', join(data, 'login')]
+    const issue = ['card', 'issue', 'zoe', '--balance', '12.50', '--passcode', '1234', '--json']
+    const issued = await kontant(...issue, ...cards, ...office)
+    expect(JSON.parse(issued.out)).toMatchObject({ card: 'zoe', passcode: '1234' })
+    await call(port + 2, '/api/order', { kind: 'pay', amount: '1250', passcode: '1234' })
+    const { json: answer } = await call(port + 2, '/api/tap', { card: 'zoe' })
+    expect(answer).toMatchObject({ result: 'done', view: { balance: '0' } })
+  })
+
+  test('refuses a card that the office does not want, in the office’s words', async () => {
+    const place = ['--cards', join(data, 'cards'), '--login', join(data, 'login')]
+    const issue = (...more: string[]) => kontant('card', 'issue', 'yves', ...place, ...more)
+    const office = ['--office', `http://127.0.0.1:${port}`]
+    const rich = await issue('--balance', '9999.00', ...office)
+    expect(rich.err).toMatch(/^the office refused: .*balance: expected 0\.\.65535/)
+    expect(rich.status).toBe(1)
+    const amount = await issue('--balance', 'much', ...office)
+    expect(amount.err).toContain('--balance: expected an amount such as 12.50, got "much"')
+    expect(amount.status).toBe(2)
+    const nobody = await issue('--office', `http://127.0.0.1:${await threeFreePorts()}`)
+    expect(nobody.err).toContain('no office answers at')
+    expect(nobody.status).toBe(1)
+  })
+
+  test('says so when its port is taken', async () => {
+    const second = new Up(mkdtempSync(join(tmpdir(), 'kontant-up-')), port)
+    await second.says('is taken').catch(() => {})
+    if (second.process.exitCode === null) await once(second.process, 'exit')
+    expect(second.output).toContain(`port ${port} is taken: stop what uses it, or choose another`)
+    expect(second.process.exitCode).toBe(1)
+  })
+
+  test('stops in order, and goes on where it was', async () => {
+    expect(await up.stop()).toBe(0)
+    up = new Up(data, port)
+    await up.says('Three things to try:')
+    expect(up.output).toContain(`password ${password}`)
+    const { json: state } = await call(port + 1, '/api/state')
+    expect(state).toMatchObject({ till: 1, queue: 0, lastBatch: 1 })
+    const { json: shown } = await call(port + 1, '/api/show', { card: 'ada' })
+    expect(shown).toMatchObject({ result: 'shown', view: { balance: '2250' } })
+    expect(await up.stop()).toBe(0)
+  })
+})
+
+/** The first of three ports in a row that nobody has. */
+async function threeFreePorts(): Promise<number> {
+  for (;;) {
+    const first = await freePort(0)
+    const others = [first + 1, first + 2].map((port) => freePort(port).catch(() => 0))
+    if (!(await Promise.all(others)).includes(0)) return first
+  }
+}
+
+async function freePort(wanted: number): Promise<number> {
+  const server = createServer()
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  server.once('error', reject)
+  server.listen(wanted, '127.0.0.1', () => {
+    const address = server.address()
+    server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+  })
+  return promise
+}

@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest'
+import { currency } from '../../src/kernel/money.ts'
+import { checkExpectations, type Snapshot } from '../../src/town/expectations.ts'
+import type { CaseResult, LedgerRow } from '../../src/town/result.ts'
+import { parseScenario } from '../../src/town/scenario-file.ts'
+
+const FORK: CaseResult = {
+  kind: 'fork',
+  card: 'ada',
+  suspects: ['ada', 'v1', 'v2'],
+  strength: 'suspected',
+  amount: '3.00',
+  state: 'open',
+}
+const ALTERED: CaseResult = {
+  kind: 'previous-balance-altered',
+  card: 'bert',
+  suspects: ['v2'],
+  strength: 'proven',
+  amount: null,
+  state: 'resolved',
+}
+const GAP: CaseResult = { ...FORK, kind: 'batch-gap', card: null, state: 'withdrawn' }
+
+const row = (sequence: number, balance: string): LedgerRow => ({
+  card: 'cleo',
+  sequence,
+  till: 'v1',
+  kind: 'pay',
+  amount: '1.00',
+  balance,
+  timestamp: `2026-01-01T00:00:0${sequence}.000Z`,
+  previousTill: sequence === 1 ? null : 'v1',
+  previousBalance: '10.00',
+  previousTimestamp: sequence === 1 ? null : '2026-01-01T00:00:01.000Z',
+  complete: true,
+})
+
+const SNAPSHOT: Snapshot = {
+  ledgers: { ada: [], cleo: [row(1, '9.00'), row(2, '8.00')] },
+  accounts: [
+    { kind: 'world', owner: '', balance: '-30.00' },
+    { kind: 'shadow', owner: 'ada', balance: '12.00' },
+    { kind: 'shadow', owner: 'cleo', balance: '8.00' },
+    { kind: 'merchant', owner: 'v1', balance: '10.00' },
+  ],
+  cases: [FORK, ALTERED, GAP],
+  tills: [{ name: 'v1', queue: 2, lastBatch: 3 }],
+  chips: new Map([
+    ['ada', { balance: '5.00' }],
+    ['bert', { problem: 'rolled_back' }],
+    ['cleo', { balance: '8.00' }],
+  ]),
+  issued: ['ada', 'bert', 'cleo'],
+}
+
+/** What does not hold of `words`, written as in a scenario: each as `path: expected | found`. */
+function missesOf(words: string, snapshot = SNAPSHOT): readonly string[] {
+  const town =
+    'currency: EUR\ncards: { ada: {}, bert: {}, cleo: {} }\ntills: { v1: {}, v2: {} }\nsteps: []\n'
+  const { scenario } = parseScenario(`${town}expect: ${words}\n`, 'scenario.yaml')
+  const misses = checkExpectations(scenario.expect ?? {}, [], snapshot, currency('EUR'))
+  return misses.map(({ path, expected, found }) => `${path.join('.')}: ${expected} | ${found}`)
+}
+
+describe('what holds', () => {
+  test.each([
+    '{}',
+    '{ cases: [{ kind: fork }] }',
+    '{ cases: [{ kind: fork, card: ada, suspect: ada, strength: suspected, amount: 3 }] }',
+    '{ cases: [{ kind: fork, suspects: [v2, v1, ada] }] }',
+    '{ cases: [{ kind: previous-balance-altered }, { kind: fork }], only: true }',
+    '{ ledger: { ada: [], cleo: [{ sequence: 1 }, { balance: 8.00, complete: true }] } }',
+    '{ ledger: { cleo: [{ previousTill: "-", previousTimestamp: "-" }, { previousTill: v1 }] } }',
+    '{ ledger: { cleo: [{}, { timestamp: 2026-01-01T00:00:02Z }] } }',
+    '{ cards: { ada: 5, cleo: 8.00 } }',
+    '{ accounts: { shadow: 20.00, merchant: { v1: 10.00, v2: 0 }, suspense: 0 } }',
+    '{ tills: { v1: { queue: 2, lastBatch: 3 } } }',
+    // ada and bert are in cases, and what they hold is in dispute.
+    '{ conservation: true }',
+  ])('%s', (words) => {
+    expect(missesOf(words)).toEqual([])
+  })
+
+  test('no case, if the only one was explained away', () => {
+    expect(missesOf('{ cases: none }', { ...SNAPSHOT, cases: [GAP] })).toEqual([])
+  })
+})
+
+const FORK_TEXT = 'fork suspected against ada, v1, v2 of ada over 3.00'
+const ALTERED_TEXT = 'previous-balance-altered proven against v2 of bert'
+const BOTH = `${FORK_TEXT}; ${ALTERED_TEXT}`
+
+describe('what does not hold', () => {
+  test.each([
+    ['{ cases: none }', [`cases: no case | ${BOTH}`]],
+    ['{ cases: [{ kind: overspend }] }', [`cases.0: a case overspend | ${BOTH}`]],
+    ['{ cases: [{ kind: batch-gap }] }', [`cases.0: a case batch-gap | ${BOTH}`]],
+    ['{ cases: [{ kind: fork, card: bert }] }', [`cases.0: a case fork of bert | ${BOTH}`]],
+    [
+      '{ cases: [{ kind: fork, suspect: v1 }] }',
+      [`cases.0: a case fork against v1 first | ${BOTH}`],
+    ],
+    [
+      '{ cases: [{ kind: fork, suspects: [ada, v1] }] }',
+      [`cases.0: a case fork against ada, v1 | ${BOTH}`],
+    ],
+    ['{ cases: [{ kind: fork, strength: proven }] }', [`cases.0: a case fork proven | ${BOTH}`]],
+    ['{ cases: [{ kind: fork, amount: 4 }] }', [`cases.0: a case fork over 4.00 | ${BOTH}`]],
+    // Two that are expected are two.
+    ['{ cases: [{ kind: fork, card: ada }, { kind: fork }] }', [`cases.1: a case fork | ${BOTH}`]],
+    ['{ cases: [{ kind: fork }], only: true }', [`cases: no other case | ${ALTERED_TEXT}`]],
+    ['{ ledger: { cleo: [{ sequence: 1 }] } }', ['ledger.cleo: 1 rows | 2 rows']],
+    ['{ ledger: { ada: [{ sequence: 1 }] } }', ['ledger.ada.0: row 1: sequence 1 | 0 rows']],
+    ['{ cards: { ada: 6 } }', ['cards.ada: 6.00 on ada | 5.00']],
+    ['{ cards: { bert: 6 } }', ['cards.bert: 6.00 on bert | rolled_back']],
+    ['{ accounts: { shadow: 21 } }', ['accounts.shadow: all of shadow: 21.00 | 20.00']],
+    [
+      '{ accounts: { merchant: { v2: 1 } } }',
+      ['accounts.merchant.v2: merchant of v2: 1.00 | 0.00'],
+    ],
+    ['{ tills: { v1: { queue: 0 } } }', ['tills.v1: queue 0 | queue 2, lastBatch 3']],
+    ['{ tills: { v1: { lastBatch: 4 } } }', ['tills.v1: lastBatch 4 | queue 2, lastBatch 3']],
+  ])('%s', (words, misses) => {
+    expect(missesOf(words)).toEqual(misses)
+  })
+
+  test.each([
+    ['till', 'v2'],
+    ['sequence', '3'],
+    ['balance', '1'],
+    ['timestamp', '2026-01-01T00:00:09Z'],
+    ['previousTill', 'v1'],
+    ['previousBalance', '1'],
+    ['previousTimestamp', '2026-01-01T00:00:09Z'],
+    ['complete', 'false'],
+  ])('a ledger row with another %s', (field, value) => {
+    const [miss, ...others] = missesOf(`{ ledger: { cleo: [{ ${field}: ${value} }, {}] } }`)
+    expect(miss).toMatch(
+      new RegExp(`^ledger.cleo.0: row 1: ${field} .* \\| card cleo, sequence 1,`),
+    )
+    expect(others).toEqual([])
+  })
+
+  test('books that do not add up, and a card that holds what they do not say', () => {
+    const accounts = SNAPSHOT.accounts.map((account) =>
+      account.owner === 'cleo' ? { ...account, balance: '7.00' } : account,
+    )
+    expect(missesOf('{ conservation: true }', { ...SNAPSHOT, accounts })).toEqual([
+      'conservation: accounts that add up to 0 | -1.00',
+      'conservation: 7.00 on cleo, as its shadow account says | 8.00',
+    ])
+  })
+})
