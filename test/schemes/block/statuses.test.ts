@@ -8,7 +8,12 @@ import { openDisclosure } from '../../../src/kernel/disclosure.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import { READER_PROFILES } from '../../../src/kernel/storage-apdu.ts'
 import { encodeValueBlock, type ValueBlock } from '../../../src/kernel/value-block.ts'
-import { COUNTER_PAGES, counterPage, SLOT_SECTORS } from '../../../src/schemes/block/card.ts'
+import {
+  BlockCard,
+  COUNTER_PAGES,
+  counterPage,
+  SLOT_SECTORS,
+} from '../../../src/schemes/block/card.ts'
 import {
   chipKeys,
   evidence,
@@ -509,6 +514,24 @@ describe('what a till writes', () => {
       expect(await readRaw(world, issued)).toMatchObject({ counters: [2, 2] })
       expect((await audit(world, issued)).balance).toBe(800n)
     }
+  })
+
+  test('the counters are known through all that is done to them', async () => {
+    const { issued } = await scene({})
+    overwrite(issued, COUNTER_PAGES[1], new Uint8Array(16))
+    await issued.chip.tapped(async (channel) => {
+      const card = await BlockCard.connect(channel, world.master, issued.chip.profile)
+      const seen = [card?.counters]
+      await card?.healCounters()
+      seen.push(card?.counters)
+      await card?.commit()
+      seen.push(card?.counters)
+      expect(seen).toEqual([
+        [0, undefined],
+        [0, 0],
+        [1, 1],
+      ])
+    })
   })
 
   test('money that is owed is given back even if the order on top is refused', async () => {
