@@ -1,5 +1,6 @@
 import { Button } from '@mantine/core'
 import { useCallback, useState } from 'react'
+import { Link } from 'wouter'
 import type { CaseDetail } from '../shared/api.ts'
 import { post } from '../shared/http.ts'
 import { Money } from '../shared/Money.tsx'
@@ -106,7 +107,10 @@ function OneCase({ one, onChange }: { readonly one: CaseDetail; readonly onChang
           ))}
         </ol>
       </Section>
-      <Section title="Evidence">
+      <Section
+        title="Evidence"
+        aside={one.card !== null && <Link href={`/cards/${one.card}`}>in the card’s ledger</Link>}
+      >
         <EvidenceTable
           evidence={one.evidence}
           currency={one.currency}

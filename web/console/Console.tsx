@@ -17,6 +17,9 @@ import { LoginPage } from './LoginPage.tsx'
 import { OverviewPage } from './OverviewPage.tsx'
 import { SessionProvider } from './session.tsx'
 import { Shell } from './Shell.tsx'
+import { WrongDoor } from './WrongDoor.tsx'
+import { ProductsPage } from './ProductsPage.tsx'
+import { TillPage } from './TillPage.tsx'
 import { TillsPage } from './TillsPage.tsx'
 
 /** What the office calls out while it works. */
@@ -39,6 +42,8 @@ export function Console() {
 
   if (problem instanceof Refused && problem.status === 401) return <LoginPage onDone={reload} />
   if (!data) return <ProblemNotice problem={problem} retry={reload} />
+  const { role } = data.person
+  if (role === 'merchant' || role === 'cardholder') return <WrongDoor onLeave={signOut} />
   return (
     <SessionProvider session={{ person: data.person, signOut }}>
       <LiveProvider path="api/events" events={EVENTS}>
@@ -66,6 +71,8 @@ function Pages() {
           <Route path="/cases" component={CasesPage} />
           <Route path="/cases/:id">{({ id }) => <CasePage id={id} />}</Route>
           <Route path="/tills" component={TillsPage} />
+          <Route path="/tills/:number">{({ number }) => <TillPage number={number} />}</Route>
+          <Route path="/products" component={ProductsPage} />
           <Route path="/accounts" component={AccountsPage} />
           <Route path="/audit" component={AuditPage} />
           <Route>

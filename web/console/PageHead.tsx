@@ -32,7 +32,7 @@ export function PageHead({
         </h1>
         {facts !== undefined && <div className={classes.facts}>{facts}</div>}
       </div>
-      {acts !== undefined && <div className={classes.acts}>{acts}</div>}
+      {acts !== undefined && acts !== false && <div className={classes.acts}>{acts}</div>}
     </header>
   )
 }
@@ -50,7 +50,7 @@ export function Section({
     <section className={classes.section} aria-label={title}>
       <div className={classes.sectionHead}>
         <h2 className={classes.sectionTitle}>{title}</h2>
-        {aside !== undefined && <div className={classes.aside}>{aside}</div>}
+        {aside !== undefined && aside !== false && <div className={classes.aside}>{aside}</div>}
       </div>
       {children}
     </section>

@@ -1,8 +1,7 @@
-import { Button, Group, Modal, Textarea } from '@mantine/core'
-import { type FormEvent, type ReactNode, useCallback, useState } from 'react'
+import { Textarea } from '@mantine/core'
+import { type ReactNode, useCallback, useState } from 'react'
 import { useAction } from '../shared/action.ts'
-import { ProblemNotice } from '../shared/Notice.tsx'
-import classes from './ReasonDialog.module.css'
+import { FormDialog } from './FormDialog.tsx'
 
 /** As the office checks it. */
 const REASON_MIN = 3
@@ -36,44 +35,32 @@ export function ReasonDialog({
       [submit, onClose],
     ),
   )
-  const close = () => {
-    forget()
-    onClose()
-  }
-  const onSubmit = (event: FormEvent) => {
-    event.preventDefault()
-    run(reason.trim())
-  }
   return (
-    <Modal opened={opened} onClose={close} title={title}>
-      <form onSubmit={onSubmit} className={classes.form}>
-        <p>{children}</p>
-        <Textarea
-          label="Reason"
-          required
-          withAsterisk={false}
-          minRows={3}
-          rows={3}
-          maxLength={500}
-          data-autofocus
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-        />
-        <ProblemNotice problem={problem} />
-        <Group justify="flex-end" gap="xs">
-          <Button variant="default" onClick={close}>
-            Cancel
-          </Button>
-          <Button
-            type="submit"
-            loading={busy}
-            disabled={reason.trim().length < REASON_MIN}
-            {...(dangerous ? { color: 'brick' } : {})}
-          >
-            {act}
-          </Button>
-        </Group>
-      </form>
-    </Modal>
+    <FormDialog
+      title={title}
+      act={act}
+      dangerous={dangerous}
+      opened={opened}
+      busy={busy}
+      problem={problem}
+      disabled={reason.trim().length < REASON_MIN}
+      onSubmit={() => run(reason.trim())}
+      onClose={() => {
+        forget()
+        onClose()
+      }}
+    >
+      <p>{children}</p>
+      <Textarea
+        label="Reason"
+        required
+        withAsterisk={false}
+        rows={3}
+        maxLength={500}
+        data-autofocus
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+      />
+    </FormDialog>
   )
 }

@@ -7,6 +7,7 @@ import {
   IconHistory,
   IconHome,
   IconLogout,
+  IconShoppingBag,
   IconUser,
 } from '@tabler/icons-react'
 import type { ComponentType, ReactNode } from 'react'
@@ -24,6 +25,8 @@ interface Place {
   /** What it asks for. */
   readonly call: string
   readonly name: string
+  /** Reached from another page where there is no room for it. */
+  readonly wideOnly?: boolean
   readonly icon: ComponentType<{ size?: number; 'aria-hidden'?: boolean }>
 }
 
@@ -32,6 +35,13 @@ const PLACES: readonly Place[] = [
   { path: '/cards', call: 'GET /api/cards', name: 'Cards', icon: IconCreditCard },
   { path: '/cases', call: 'GET /api/cases', name: 'Cases', icon: IconGavel },
   { path: '/tills', call: 'GET /api/tills', name: 'Tills', icon: IconBuildingStore },
+  {
+    path: '/products',
+    call: 'GET /api/products',
+    name: 'Products',
+    icon: IconShoppingBag,
+    wideOnly: true,
+  },
   { path: '/accounts', call: 'GET /api/accounts', name: 'Accounts', icon: IconArrowsExchange },
   { path: '/audit', call: 'GET /api/audit', name: 'Audit', icon: IconHistory },
 ]
@@ -82,7 +92,12 @@ function PlaceLink({ place, count }: { readonly place: Place; readonly count: nu
   const Icon = place.icon
   if (!may) return null
   return (
-    <Link href={place.path} className={classes.place} aria-current={here ? 'page' : undefined}>
+    <Link
+      href={place.path}
+      className={classes.place}
+      data-wide-only={place.wideOnly}
+      aria-current={here ? 'page' : undefined}
+    >
       <Icon size={20} aria-hidden />
       <span className={classes.placeName}>{place.name}</span>
       {count > 0 && (

@@ -38,15 +38,23 @@ export async function get<T>(path: string, query: Query = {}, signal?: AbortSign
 }
 
 export async function post<T>(path: string, body: unknown = {}): Promise<T> {
-  return await send<T>(path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
+  return await send<T>(path, withJson('POST', body))
+}
+
+export async function put(path: string, body: unknown): Promise<void> {
+  await send<unknown>(path, withJson('PUT', body))
 }
 
 export async function remove(path: string): Promise<void> {
   await send<unknown>(path, { method: 'DELETE' })
+}
+
+function withJson(method: string, body: unknown): RequestInit {
+  return {
+    method,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  }
 }
 
 const SESSION = 'api/session'

@@ -48,7 +48,8 @@ export function Suspects({
 
 function SuspectLink({ suspect }: { readonly suspect: Suspect }) {
   const tillName = useTillName()
-  if (suspect.kind === 'till') return <Link href="/tills">{tillName(suspect.till)}</Link>
+  if (suspect.kind === 'till')
+    return <Link href={`/tills/${suspect.till}`}>{tillName(suspect.till)}</Link>
   return <Link href={`/cards/${suspect.card}`}>card {cardText(suspect.card)}</Link>
 }
 

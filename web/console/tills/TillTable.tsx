@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react'
+import { Link } from 'wouter'
 import type { Till } from '../../shared/api.ts'
 import { type Column, Table } from '../../shared/Table.tsx'
 import { Tag } from '../../shared/Tag.tsx'
@@ -10,7 +11,10 @@ const columns: readonly Column<Till>[] = [
     lead: true,
     cell: ({ name, number }) => (
       <>
-        <strong>{name}</strong> <span>({number})</span>
+        <Link href={`/tills/${number}`} data-row-link>
+          {name}
+        </Link>{' '}
+        ({number})
       </>
     ),
   },
@@ -43,7 +47,7 @@ export function TillTable({
   )
 }
 
-function TillState({ till }: { readonly till: Till }) {
+export function TillState({ till }: { readonly till: Till }) {
   if (till.stoppedAt !== null) {
     return (
       <>

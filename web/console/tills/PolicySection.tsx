@@ -1,0 +1,89 @@
+import { Button } from '@mantine/core'
+import { type ReactNode, useState } from 'react'
+import type { PolicyJson } from '../../../src/office/registry/policies.ts'
+import type { TillDetail } from '../../shared/api.ts'
+import { Money } from '../../shared/Money.tsx'
+import { ProblemNotice } from '../../shared/Notice.tsx'
+import { useResource } from '../../shared/resource.ts'
+import { Section } from '../PageHead.tsx'
+import { useMay } from '../session.tsx'
+import { PolicyDialog } from './PolicyDialog.tsx'
+import classes from './PolicySection.module.css'
+
+interface Policies {
+  readonly policies: readonly {
+    readonly version: number
+    readonly madeAt: number
+    readonly policy: PolicyJson
+  }[]
+}
+
+/** What a till may do without asking. */
+export function PolicySection({ till }: { readonly till: TillDetail }) {
+  const path = `api/tills/${till.number}/policies`
+  const { data, problem, reload } = useResource<Policies>(path)
+  const mayChange = useMay('PUT /api/tills/:number/policy')
+  const [changing, setChanging] = useState(false)
+  const current = data?.policies.at(-1)
+  return (
+    <Section
+      title="What it may do"
+      aside={
+        mayChange && current && till.stoppedAt === null ? (
+          <Button variant="default" size="xs" onClick={() => setChanging(true)}>
+            Change…
+          </Button>
+        ) : undefined
+      }
+    >
+      <ProblemNotice problem={problem} retry={reload} />
+      {current && (
+        <>
+          <PolicyList policy={current.policy} />
+          <PolicyDialog
+            // Begins anew with what holds now.
+            key={`${current.version} ${changing}`}
+            till={till.number}
+            policy={current.policy}
+            opened={changing}
+            onClose={() => setChanging(false)}
+            onChanged={reload}
+          />
+        </>
+      )}
+    </Section>
+  )
+}
+
+const HOUR = 3_600_000
+
+function PolicyList({ policy }: { readonly policy: PolicyJson }) {
+  const { currency } = policy
+  const limit = (amount: string | null) =>
+    amount === null ? 'no limit' : <Money amount={amount} currency={currency} />
+  return (
+    <dl className={classes.list}>
+      <Fact name="Add money to cards">{policy.mayLoad ? 'yes' : 'no'}</Fact>
+      <Fact name="Take amounts without products">{policy.freeAmounts ? 'yes' : 'no'}</Fact>
+      <Fact name="One payment">{limit(policy.paymentMax)}</Fact>
+      <Fact name="Most that a card may hold">{limit(policy.balanceMax)}</Fact>
+      <Fact name="Payments without the office">{policy.offlinePaymentsMax ?? 'no limit'}</Fact>
+      <Fact name="Amount without the office">{limit(policy.offlineAmountMax)}</Fact>
+      <Fact name="Time without the office">
+        {policy.offlineAgeMax === null ? 'no limit' : `${policy.offlineAgeMax / HOUR} hours`}
+      </Fact>
+      <Fact name="Wrong passcodes, then a pause">
+        {policy.passcodeTries}, {policy.passcodePause / 60_000} min
+      </Fact>
+    </dl>
+  )
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
