@@ -5,7 +5,7 @@ import { FormatError } from '../kernel/errors.ts'
 import type { Instant } from '../kernel/ports.ts'
 import type { Bytes } from '../kernel/bytes.ts'
 import { openDisclosure } from '../kernel/disclosure.ts'
-import { forkedCards } from './cases.ts'
+import { forkedCards, type ChangedCase } from './cases.ts'
 import { loadGroupFacts, type CardSecrets } from './group-facts.ts'
 import { Intake, type IntakeResult } from './intake.ts'
 import type { Office } from './office.ts'
@@ -13,6 +13,7 @@ import { Placer, type Resolution } from './placer.ts'
 import { knownSecrets, rememberSecrets } from './registry/card-secrets.ts'
 import { setCardStatus } from './registry/cards.ts'
 import { findMakerKey, listMakerKeys } from './registry/keys.ts'
+import { stopTill } from './registry/tills.ts'
 import { reopenCards } from './reopen.ts'
 import type { VerifiedEntry } from './scheme.ts'
 import type { Tables } from './tables.ts'
@@ -55,7 +56,10 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
       loadGroupFacts(trx, uploads, [...office.schemes.values()], secrets, async (inside, cards) =>
         cards.length === 0 ? [] : reopenCards(inside, cards, verifier, await verifyContext()),
       ),
-    act: (trx, _changed, cards) => containForks(trx, cards, clock.now()),
+    async act(trx, changed, cards) {
+      await stopProven(trx, changed, clock.now())
+      await containForks(trx, cards, clock.now())
+    },
     notify({ cards, cases }) {
       for (const card of cards) events.emit({ type: 'entry', card })
       for (const { id } of cases) events.emit({ type: 'case', id })
@@ -148,6 +152,24 @@ async function containForks(
     select id from card where id = any(${[...cards]}::text[])
       and status = 'frozen' and status_reason = ${FORKED}`.execute(trx)
   for (const { id } of rows) if (!forked.has(id)) await setCardStatus(trx, id, 'active', '', at)
+}
+
+/**
+ * A till that is proven to have cheated gets no more documents, so that it cannot go on for long; what
+ * it hands in is evidence and still comes in. Its key is left to somebody who has looked: revoking it
+ * stops cards of honest holders.
+ */
+async function stopProven(
+  trx: Transaction<Tables>,
+  changed: readonly ChangedCase[],
+  at: Instant,
+): Promise<void> {
+  for (const { id, kind, strength, suspects } of changed) {
+    if (strength !== 'proven') continue
+    for (const suspect of suspects) {
+      if (suspect.kind === 'till') await stopTill(trx, suspect.till, `case ${id}: ${kind}`, at)
+    }
+  }
 }
 
 function cardSecrets({ vault, key, clock }: Office): CardSecrets {

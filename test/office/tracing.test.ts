@@ -132,6 +132,20 @@ describe('who cheated', () => {
     ])
   })
 
+  it('a proven cheat is stopped; what it hands in is still evidence', async () => {
+    const till = await town.addTill({ mayLoad: false })
+    const card = await town.addCard()
+    await town.send(town.mint.batch(till, [town.mint.make(till, card, { kind: 'load' })]))
+    const row = await database.db
+      .selectFrom('till')
+      .select('stop_reason')
+      .where('number', '=', BigInt(till.number))
+      .executeTakeFirst()
+    expect(row?.stop_reason).toMatch(/^case \d+: unauthorised-load$/)
+    await town.send(town.mint.batch(till, [town.mint.make(till, card)]))
+    expect(await town.ledger(card)).toHaveLength(3)
+  })
+
   it('a fork: card and tills are suspected, nobody is proven, and the card is frozen', async () => {
     const [a, b] = [await town.addTill(), await town.addTill()]
     const card = await town.addCard()
