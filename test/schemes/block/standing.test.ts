@@ -82,28 +82,28 @@ const ROWS: readonly (readonly [
   string,
   readonly string[],
 ])[] = [
-  ['a payment begun', begunPay, PASSCODE, 'done', [PAID, UNDONE, PAID]],
-  ['a payment begun', begunPay, WRONG, 'wrong_passcode', ['pay intended']],
-  ['a payment committed', committedPay, PASSCODE, 'done', [PAID, UNDONE, PAID]],
-  ['a payment committed', committedPay, WRONG, 'wrong_passcode', ['pay intended']],
-  ['a load begun', begunLoad, PASSCODE, 'done', ['load confirmed', UNDONE, PAID]],
-  ['a change begun', begunChange, PASSCODE, 'done', [CHANGED, UNDONE, PAID]],
-  ['a change begun', begunChange, NEW, 'done', [CHANGED, PAID]],
-  ['a change begun', begunChange, WRONG, 'wrong_passcode', ['passcode intended']],
-  ['a change committed', committedChange, PASSCODE, 'done', [CHANGED, UNDONE, PAID]],
-  ['a change committed', committedChange, NEW, 'done', [CHANGED, PAID]],
-  ['a change committed', committedChange, WRONG, 'wrong_passcode', ['passcode intended']],
-  ['an undoing begun', begunUndoing, PASSCODE, 'done', [PAID, UNDONE, PAID]],
-  ['an undoing begun', begunUndoing, WRONG, 'wrong_passcode', [PAID, 'reversal intended']],
-  ['an undoing committed', committedUndoing, PASSCODE, 'done', [PAID, UNDONE, PAID]],
-  ['an undoing committed', committedUndoing, WRONG, 'wrong_passcode', [PAID, UNDONE]],
-  ['a change back begun', begunChangeBack, PASSCODE, 'done', [CHANGED, UNDONE, PAID]],
-  ['a change back begun', begunChangeBack, NEW, 'wrong_passcode', [CHANGED, 'reversal intended']],
-  ['a change back begun', begunChangeBack, WRONG, 'wrong_passcode', [CHANGED, 'reversal intended']],
+  ['a payment begun', PASSCODE, 'done', begunPay, [PAID, UNDONE, PAID]],
+  ['a payment begun', WRONG, 'wrong_passcode', begunPay, ['pay intended']],
+  ['a payment committed', PASSCODE, 'done', committedPay, [PAID, UNDONE, PAID]],
+  ['a payment committed', WRONG, 'wrong_passcode', committedPay, ['pay intended']],
+  ['a load begun', PASSCODE, 'done', begunLoad, ['load confirmed', UNDONE, PAID]],
+  ['a change begun', PASSCODE, 'done', begunChange, [CHANGED, UNDONE, PAID]],
+  ['a change begun', NEW, 'done', begunChange, [CHANGED, PAID]],
+  ['a change begun', WRONG, 'wrong_passcode', begunChange, ['passcode intended']],
+  ['a change committed', PASSCODE, 'done', committedChange, [CHANGED, UNDONE, PAID]],
+  ['a change committed', NEW, 'done', committedChange, [CHANGED, PAID]],
+  ['a change committed', WRONG, 'wrong_passcode', committedChange, ['passcode intended']],
+  ['an undoing begun', PASSCODE, 'done', begunUndoing, [PAID, UNDONE, PAID]],
+  ['an undoing begun', WRONG, 'wrong_passcode', begunUndoing, [PAID, 'reversal intended']],
+  ['an undoing committed', PASSCODE, 'done', committedUndoing, [PAID, UNDONE, PAID]],
+  ['an undoing committed', WRONG, 'wrong_passcode', committedUndoing, [PAID, UNDONE]],
+  ['a change back begun', PASSCODE, 'done', begunChangeBack, [CHANGED, UNDONE, PAID]],
+  ['a change back begun', NEW, 'wrong_passcode', begunChangeBack, [CHANGED, 'reversal intended']],
+  ['a change back begun', WRONG, 'wrong_passcode', begunChangeBack, [CHANGED, 'reversal intended']],
 ]
 
 describe('an order that was given up', () => {
-  test.for(ROWS)('%s: %s', async ([, scene, passcode, status, expected]) => {
+  test.for(ROWS)('%s, %s entered: %s', async ([, passcode, status, scene, expected]) => {
     const issued = await scene()
     expect(await statusOf(issued, pay(50n, passcode))).toBe(status)
     expect(kinds(issued).slice(1)).toEqual(expected)
