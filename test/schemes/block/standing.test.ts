@@ -77,9 +77,9 @@ const CHANGED = 'passcode confirmed'
 /** Each row: where the card stands, the passcode that is entered, and what follows, after the first payment. */
 const ROWS: readonly (readonly [
   string,
+  string,
+  string,
   () => Promise<Issued>,
-  string,
-  string,
   readonly string[],
 ])[] = [
   ['a payment begun', PASSCODE, 'done', begunPay, [PAID, UNDONE, PAID]],
