@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -144,6 +145,54 @@ describe('a batch', () => {
     makeBatch(store, context)
     expect(contents(store)).toMatchObject([{ number: 1, items: [], completeUpTo: 0 }])
     expect(countUnacknowledged(store)).toBe(0)
+  })
+})
+
+describe('the file', () => {
+  const copy = (change: Readonly<Record<string, string | number>>): string => {
+    const row = {
+      number: 'number + 1',
+      digest: 'zeroblob(32)',
+      previous: 'digest',
+      up_to_record: 'up_to_record',
+      complete_up_to: 'complete_up_to',
+      ...change,
+    }
+    return `insert into batch (items, made_at, sealed, ${Object.keys(row).join(', ')})
+      select items, made_at, sealed, ${Object.values(row).join(', ')} from batch where number = 2`
+  }
+
+  // What our code never does, done behind its back.
+  test.each([
+    [copy({ number: 4 }), 'right after the one before'],
+    [copy({ number: 2 }), 'right after the one before'],
+    [copy({ previous: 'previous' }), 'right after the one before'],
+    [copy({ previous: 'zeroblob(32)' }), 'right after the one before'],
+    [copy({ up_to_record: 1 }), 'right after the one before'],
+    [copy({ complete_up_to: 'complete_up_to - 1' }), 'right after the one before'],
+    [copy({ digest: 'digest' }), 'UNIQUE constraint failed: batch.digest'],
+    ['delete from batch where number = 2', 'for good'],
+    ['update batch set sealed = zeroblob(1)', 'does not change'],
+    ['delete from batch_item', 'stays reported'],
+    [`update batch_item set outcome = 'void'`, 'stays reported'],
+    [`insert into batch_item values (2, 9, 1, 'unconfirmed')`, 'UNIQUE constraint'],
+    [`insert into batch_item values (9, 0, 1, 'void')`, 'FOREIGN KEY'],
+    [`insert into batch_item values (2, 9, 1, 'lost')`, 'CHECK constraint'],
+  ])('forbids: %s', (sql, message) => {
+    const path = freshFile()
+    const store = storeAt(path)
+    const journal = journalOf(store, clockAt())
+    for (const sequence of [1, 2]) {
+      journal.intend(recordOf({ sequence, madeAt: journal.stamp() }))
+      makeBatch(store, context)
+    }
+    store.close()
+    const db = new DatabaseSync(path)
+    db.exec('begin')
+    expect(() => db.exec(copy({}))).not.toThrow()
+    db.exec('rollback')
+    expect(() => db.exec(sql)).toThrow(message)
+    db.close()
   })
 })
 

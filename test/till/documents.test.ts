@@ -67,6 +67,7 @@ describe('a document', () => {
     ['unusable', 'no point on the curve', off({ keys: keyOfMaker(9, new Uint8Array(64)) })],
     ['unusable', 'a policy in another currency', policyDocument({ currency: 'EUR' })],
     ['unusable', 'a token of another till', tokens(tokenBytes(2, 250n, 3, 8))],
+    ['unusable', 'a token in another currency', tokens(tokenBytes(2, 250n, 3, 7, 'EUR'))],
     ['unusable', 'a token cut short', tokens(tokenBytes(2).slice(1))],
     ['unusable', 'a token that nobody signed', tokens(changed(tokenBytes(2)))],
     ['applied', 'the next version', ok],

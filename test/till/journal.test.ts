@@ -16,6 +16,7 @@ import {
   listRecords,
   listRecordsOfOrder,
 } from '../../src/till/journal.ts'
+import { orderView } from '../../src/till/orders.ts'
 import type { NewRecord } from '../../src/till/scheme.ts'
 import { openStore, StoreBusy, StoreUnreadable, type Store } from '../../src/till/store.ts'
 import {
@@ -146,6 +147,31 @@ describe('a journal refuses', () => {
   })
 })
 
+describe('an order', () => {
+  test('is what its records say', () => {
+    const { store, journal } = openJournal()
+    const intend = (orderId: string, sequence: number, kind: NewRecord['kind'] = 'pay') =>
+      journal.intend(recordOf({ orderId, sequence, kind, madeAt: journal.stamp() })).id
+    const view = (orderId: string) => {
+      const { state, record } = orderView(store, orderId)
+      return [state, record?.sequence]
+    }
+    expect(view('a')).toEqual(['new', undefined])
+    const first = intend('a', 1)
+    expect(view('a')).toEqual(['unfinished', 1])
+    journal.void(first)
+    expect(view('a')).toEqual(['new', undefined])
+    journal.confirm(intend('a', 2))
+    expect(view('a')).toEqual(['done', 2])
+    const reversal = intend('a', 3, 'reversal')
+    expect(view('a')).toEqual(['given_up', 2])
+    journal.void(reversal)
+    expect(view('a')).toEqual(['done', 2])
+    giveUpOrder(store, 'b')
+    expect(view('b')).toEqual(['given_up', undefined])
+  })
+})
+
 describe('tokens', () => {
   test('are spent with their record and never come back', () => {
     const { store, journal } = openJournal()
@@ -264,12 +290,36 @@ describe('the file', () => {
     [`update record set state = 'void'`, 'only the state changes'],
     [`update record set made_at = 5 where state = 'intended'`, 'only the state changes'],
     [`update record set sealed = zeroblob(9) where state = 'intended'`, 'only the state changes'],
+    [`update record set state = 'void', made_at = 5 where id = 2`, 'only the state changes'],
+    [`update record set state = 'void', sequence = 5 where id = 2`, 'only the state changes'],
+    [`update record set state = 'void', undoes = 1 where id = 2`, 'only the state changes'],
+    [`update record set state = 'void', id = 5 where id = 2`, 'only the state changes'],
+    [
+      `update record set state = 'void', sealed = zeroblob(9) where id = 2`,
+      'only the state changes',
+    ],
+    [
+      `update record set state = 'void', card_key = zeroblob(32) where id = 2`,
+      'only the state changes',
+    ],
+    [
+      `update record set state = 'void', order_key = zeroblob(32) where id = 2`,
+      'only the state changes',
+    ],
     [`update record set state = 'intended'`, 'only the state changes'],
     [`update record set state = 'lost' where state = 'intended'`, 'CHECK constraint'],
     [insertion({ id: 4, sequence: 9, made_at: START + 9 }), 'comes after all others'],
     [insertion({ id: 3, sequence: 9, made_at: START }), 'comes after all others'],
     [insertion({ id: 3, sequence: 1, made_at: START + 9 }), 'UNIQUE constraint'],
     [insertion({ id: 3, sequence: -1, made_at: START + 9 }), 'CHECK constraint'],
+    [
+      insertion({ id: 3, sequence: 9, made_at: START + 9, state: `'confirmed'` }),
+      'comes after all others',
+    ],
+    [
+      insertion({ id: 3, sequence: 9, made_at: START + 9, order_key: 'order_key' }),
+      'UNIQUE constraint failed: record.order_key',
+    ],
     ['delete from token', 'for good'],
     ['update token set product = 9', 'does not change'],
     ['delete from token_use', 'never comes back'],
@@ -290,9 +340,11 @@ describe('the file', () => {
   })
 })
 
-function insertion({ id, sequence, made_at }: Record<'id' | 'sequence' | 'made_at', number>) {
-  return `insert into record (id, card_key, sequence, order_key, undoes, state, made_at, sealed)
-    select ${id}, card_key, ${sequence}, zeroblob(32), 0, 'intended', ${made_at}, sealed from record where id = 1`
+/** A record like the first but for this. */
+function insertion(change: Readonly<Record<string, string | number>>): string {
+  const row = { undoes: 0, order_key: 'zeroblob(32)', state: `'intended'`, ...change }
+  return `insert into record (card_key, sealed, ${Object.keys(row).join(', ')})
+    select card_key, sealed, ${Object.values(row).join(', ')} from record where id = 1`
 }
 
 describe('a cut', () => {

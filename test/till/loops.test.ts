@@ -69,8 +69,11 @@ describe('the card loop', () => {
     gates[0]?.()
     await settle()
     expect(seen).toEqual(['a', 'c'])
-    gates[1]?.()
+    slot.insert(cardNamed('x')) // comes and goes
     slot.remove()
+    gates[1]?.()
+    await settle()
+    expect(seen).toEqual(['a', 'c'])
     slot.insert(cardNamed('d'))
     await settle()
     expect(seen).toEqual(['a', 'c', 'd'])
@@ -153,6 +156,22 @@ describe('the upload loop', () => {
   })
 
   test('goes on at once when the bell rings, also if it rang while it worked', async () => {
+    const { bell, stop, loop, calls } = start(['unreachable'])
+    bell.ring()
+    await settle()
+    expect(calls()).toBe(2)
+    bell.ring()
+    await settle()
+    expect(calls()).toBe(3)
+    bell.ring()
+    bell.ring()
+    await settle()
+    expect(calls()).toBe(4)
+    stop.abort()
+    await loop
+  })
+
+  test('is not woken by one ring more than once', async () => {
     const { bell, stop, loop, calls } = start(['unreachable'])
     await settle()
     expect(calls()).toBe(1)

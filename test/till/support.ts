@@ -31,7 +31,7 @@ import {
   provesCode,
   signEnrolment,
 } from '../../src/kernel/enrolment.ts'
-import { currency } from '../../src/kernel/money.ts'
+import { currency, type CurrencyCode } from '../../src/kernel/money.ts'
 import {
   generatePrivateKey,
   publicKeyFrom,
@@ -257,9 +257,15 @@ export function tokensDocument(count: number, price = 250n, version = 1) {
   }
 }
 
-export function tokenBytes(nonce: number, price = 250n, product = 3, till = 7): Bytes {
+export function tokenBytes(
+  nonce: number,
+  price = 250n,
+  product = 3,
+  till = 7,
+  code: CurrencyCode = 'USD',
+): Bytes {
   const random = new Uint8Array(8)
   new DataView(random.buffer).setUint32(0, nonce)
-  const body = { product, price, currency: currency('USD').numeric, madeAt: START, till }
+  const body = { product, price, currency: currency(code).numeric, madeAt: START, till }
   return signToken(OFFICE_KEY, { ...body, nonce: random })
 }

@@ -118,6 +118,28 @@ describe('an order', () => {
     const stamps = till.records(9).map(({ madeAt }) => madeAt - START)
     expect(stamps).toEqual([3, 2, 1, 0])
   })
+
+  test('is not begun before the tap before it has ended, however that ends', async () => {
+    const { till } = await openTown()
+    const gate = Promise.withResolvers<void>()
+    const [slow, card] = [new ToyCard(1), new ToyCard(2)]
+    const broken = till.tap(
+      {
+        atr: slow.atr,
+        transmit: async () => {
+          await gate.promise
+          throw new Error('the reader caught fire')
+        },
+      },
+      pay('a'),
+    )
+    const next = tap(till, card, pay('b'))
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve()
+    expect(card.apdus).toBe(0)
+    gate.resolve()
+    await expect(broken).rejects.toThrow('caught fire')
+    expect(await next).toMatchObject({ result: 'done' })
+  })
 })
 
 function viewOf(result: TapResult) {
@@ -215,6 +237,21 @@ describe('a till refuses', () => {
     clock.set(START + 1001)
     await till.syncOnce()
     expect(await tap(till, card, pay('b'))).toMatchObject({ result: 'done' })
+  })
+})
+
+describe('showing a card', () => {
+  test('changes nothing, and may be torn', async () => {
+    const { till } = await openTown()
+    const card = new ToyCard(1)
+    expect(await till.show(channelTo(card))).toMatchObject({
+      result: 'shown',
+      view: { card: card.id, balance: 10_000n },
+    })
+    card.tear = { at: 1, carriedOut: true }
+    expect(await till.show(channelTo(card))).toEqual({ result: 'torn' })
+    expect(card.writes).toBe(0)
+    expect(till.records(1)).toEqual([])
   })
 })
 
