@@ -207,6 +207,51 @@ describe.each(sizes)('the console on a %s', (size) => {
     await page.context().close()
   })
 
+  it('equips a vendor: a till and its code, a limit, a product and units of it', async () => {
+    const page = await signIn(size)
+    await visit(page, '/tills', 'Tills')
+    await page.getByRole('button', { name: 'Add a till…' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name').fill(`Gate on a ${size}`)
+    await dialog.getByRole('combobox', { name: 'Merchant' }).fill(`Ferry, ${size}`)
+    await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+    const code = page.getByRole('dialog', { name: 'Enrolment code' }).locator('output')
+    expect(await code.innerText()).toMatch(/^\d+(-[0-9A-Z]{4}){3}$/)
+    await page.keyboard.press('Escape')
+
+    await visit(page, `/tills/${till.number}`, 'Counter 1')
+    await page.getByRole('button', { name: 'Change…' }).click()
+    await page.getByLabel('One payment').fill('a lot')
+    await page.getByRole('button', { name: 'Change', exact: true }).click()
+    await page.getByText('Enter an amount such as 12.50').waitFor()
+    const most = size === 'phone' ? '450' : '440,50'
+    await page.getByLabel('One payment').fill(most)
+    await page.getByRole('button', { name: 'Change', exact: true }).click()
+    await page.getByText(size === 'phone' ? '450.00 SEK' : '440.50 SEK').waitFor()
+
+    await visit(page, '/products', 'Products')
+    await page.getByRole('button', { name: 'Add a product…' }).click()
+    await page.getByRole('combobox', { name: 'Merchant' }).click()
+    await page.getByRole('option', { name: 'Harbour Kiosk' }).click()
+    await page.getByLabel('Name').fill(`Waffle on a ${size}`)
+    await page.getByLabel('Price').fill('45')
+    await page.getByRole('button', { name: 'Add', exact: true }).click()
+    const row = page.getByRole('row').filter({ hasText: `Waffle on a ${size}` })
+    await row.getByRole('button', { name: 'Give units to a till…' }).click()
+    await page.getByRole('combobox', { name: 'Till' }).click()
+    await page.getByRole('option', { name: 'Counter 1' }).click()
+    await page.getByRole('button', { name: 'Give', exact: true }).click()
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    await till.counter.sync()
+    const kiosk = await openPage(size, till.url)
+    await kiosk
+      .getByRole('button', { name: `Waffle on a ${size}` })
+      .getByText('20 left')
+      .waitFor()
+    await kiosk.context().close()
+    await page.context().close()
+  })
+
   it.each(['light', 'dark'] as const)('can be read by everybody, %s', async (scheme) => {
     const page = await signIn(size, scheme)
     for (const [place, heading] of [
@@ -218,6 +263,8 @@ describe.each(sizes)('the console on a %s', (size) => {
       ['/cases', 'Cases'],
       ['/cases/1', 'Previous balance altered'],
       ['/tills', 'Tills'],
+      [`/tills/${till.number}`, 'Counter 1'],
+      ['/products', 'Products'],
       ['/accounts', 'Accounts'],
       ['/audit', 'Audit'],
     ] as const) {

@@ -84,7 +84,7 @@ function TillActs({
     <>
       {mayCode && (
         <Button variant="default" loading={renew.busy} onClick={() => renew.run()}>
-          New code…
+          New code
         </Button>
       )}
       {mayStop && (

@@ -17,8 +17,8 @@ export function CodeDialog({
         <div className={classes.code}>
           <p>
             Enter this on the till’s page, or start it with{' '}
-            <code>kontant till --code {code.code}</code>. It is shown this once and holds until{' '}
-            <Time at={code.expiresAt} />.
+            <code>kontant till --data DIR --code {code.code}</code>. It is shown this once and holds
+            until <Time at={code.expiresAt} />.
           </p>
           <output className={classes.digits}>{code.code}</output>
           <CopyButton value={code.code}>

@@ -55,7 +55,17 @@ export function PolicySection({ till }: { readonly till: TillDetail }) {
   )
 }
 
-const HOUR = 3_600_000
+const UNITS = [
+  ['days', 86_400_000],
+  ['hours', 3_600_000],
+  ['minutes', 60_000],
+] as const
+
+/** In the largest unit that says it exactly. */
+function timeText(milliseconds: number): string {
+  const [name, size] = UNITS.find(([, unit]) => milliseconds % unit === 0) ?? ['seconds', 1000]
+  return `${milliseconds / size} ${name}`
+}
 
 function PolicyList({ policy }: { readonly policy: PolicyJson }) {
   const { currency } = policy
@@ -70,10 +80,10 @@ function PolicyList({ policy }: { readonly policy: PolicyJson }) {
       <Fact name="Payments without the office">{policy.offlinePaymentsMax ?? 'no limit'}</Fact>
       <Fact name="Amount without the office">{limit(policy.offlineAmountMax)}</Fact>
       <Fact name="Time without the office">
-        {policy.offlineAgeMax === null ? 'no limit' : `${policy.offlineAgeMax / HOUR} hours`}
+        {policy.offlineAgeMax === null ? 'no limit' : timeText(policy.offlineAgeMax)}
       </Fact>
-      <Fact name="Wrong passcodes, then a pause">
-        {policy.passcodeTries}, {policy.passcodePause / 60_000} min
+      <Fact name="Wrong passcodes">
+        {policy.passcodeTries}, then a pause of {timeText(policy.passcodePause)}
       </Fact>
     </dl>
   )

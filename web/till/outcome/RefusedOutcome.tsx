@@ -2,7 +2,7 @@ import { IconCircleX } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useAction } from '../../shared/action.ts'
 import { ProblemNotice } from '../../shared/Notice.tsx'
-import { type Answer, beginOrder, giveUp } from '../api.ts'
+import { type Answer, beginOrder, giveUp, type OrderRequest } from '../api.ts'
 import { PasscodePad } from '../compose/PasscodePad.tsx'
 import { useTillState } from '../state.tsx'
 import { Stage } from './Stage.tsx'
@@ -18,7 +18,10 @@ export function RefusedOutcome({
 }) {
   const { order } = useTillState()
   const [asking, setAsking] = useState(false)
-  const again = useAction(beginOrder)
+  const again = useAction(async (request: OrderRequest) => {
+    await beginOrder(request)
+    onDone()
+  })
   const cancel = useAction(async () => {
     await giveUp()
     onDone()
@@ -35,9 +38,7 @@ export function RefusedOutcome({
         onBack={() => setAsking(false)}
         onDone={(passcode) => {
           const same = { amount: amount ?? '0', passcode }
-          const request =
-            kind === 'pay' ? { kind, ...same, products } : ({ kind: 'load', ...same } as const)
-          beginOrder(request).then(onDone, () => again.run(request))
+          again.run(kind === 'pay' ? { kind, ...same, products } : { kind: 'load', ...same })
         }}
       />
     )
