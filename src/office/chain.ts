@@ -149,7 +149,8 @@ function evaluatePosition(chain: CardChain, sequence: number): boolean {
     const rivals = (record.previous && groups.get(record.previous)?.filter(isLive)) || []
     const contested =
       complete && (parent?.contested === true || (isLive(record) && rivals.length > 1))
-    changed ||= complete !== record.complete || contested !== record.contested
+    if (complete === record.complete && contested === record.contested) continue
+    changed = true
     chain.put({ ...record, complete, contested })
   }
   return changed

@@ -13,7 +13,6 @@ export const CASE_KINDS = [
   'overspend',
   'unknown-token',
   'foreign-token',
-  'token-price-altered',
   'token-double-spent',
   'unauthorised-load',
   'unauthorised-amount',

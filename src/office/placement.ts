@@ -24,6 +24,7 @@ import type { OfficeScheme, VerifiedEntry } from './scheme.ts'
 import { settle } from './settlement.ts'
 import type { Tables } from './tables.ts'
 import {
+  excessOfReversal,
   isEquivocal,
   tracePolicy,
   tracePosition,
@@ -455,7 +456,9 @@ function markRefuted(group: Group, byTokens: readonly RecordName[]): void {
   for (const [card, positions] of group.touched) {
     const chain = group.chain(card)
     for (const sequence of [...positions]) {
-      for (const record of chain.at(sequence)) if (isEquivocal(chain, record)) refute(record)
+      for (const record of chain.at(sequence)) {
+        if (isEquivocal(chain, record) || excessOfReversal(chain, record) > 0n) refute(record)
+      }
     }
   }
 }

@@ -27,6 +27,7 @@ export function tracePosition(
   return {
     findings: [
       ...traceEquivocation(records),
+      ...records.flatMap((record) => traceReversal(chain, record)),
       ...forks.findings,
       ...(chain.isLoaded(sequence - 1)
         ? records.flatMap((record) => traceAlteredPrevious(chain, record))
@@ -72,6 +73,33 @@ export function isEquivocal(chain: CardChain, record: ChainRecord): boolean {
   return chain
     .at(record.sequence)
     .some(({ maker, digest }) => maker === record.maker && digest !== record.digest)
+}
+
+/**
+ * A reversal gives back what the record before it took, to the cent. That record's own evidence says
+ * how much that was; both are its maker's.
+ */
+function traceReversal(chain: CardChain, record: ChainRecord): Finding[] {
+  const excess = excessOfReversal(chain, record)
+  if (excess === 0n) return []
+  return [
+    {
+      kind: 'wrong-arithmetic',
+      strength: 'proven',
+      suspects: [{ kind: 'till', till: record.maker }],
+      card: record.card,
+      about: record.digest,
+      amount: excess,
+      records: [record.digest],
+    },
+  ]
+}
+
+/** 0 if it is none, or as long as what it reverses is not there. */
+export function excessOfReversal(chain: CardChain, record: ChainRecord): Amount {
+  if (record.kind !== 'reversal' || record.previous === undefined) return 0n
+  const reversed = chain.get(record.sequence - 1, record.previous)
+  return reversed?.uploaded ? difference(reversed.amount, record.amount) : 0n
 }
 
 /**

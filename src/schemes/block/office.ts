@@ -1,7 +1,8 @@
-import { bytesEqual, utf8, type Bytes } from '../../kernel/bytes.ts'
+import { bytesEqual, concat, utf8, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError } from '../../kernel/errors.ts'
+import { DIGEST_SIZE } from '../../kernel/hash.ts'
 import { digestOf, OFFICE, type Digest } from '../../kernel/ids.ts'
-import { list, message, octets } from '../../kernel/message.ts'
+import { message, octets } from '../../kernel/message.ts'
 import { currencyByNumber, type Amount } from '../../kernel/money.ts'
 import type { PublicKey } from '../../kernel/p256.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
@@ -19,7 +20,6 @@ import type {
   VerifyContext,
 } from '../../office/scheme.ts'
 import { planCard } from './card.ts'
-import { LeastRecentlyUsed } from './lru.ts'
 import {
   blockDigest,
   blockSignedBy,
@@ -39,6 +39,7 @@ import {
   type ChipKeys,
   type Evidence,
 } from './message.ts'
+import { Recent } from './recent.ts'
 
 /**
  * Why evidence is not an entry: it cannot be laid at anybody's door. The order is the order of the
@@ -156,10 +157,7 @@ function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
     predecessor: previous?.predecessor,
     tokens,
     policyVersion: shown.policyVersion,
-    proof: proof.encode({
-      own: passcodeProof(block),
-      previous: previous?.block ? [passcodeProof(previous.block)] : [],
-    }),
+    proof: previous?.block ? proofOf(block, previous.block) : NO_PROOF,
     // A copy: a view would drag all of the evidence into the next thread.
     disclosure: new Uint8Array(shown.newPasscode),
     findings: findingsOf(record, previous),
@@ -322,23 +320,19 @@ function changeByReversal(block: Block, before: Block, amount: Amount): Amount |
   return change === undefined ? undefined : -change
 }
 
-const PASSCODE_PROOF_SIZE = 40
+/** Of an entry whose predecessor was not shown: there is nothing to try a passcode on. */
+const NO_PROOF: Bytes = new Uint8Array()
 
-/** HMAC key and HMAC of an entry and of its predecessor: what a passcode can be tried on. */
+/** What a passcode can be tried on: HMAC key and HMAC of a block and of the one before it. */
 const proof = message('proof', {
-  own: octets(PASSCODE_PROOF_SIZE, 'hmacKey ‖ passcodeHmac of the block'),
-  previous: list(octets(PASSCODE_PROOF_SIZE, 'the same of the block before, if it was shown'), {
-    max: 1,
-  }),
-})
-
-const passcodeFields = message('passcodeProof', {
   hmacKey: octets(HMAC_KEY_SIZE),
-  passcodeHmac: octets(PASSCODE_PROOF_SIZE - HMAC_KEY_SIZE),
+  passcodeHmac: octets(DIGEST_SIZE),
+  previousHmacKey: octets(HMAC_KEY_SIZE),
+  previousPasscodeHmac: octets(DIGEST_SIZE),
 })
 
-function passcodeProof(block: Block): Bytes {
-  return passcodeFields.encode(block)
+function proofOf({ hmacKey, passcodeHmac: own }: Block, before: Block): Bytes {
+  return concat(hmacKey, own, before.hmacKey, before.passcodeHmac)
 }
 
 /**
@@ -346,17 +340,16 @@ function passcodeProof(block: Block): Bytes {
  * that one. `known` are passcodes, the disclosed one of this entry among them once it is open.
  */
 function judge(entry: VerifiedEntry, known: readonly Bytes[]): readonly Finding[] {
-  const { own, previous } = proof.decode(entry.proof)
-  const [before] = previous
-  if (!before) return []
-  const fits = (passcode: string, to: Bytes) => passcodeFits(passcode, passcodeFields.decode(to))
+  if (entry.proof.length === 0) return []
+  const own = proof.decode(entry.proof)
+  const before = { hmacKey: own.previousHmacKey, passcodeHmac: own.previousPasscodeHmac }
   const entered = known
     .map((code) => new TextDecoder().decode(code))
-    .filter((code) => fits(code, before))
+    .filter((code) => passcodeFits(code, before))
   if (entered.length === 0) return []
   // A new passcode is whatever the holder chose: what was disclosed cannot be checked by others.
   if (changesPasscode(entry)) return []
-  if (entered.some((code) => fits(code, own))) return []
+  if (entered.some((code) => passcodeFits(code, own))) return []
   return [
     {
       kind: 'passcode-not-entered',
@@ -376,8 +369,8 @@ function changesPasscode({ kind, predecessor }: VerifiedEntry): boolean {
 }
 
 /** Chips and blocks seen lately. Caches only: without them every answer is the same, and later. */
-const chips = new LeastRecentlyUsed<string, ChipKeys>(10_000)
-const seen = new LeastRecentlyUsed<string, SeenBlock>(30_000)
+const chips = new Recent<string, ChipKeys>(10_000)
+const seen = new Recent<string, SeenBlock>(20_000)
 
 /** A predecessor was mostly somebody's block before: it is then open, and its signature checked. */
 interface SeenBlock {

@@ -62,12 +62,6 @@ export const CASE_WORDS: Readonly<Record<CaseKind, CaseWords>> = {
       `${who} charged ${card} for a unit of product that was issued to another till.`,
     advice: PROVEN_TILL,
   },
-  'token-price-altered': {
-    title: 'Price altered',
-    happened: (who, card) =>
-      `${who} charged ${card} for a unit of product at another price than the office signed.`,
-    advice: ['The holder is owed the difference.', ...PROVEN_TILL],
-  },
   'token-double-spent': {
     title: 'One unit sold twice',
     happened: (who) => `${who} charged twice for one unit of product. Each unit can be sold once.`,
