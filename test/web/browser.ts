@@ -78,5 +78,7 @@ export function buildPages(): void {
   if (existsSync(built) && statSync(built).mtimeMs >= newest) return
   execFileSync(process.execPath, [join(ROOT, 'node_modules/vite/bin/vite.js'), 'build', 'web'], {
     cwd: ROOT,
+    // Vitest says `test`, with which React would come as for development.
+    env: { ...process.env, NODE_ENV: 'production' },
   })
 }

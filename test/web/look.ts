@@ -5,6 +5,7 @@ interface Probes {
   faintTexts(this: void): readonly { readonly text: string; readonly ratio: number }[]
   namelessControls(this: void): readonly string[]
   sidewaysOverflow(this: void): number
+  layoutShift(this: void): Promise<number>
 }
 
 const PROBES = new URL('../../web/probe/in-page.ts', import.meta.url).href
@@ -25,4 +26,10 @@ export async function faultsOf(page: Page): Promise<Faults> {
     nameless: await page.evaluate(probes.namelessControls),
     sideways: await page.evaluate(probes.sidewaysOverflow),
   }
+}
+
+/** See web/probe/in-page.ts. */
+export async function layoutShiftOf(page: Page): Promise<number> {
+  const { layoutShift } = (await import(PROBES)) as Probes
+  return page.evaluate(layoutShift)
 }

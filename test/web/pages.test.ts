@@ -3,7 +3,7 @@ import type { Browser, Locator, Page } from 'playwright-core'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { buildPages, launchBrowser, SIZES, type Size } from './browser.ts'
 import { openHouse, OPERATOR, type House, type HouseTill } from './house.ts'
-import { faultsOf, NO_FAULTS } from './look.ts'
+import { faultsOf, layoutShiftOf, NO_FAULTS } from './look.ts'
 import { PASSCODE, tellStory, type Story } from './story.ts'
 
 /** The real pages in a real browser before the real servers, at both sizes. */
@@ -204,6 +204,19 @@ describe.each(sizes)('the console on a %s', (size) => {
       .poll(async () => Number(await received.innerText()), { timeout: 10_000 })
       .toBe(before + 1)
     await page.getByText('Books balance').waitFor()
+    await page.context().close()
+  })
+
+  it('does not jump while its figures come in', async () => {
+    const page = await signIn(size)
+    for (const place of ['/', '/cards', `/cards/${story.altered}`, '/cases/1', '/accounts']) {
+      await page.goto('about:blank')
+      await page.goto(`${house.url}/#${place}`)
+      await page.getByRole('table').first().waitFor()
+      await page.waitForTimeout(600)
+      const shift = await layoutShiftOf(page)
+      expect({ place, isSteady: shift <= 0.1, shift }).toEqual({ place, isSteady: true, shift })
+    }
     await page.context().close()
   })
 

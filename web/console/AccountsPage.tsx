@@ -8,6 +8,7 @@ import { AccountTable } from './accounts/AccountTable.tsx'
 import { Balanced } from './accounts/Balanced.tsx'
 import { TransferDialog } from './accounts/TransferDialog.tsx'
 import { ACCOUNT_WORDS } from './accounts/words.ts'
+import { Loading } from './Loading.tsx'
 import { PageHead, Section } from './PageHead.tsx'
 import classes from './page.module.css'
 
@@ -23,16 +24,22 @@ export function AccountsPage() {
   )
   const progress = useResource<Progress>('api/progress')
   const [open, setOpen] = useState<Account>()
-  const groups = Map.groupBy(data?.accounts ?? [], ({ kind }) => kind)
+  const facts =
+    'Double entry: what one account gains another loses, so together they are always zero.'
+  if (!data || !progress.data) {
+    return (
+      <>
+        <PageHead title="Accounts" facts={facts} />
+        <Loading problem={problem ?? progress.problem} retry={reload} />
+      </>
+    )
+  }
+  const groups = Map.groupBy(data.accounts, ({ kind }) => kind)
   return (
     <>
-      <PageHead
-        title="Accounts"
-        facts="Double entry: what one account gains another loses, so together they are always zero."
-        acts={progress.data && <Balanced sums={progress.data.sums} />}
-      />
+      <PageHead title="Accounts" facts={facts} acts={<Balanced sums={progress.data.sums} />} />
       <ProblemNotice problem={problem} retry={reload} />
-      {data?.accounts.length === 0 && (
+      {data.accounts.length === 0 && (
         <Empty title="No money has moved yet" icon={<IconArrowsExchange size={28} aria-hidden />}>
           Accounts open by themselves with the first card that is issued with a balance.
         </Empty>
@@ -42,7 +49,7 @@ export function AccountsPage() {
           <AccountTable accounts={accounts} onOpen={setOpen} />
         </Section>
       ))}
-      {data?.accounts.length === limit && limit < MAX && (
+      {data.accounts.length === limit && limit < MAX && (
         <div className={classes.more}>
           <Button variant="default" onClick={() => setLimit((last) => last + STEP)}>
             Show more

@@ -11,6 +11,7 @@ import { CardStatusTag } from './CardStatusTag.tsx'
 import { CaseTable } from './cases/CaseTable.tsx'
 import { Ledger } from './ledger/Ledger.tsx'
 import { Legend } from './ledger/Legend.tsx'
+import { Loading } from './Loading.tsx'
 import { PageHead, Section } from './PageHead.tsx'
 import { ReasonDialog } from './ReasonDialog.tsx'
 import { useMay } from './session.tsx'
@@ -21,11 +22,14 @@ export function CardPage({ id }: { readonly id: string }) {
   const ledger = useResource<{ readonly entries: readonly LedgerLine[] }>(`api/cards/${id}/ledger`)
   const cases = useResource<{ readonly cases: readonly Case[] }>('api/cases', { card: id })
   const above = { path: '/cards', name: 'Cards' }
-  if (!card.data) {
+  const reloadAll = () => {
+    for (const { reload } of [card, ledger, cases]) reload()
+  }
+  if (!card.data || !ledger.data || !cases.data) {
     return (
       <>
         <PageHead title={`Card ${cardText(id)}`} above={above} />
-        <ProblemNotice problem={card.problem} retry={card.reload} />
+        <Loading problem={card.problem ?? ledger.problem ?? cases.problem} retry={reloadAll} />
       </>
     )
   }
@@ -56,14 +60,14 @@ export function CardPage({ id }: { readonly id: string }) {
         <span className={classes.balanceLabel}>Balance known to the office</span>
         <Money amount={one.balance} currency={one.currency} className={classes.balanceAmount} />
       </div>
-      {cases.data && cases.data.cases.length > 0 && (
+      {cases.data.cases.length > 0 && (
         <Section title="Cases">
           <CaseTable cases={cases.data.cases} empty={null} />
         </Section>
       )}
       <Section title="Ledger" aside={<Legend />}>
         <ProblemNotice problem={ledger.problem} retry={ledger.reload} />
-        {ledger.data && <Ledger lines={ledger.data.entries} currency={one.currency} />}
+        <Ledger lines={ledger.data.entries} currency={one.currency} />
       </Section>
     </>
   )

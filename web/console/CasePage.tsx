@@ -5,7 +5,7 @@ import type { CaseDetail } from '../shared/api.ts'
 import { post } from '../shared/http.ts'
 import { Money } from '../shared/Money.tsx'
 import { useTillName } from '../shared/names.tsx'
-import { Empty, ProblemNotice } from '../shared/Notice.tsx'
+import { Empty } from '../shared/Notice.tsx'
 import { useResource } from '../shared/resource.ts'
 import { Time } from '../shared/Time.tsx'
 import { cardText } from './CardName.tsx'
@@ -14,6 +14,7 @@ import { EvidenceTable } from './cases/EvidenceTable.tsx'
 import { Suspects } from './cases/Suspects.tsx'
 import { CASE_WORDS } from './cases/words.ts'
 import { CardName } from './CardName.tsx'
+import { Loading } from './Loading.tsx'
 import { PageHead, Section } from './PageHead.tsx'
 import { ReasonDialog } from './ReasonDialog.tsx'
 import { useMay } from './session.tsx'
@@ -25,7 +26,7 @@ export function CasePage({ id }: { readonly id: string }) {
     return (
       <>
         <PageHead title={`Case ${id}`} above={{ path: '/cases', name: 'Cases' }} />
-        {problem && <ProblemNotice problem={problem} retry={reload} />}
+        <Loading problem={problem} retry={reload} />
       </>
     )
   }

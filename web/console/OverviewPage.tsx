@@ -7,6 +7,7 @@ import { Balanced } from './accounts/Balanced.tsx'
 import { CaseTable } from './cases/CaseTable.tsx'
 import { Flow } from './overview/Flow.tsx'
 import { MoneyMap } from './overview/MoneyMap.tsx'
+import { Loading } from './Loading.tsx'
 import { PageHead, Section } from './PageHead.tsx'
 import { TillTable } from './tills/TillTable.tsx'
 
@@ -22,22 +23,26 @@ export function OverviewPage() {
   const cases = useResource<{ readonly cases: readonly Case[] }>('api/cases', { open: true })
   const tills = useResource<{ readonly tills: readonly Till[] }>('api/tills')
   const problem = progress.problem ?? accounts.problem ?? cases.problem ?? tills.problem
-  const open = cases.data?.cases
+  if (!progress.data || !accounts.data || !cases.data || !tills.data) {
+    return (
+      <>
+        <PageHead title="Overview" />
+        <Loading problem={problem} retry={progress.reload} />
+      </>
+    )
+  }
+  const open = cases.data.cases
   return (
     <>
-      <PageHead title="Overview" acts={progress.data && <Balanced sums={progress.data.sums} />} />
+      <PageHead title="Overview" acts={<Balanced sums={progress.data.sums} />} />
       <ProblemNotice problem={problem} retry={progress.reload} />
       <Flow progress={progress.data} />
       <Section
         title="Open cases"
-        aside={
-          open && open.length > CASES_SHOWN ? (
-            <Link href="/cases">all {open.length}</Link>
-          ) : undefined
-        }
+        aside={open.length > CASES_SHOWN ? <Link href="/cases">all {open.length}</Link> : undefined}
       >
         <CaseTable
-          cases={open?.slice(0, CASES_SHOWN)}
+          cases={open.slice(0, CASES_SHOWN)}
           empty={
             <Empty title="No open cases" icon={<IconCircleCheck size={28} aria-hidden />}>
               Everything handed in so far fits together.
@@ -47,17 +52,18 @@ export function OverviewPage() {
       </Section>
       <Section title="Tills">
         <TillTable
-          tills={tills.data?.tills}
+          tills={tills.data.tills}
           empty={
             <Empty title="No tills yet" icon={<IconBuildingStore size={28} aria-hidden />}>
-              Register one, then enter its enrolment code on it with <code>kontant till</code>.
+              Add one under <Link href="/tills">Tills</Link>, then enter the code that you get on
+              it.
             </Empty>
           }
         />
       </Section>
-      {(accounts.data?.accounts.length ?? 0) < ACCOUNTS_MAX && (
+      {accounts.data.accounts.length < ACCOUNTS_MAX && (
         <Section title="Where the money is">
-          <MoneyMap accounts={accounts.data?.accounts} />
+          <MoneyMap accounts={accounts.data.accounts} />
         </Section>
       )}
     </>

@@ -6,6 +6,7 @@ import { post } from '../shared/http.ts'
 import { ProblemNotice } from '../shared/Notice.tsx'
 import { useResource } from '../shared/resource.ts'
 import { Age, Time } from '../shared/Time.tsx'
+import { Loading } from './Loading.tsx'
 import { PageHead, Section } from './PageHead.tsx'
 import { ReasonDialog } from './ReasonDialog.tsx'
 import { useMay } from './session.tsx'
@@ -21,7 +22,7 @@ export function TillPage({ number }: { readonly number: string }) {
     return (
       <>
         <PageHead title={`Till ${number}`} above={above} />
-        <ProblemNotice problem={problem} retry={reload} />
+        <Loading problem={problem} retry={reload} />
       </>
     )
   }
@@ -37,7 +38,7 @@ export function TillPage({ number }: { readonly number: string }) {
               Till {till.number} of {till.merchant.name}, sells in {till.currency}
             </span>
             <span>
-              Last contact: <Age at={till.lastContactAt} />, batch {till.lastBatch}
+              Last upload: <Age at={till.lastContactAt} />, batch {till.lastBatch}
             </span>
             {till.enrolledAt !== null && (
               <span>

@@ -76,3 +76,24 @@ export function namelessControls(): readonly string[] {
     .filter((control) => control.checkVisibility() && nameOf(control).trim() === '')
     .map(({ outerHTML }) => outerHTML.slice(0, 120))
 }
+
+/**
+ * How far things jumped since the page came up, without anybody having touched it: the sum of Web
+ * Vitals' layout shifts. Up to 0.1 is good.
+ */
+export async function layoutShift(): Promise<number> {
+  return new Promise((resolve) => {
+    const observer = new PerformanceObserver((list) => {
+      observer.disconnect()
+      resolve(list.getEntries().reduce((sum, entry) => sum + shiftOf(entry), 0))
+    })
+    const shiftOf = (entry: PerformanceEntry): number => {
+      const touched: unknown = Reflect.get(entry, 'hadRecentInput')
+      const value: unknown = Reflect.get(entry, 'value')
+      return touched === true || typeof value !== 'number' ? 0 : value
+    }
+    observer.observe({ type: 'layout-shift', buffered: true })
+    // Without a single shift the observer is never called.
+    setTimeout(() => resolve(0), 300)
+  })
+}

@@ -17,7 +17,7 @@ export function TopBar() {
         <Mark size={30} />
         <span className={classes.names}>
           <strong className={classes.merchant}>{merchant === '' ? 'Kontant' : merchant}</strong>
-          <span className={classes.till}>{name}</span>
+          {name !== merchant && <span className={classes.till}>{name}</span>}
         </span>
       </span>
       <SchemeSwitch />

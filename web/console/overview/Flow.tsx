@@ -5,7 +5,7 @@ import classes from './Flow.module.css'
 interface Step {
   readonly name: string
   readonly meaning: string
-  readonly count: (records: Progress['records'], progress: Progress) => number
+  readonly count: (records: Progress['records']) => number
   readonly tone: 'plain' | 'wait' | 'bad' | 'good'
 }
 
@@ -43,12 +43,12 @@ const STEPS: readonly Step[] = [
   },
 ]
 
-export function Flow({ progress }: { readonly progress: Progress | undefined }) {
+export function Flow({ progress }: { readonly progress: Progress }) {
   return (
     <section aria-label="Progress" className={classes.flow}>
       <dl className={classes.steps}>
         {STEPS.map(({ name, meaning, count, tone }) => {
-          const value = progress && count(progress.records, progress)
+          const value = count(progress.records)
           return (
             <div key={name} className={classes.step} data-tone={value === 0 ? 'plain' : tone}>
               <dt>
@@ -56,21 +56,15 @@ export function Flow({ progress }: { readonly progress: Progress | undefined }) 
                   <span tabIndex={0}>{name}</span>
                 </Tooltip>
               </dt>
-              <dd>{value ?? '–'}</dd>
+              <dd>{value}</dd>
             </div>
           )
         })}
       </dl>
       <p className={classes.batches}>
-        {progress ? (
-          <>
-            Batches received: {progress.batches.received}, still to be placed:{' '}
-            {progress.batches.toPlace} · Records refuted: {progress.records.refuted}, rejected as
-            they came: {progress.rejected}
-          </>
-        ) : (
-          ' '
-        )}
+        Batches received: {progress.batches.received}, still to be placed:{' '}
+        {progress.batches.toPlace} · Records refuted: {progress.records.refuted}, rejected as they
+        came: {progress.rejected}
       </p>
     </section>
   )

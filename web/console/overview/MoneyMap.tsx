@@ -1,12 +1,10 @@
-import { Skeleton } from '@mantine/core'
 import type { Account } from '../../shared/api.ts'
 import { Money } from '../../shared/Money.tsx'
 import { ACCOUNT_WORDS } from '../accounts/words.ts'
 import classes from './MoneyMap.module.css'
 
 /** The accounts of each kind together, one column a currency. */
-export function MoneyMap({ accounts }: { readonly accounts: readonly Account[] | undefined }) {
-  if (!accounts) return <Skeleton height={200} />
+export function MoneyMap({ accounts }: { readonly accounts: readonly Account[] }) {
   const totals = new Map<string, bigint>()
   for (const { kind, currency, balance } of accounts) {
     const key = `${kind} ${currency}`

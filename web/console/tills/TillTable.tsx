@@ -20,7 +20,7 @@ const columns: readonly Column<Till>[] = [
   },
   { label: 'Merchant', cell: ({ merchant }) => merchant.name },
   { label: 'State', cell: (till) => <TillState till={till} /> },
-  { label: 'Last contact', cell: ({ lastContactAt }) => <Age at={lastContactAt} /> },
+  { label: 'Last upload', cell: ({ lastContactAt }) => <Age at={lastContactAt} /> },
   { label: 'Last batch', figures: true, cell: ({ lastBatch }) => lastBatch },
   {
     label: 'Owes records',
