@@ -86,6 +86,10 @@ export class Counter {
     this.#random = random
   }
 
+  get isEnrolled(): boolean {
+    return this.#till.status.identity !== undefined
+  }
+
   /** What the next card is tapped for; undefined: it is only shown. */
   get order(): Order | undefined {
     return this.#order

@@ -143,6 +143,7 @@ function addRoutes(app: FastifyInstance, options: KioskOptions): void {
     { schema: { body: schema.enrolRequest, response: { 200: schema.state } } },
     async ({ body }) => {
       await till.enrol(body.code)
+      counter.news.ring()
       counter.changed()
       return readState(options)
     },

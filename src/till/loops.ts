@@ -89,7 +89,8 @@ export async function inputLoop<T>(
 }
 
 export interface UploadLoopParts {
-  readonly syncOnce: () => Promise<SyncReport>
+  /** Undefined: there is nobody to synchronise with yet. */
+  readonly syncOnce: () => Promise<SyncReport | undefined>
   readonly timer: Timer
   readonly random: RandomSource
   /** Rung when there is something to upload, or the network is back. */
@@ -106,7 +107,7 @@ export async function uploadLoop(parts: UploadLoopParts, signal: AbortSignal): P
   let failures = 0
   while (!signal.aborted) {
     const report = await parts.syncOnce()
-    failures = report.result === 'synchronised' ? 0 : failures + 1
+    failures = !report || report.result === 'synchronised' ? 0 : failures + 1
     const pause = failures === 0 ? parts.interval : backoff(failures, parts.random)
     await waitOrBell(pause, parts, signal)
   }

@@ -1,3 +1,4 @@
+import type { FormatError } from '../kernel/errors.ts'
 import type { JournalConflict } from './journal.ts'
 import type { Refusal } from './scheme.ts'
 
@@ -12,6 +13,7 @@ export const TILL_REFUSALS = [
   'order_changed',
   'unknown_card',
   'scheme_not_enrolled',
+  'bad_order',
   'sequence_signed',
   'order_at_another_record',
   'stamp_used',
@@ -26,6 +28,7 @@ const EXPLANATIONS: Readonly<Record<TillRefusal, string>> = {
   order_changed: 'This order was already begun with other contents. Start a new one.',
   unknown_card: 'This is not a card that this till knows.',
   scheme_not_enrolled: 'This till may not take this kind of card. Ask the office to enrol it anew.',
+  bad_order: 'No card could carry out this order. Correct it and tap again.',
   sequence_signed:
     'This till has already signed another transaction at this place of the card. The card is an old copy: keep it, and call the office.',
   order_at_another_record:
@@ -36,4 +39,9 @@ const EXPLANATIONS: Readonly<Record<TillRefusal, string>> = {
 
 export function refusal(status: TillRefusal): Refusal {
   return { result: 'refused', status, explanation: EXPLANATIONS[status] }
+}
+
+/** Names the field that no card of the scheme could take. */
+export function badOrder({ message }: FormatError): Refusal {
+  return { ...refusal('bad_order'), explanation: `${EXPLANATIONS.bad_order} (${message})` }
 }

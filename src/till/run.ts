@@ -41,7 +41,13 @@ export async function runTill(parts: RunParts, signal: AbortSignal): Promise<voi
     ),
     guard(
       uploadLoop(
-        { syncOnce: () => counter.sync(), timer, random, interval, bell: counter.news },
+        {
+          syncOnce: async () => (counter.isEnrolled ? counter.sync() : undefined),
+          timer,
+          random,
+          interval,
+          bell: counter.news,
+        },
         either,
       ),
     ),

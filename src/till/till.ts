@@ -1,6 +1,7 @@
 import { encodeBatches } from '../kernel/batch.ts'
 import type { Bytes } from '../kernel/bytes.ts'
 import type { Policy } from '../kernel/documents.ts'
+import { FormatError } from '../kernel/errors.ts'
 import type { Clock, RandomSource, Transport } from '../kernel/ports.ts'
 import { CardTorn, type Channel } from '../reader/channel.ts'
 import {
@@ -31,7 +32,7 @@ import {
 import { explainLimit, findLimit, type Usage } from './limits.ts'
 import { isOrderOf, orderView, type OrderState, type OrderView } from './orders.ts'
 import { passcodeTries } from './passcodes.ts'
-import { refusal } from './refusals.ts'
+import { badOrder, refusal } from './refusals.ts'
 import type {
   CardView,
   Desk,
@@ -286,6 +287,10 @@ export class Till {
       }
       // Intents come before the card changes: it is as it was.
       if (error instanceof JournalRefusal) return refusal(error.conflict)
+      // A cashier's slip, which must not stop the till. Schemes check an order before all else.
+      if (error instanceof FormatError && this.order(order.id).state === 'new') {
+        return badOrder(error)
+      }
       throw error
     }
   }

@@ -185,6 +185,12 @@ describe('a till refuses', () => {
     expect(await refusal(strange, card, pay('b'))).toBe('scheme_not_enrolled')
   })
 
+  test('an order that no card could carry out', async () => {
+    const { till } = await openTown()
+    const order: Order = { kind: 'passcode', id: 'a', passcode: '1234', newPasscode: 'x' }
+    expect(await refusal(till, new ToyCard(1), order)).toBe('bad_order')
+  })
+
   test('what its journal refuses, whatever the scheme forgot', async () => {
     const { till } = await openTown()
     const card = new ToyCard(1)

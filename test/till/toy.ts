@@ -1,4 +1,5 @@
 import { bytesEqual, concat, fromHex, utf8, type Bytes } from '../../src/kernel/bytes.ts'
+import { FormatError } from '../../src/kernel/errors.ts'
 import { sha256 } from '../../src/kernel/hash.ts'
 import { cardIdOf, digestOf, type CardId } from '../../src/kernel/ids.ts'
 import { inProcessChannel } from '../../src/reader/in-process.ts'
@@ -115,6 +116,9 @@ function viewOf(card: CardId, { balance, sequence }: Content, desk: Desk): CardV
 
 async function perform(channel: Channel, order: Order, desk: Desk): Promise<TapResult> {
   const { journal } = desk
+  if (order.kind === 'passcode' && !/^\d+$/.test(order.newPasscode)) {
+    throw new FormatError('order.newPasscode', 'expected digits')
+  }
   const found = await read(channel)
   const { card } = found
   const latest = journal.latest(card)
