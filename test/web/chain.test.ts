@@ -31,6 +31,7 @@ function line({ name, on, sequence, balance = 0, said = 0, missing, contested }:
     complete: true,
     contested: contested === true,
     refuted: false,
+    decision: null,
     settlement: 'settled',
   } satisfies LedgerLineJson
 }

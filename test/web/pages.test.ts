@@ -265,6 +265,27 @@ describe.each(sizes)('the console on a %s', (size) => {
     await page.context().close()
   })
 
+  it('resolves a case and says which of its payments are paid', async () => {
+    const page = await signIn(size)
+    const fork = story.forks[size === 'phone' ? 0 : 1]
+    const cases = await house.call<{ cases: { id: string; card: string }[] }>('GET', '/api/cases')
+    const id = cases.cases.find(({ card }) => card === fork)?.id ?? ''
+    await visit(page, `/cases/${id}`, 'Chain forks')
+    await page.getByRole('button', { name: 'Resolve…' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('What was found').fill('The holder showed the card: v2 is right')
+    const choose = (vendor: string, choice: string) =>
+      dialog.getByRole('radiogroup', { name: vendor }).getByText(choice).click()
+    await choose('v2', 'Pay it')
+    await choose('v3', 'Do not pay')
+    await dialog.getByRole('button', { name: 'Resolve' }).click()
+    await page.getByText('The holder showed the card').waitFor()
+    await page.goto(`${house.url}/#/cards/${fork}`)
+    await page.getByText('not paid by decision', { exact: true }).waitFor()
+    expect(await page.getByText('paid by decision', { exact: true }).count()).toBe(1)
+    await page.context().close()
+  })
+
   it.each(['light', 'dark'] as const)('can be read by everybody, %s', async (scheme) => {
     const page = await signIn(size, scheme)
     for (const [place, heading] of [

@@ -19,6 +19,8 @@ export interface Story {
   readonly hole: CardId
   /** Two vendors on one balance. */
   readonly forked: CardId
+  /** The same again, for who wants to resolve them. */
+  readonly forks: readonly CardId[]
 }
 
 /** Vendors v1 to v5 and what they hand in, in the document's order. */
@@ -59,18 +61,23 @@ export async function tellStory(house: House): Promise<Story> {
   mint.make(v5, hole, { amount: 350n })
   const end = mint.make(v2, hole, { amount: 1_250n })
 
-  const forked = await issue(house, 'Copied')
-  const root = mint.make(v1, forked, { amount: 1_000n })
-  const { head } = forked
-  const left = mint.make(v2, forked, { amount: 2_500n })
-  const after = mint.make(v1, forked, { amount: 400n })
-  const right = mint.make(v3, forked, { amount: 4_000n, on: head, keep: false })
+  const fork = async (label: string) => {
+    const card = await issue(house, label)
+    const root = mint.make(v1, card, { amount: 1_000n })
+    const { head } = card
+    const left = mint.make(v2, card, { amount: 2_500n })
+    const after = mint.make(v1, card, { amount: 400n })
+    const right = mint.make(v3, card, { amount: 4_000n, on: head, keep: false })
+    return { card: card.id, v1: [root, after], v2: [left], v3: [right] }
+  }
+  const forks = [await fork('Copied'), await fork('Copied too'), await fork('Copied as well')]
 
-  await send(v1, first, third, early, late, start, root, after)
-  await send(v2, second, end, left)
+  await send(v1, first, third, early, late, start, ...forks.flatMap((one) => one.v1))
+  await send(v2, second, end, ...forks.flatMap((one) => one.v2))
   await send(v4, fifth)
-  await send(v3, fourth, right)
-  return { altered: altered.id, gap: gap.id, hole: hole.id, forked: forked.id }
+  await send(v3, fourth, ...forks.flatMap((one) => one.v3))
+  const [forked = altered.id, ...others] = forks.map(({ card }) => card)
+  return { altered: altered.id, gap: gap.id, hole: hole.id, forked, forks: others }
 }
 
 async function addVendor({ office }: House, name: string, merchant: string): Promise<MintTill> {

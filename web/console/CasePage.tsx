@@ -1,8 +1,7 @@
 import { Button } from '@mantine/core'
-import { useCallback, useState } from 'react'
+import { useState } from 'react'
 import { Link } from 'wouter'
 import type { CaseDetail } from '../shared/api.ts'
-import { post } from '../shared/http.ts'
 import { Money } from '../shared/Money.tsx'
 import { useTillName } from '../shared/names.tsx'
 import { Empty } from '../shared/Notice.tsx'
@@ -11,12 +10,12 @@ import { Time } from '../shared/Time.tsx'
 import { cardText } from './CardName.tsx'
 import { CaseState, StrengthTag } from './cases/CaseTags.tsx'
 import { EvidenceTable } from './cases/EvidenceTable.tsx'
+import { ResolveDialog } from './cases/ResolveDialog.tsx'
 import { Suspects } from './cases/Suspects.tsx'
 import { CASE_WORDS } from './cases/words.ts'
 import { CardName } from './CardName.tsx'
 import { Loading } from './Loading.tsx'
 import { PageHead, Section } from './PageHead.tsx'
-import { ReasonDialog } from './ReasonDialog.tsx'
 import { useMay } from './session.tsx'
 import classes from './CasePage.module.css'
 
@@ -38,13 +37,6 @@ function OneCase({ one, onChange }: { readonly one: CaseDetail; readonly onChang
   const tillName = useTillName()
   const mayAct = useMay('POST /api/cases/:id/resolve')
   const [asking, setAsking] = useState(false)
-  const resolve = useCallback(
-    async (reason: string) => {
-      await post(`api/cases/${one.id}/resolve`, { reason })
-      onChange()
-    },
-    [one.id, onChange],
-  )
   const [first] = one.suspects
   const till = one.suspects.find((suspect) => suspect.kind === 'till')
   const who = till ? tillName(till.till) : first?.kind === 'card' ? 'The card' : 'Somebody'
@@ -122,15 +114,12 @@ function OneCase({ one, onChange }: { readonly one: CaseDetail; readonly onChang
           }
         />
       </Section>
-      <ReasonDialog
-        title="Resolve this case"
-        act="Resolve"
+      <ResolveDialog
+        one={one}
         opened={asking}
         onClose={() => setAsking(false)}
-        submit={resolve}
-      >
-        Say what was found and what was done about it. It is kept in the audit log for good.
-      </ReasonDialog>
+        onResolved={onChange}
+      />
     </>
   )
 }

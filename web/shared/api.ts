@@ -15,7 +15,9 @@ export type {
   TillJson as Till,
   TransferJson as Transfer,
 } from '../../src/office/answers.ts'
-import type { CaseJson, TransferJson } from '../../src/office/answers.ts'
+import type { CaseJson, LedgerLineJson, TransferJson } from '../../src/office/answers.ts'
 
 export type Suspect = CaseJson['suspects'][number]
+/** What an operator says of a record's money. */
+export type Decision = NonNullable<LedgerLineJson['decision']>
 export type AccountRef = TransferJson['debit']

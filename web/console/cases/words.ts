@@ -101,7 +101,7 @@ export const CASE_WORDS: Readonly<Record<CaseKind, CaseWords>> = {
     advice: [
       ...LOOK_FIRST,
       'One card that forks at many vendors speaks against the card. Many cards that fork at one vendor speak against the vendor. The ranking counts exactly that.',
-      'The card stays frozen and the contested money stays in suspense until you resolve this.',
+      'The card stays frozen and the contested money stays in suspense until you resolve this and say which of the payments are paid.',
       'Ask the holder to bring the card: what it shows now tells which branch it really took.',
     ],
   },

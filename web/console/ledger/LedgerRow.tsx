@@ -206,6 +206,8 @@ function Deed({ line, currency }: { readonly line: LedgerLine; readonly currency
 }
 
 function Settlement({ line }: { readonly line: LedgerLine }) {
+  if (line.decision === 'accepted') return <Tag tone="good">paid by decision</Tag>
+  if (line.decision === 'refused') return <Tag tone="plain">not paid by decision</Tag>
   if (line.refuted) return <Tag tone="bad">refuted, not paid</Tag>
   if (line.outcome === 'void') return <Tag tone="plain">not taken</Tag>
   if (line.outcome === 'unconfirmed') return <Tag tone="wait">unconfirmed</Tag>
