@@ -3,6 +3,7 @@ import { benchOffice } from './office.ts'
 import { opensslSpeed } from './openssl.ts'
 import { benchPlainPostgres } from './postgres.ts'
 import { benchTaps } from './tap.ts'
+import { benchUpload } from './upload.ts'
 
 /** All figures of docs/benchmarks.md in one run: only their ratios mean anything on another machine. */
 const PAYMENTS = Number(process.env.KONTANT_BENCH_PAYMENTS ?? 60_000)
@@ -34,6 +35,7 @@ line(
   '  uploads acknowledged after',
   `${((100 * office.acknowledgedSeconds) / office.seconds).toFixed(0)} % of that time`,
 )
+line('a till uploads 1,000 offline payments over HTTP', `${(await benchUpload(1000)).toFixed(2)} s`)
 console.log('')
 
 for (const tap of await benchTaps(400)) {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fromHex, toHex, utf8, type Bytes } from '../kernel/bytes.ts'
 import { FormatError } from '../kernel/errors.ts'
 import { sha256 } from '../kernel/hash.ts'
-import { blockTill } from '../schemes/block/till.ts'
+import { tillSchemes } from '../schemes/till.ts'
 import { Counter } from '../till/counter.ts'
 import { createKiosk } from '../till/kiosk.ts'
 import { InputQueue, realTimer } from '../till/loops.ts'
@@ -102,7 +102,7 @@ async function openTill(data: string, transport: ReturnType<typeof httpTransport
       clock: systemClock,
       random: systemRandom,
       transport,
-      schemes: [blockTill],
+      schemes: tillSchemes,
       software: sha256(utf8(`kontant ${VERSION}`)),
     })
   } catch (error) {
