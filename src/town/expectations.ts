@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { formatAmount, parseAmount, type Currency } from '../kernel/money.ts'
 import type { AccountRow, CaseResult, LedgerRow, PlayResult, TillRow } from './result.ts'
 import type { Path } from './scenario-check.ts'
@@ -36,6 +37,26 @@ export function checkExpectations(
     ...each(tills, at('tills'), (till, wanted, here) => check.till(till, wanted, here)),
     ...(conservation ? check.conservation(at('conservation')) : []),
   ]
+}
+
+/** Whether another order of arrival came to the same. */
+export function checkSameEnd(
+  order: string,
+  wanted: Snapshot,
+  found: Snapshot,
+  path: Path,
+): readonly Miss[] {
+  if (isDeepStrictEqual(comparable(found), comparable(wanted))) return []
+  const expected = `the same end in the order ${order}: ${JSON.stringify(comparable(wanted))}`
+  return [{ path, expected, found: JSON.stringify(comparable(found)) }]
+}
+
+/** What must not depend on the order: suspicions may come and go. */
+function comparable({ ledgers, accounts, cases }: Snapshot) {
+  const proven = cases.filter(
+    ({ strength, state }) => strength === 'proven' && state !== 'withdrawn',
+  )
+  return { ledgers, accounts, proven }
 }
 
 function each<T>(

@@ -1,10 +1,9 @@
-import { isDeepStrictEqual } from 'node:util'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Instant } from '../kernel/ports.ts'
 import { TownClock } from './clock.ts'
-import { checkExpectations, type Miss, type Snapshot } from './expectations.ts'
+import { checkExpectations, checkSameEnd, type Miss, type Snapshot } from './expectations.ts'
 import { OfficeHouse, type DatabaseServer } from './office-house.ts'
 import type { CarriedBatch } from './party.ts'
 import { seededRandom } from './random.ts'
@@ -171,13 +170,11 @@ class Play {
     await town.startOffice()
     await handIn(town.office.transport, given)
     await town.office.settled()
-    const wanted = comparable(await town.snapshot())
+    const wanted = await town.snapshot()
     const misses: Miss[] = []
     for await (const { order, snapshot } of this.#ends(house, orders)) {
-      const found = comparable(snapshot)
-      if (isDeepStrictEqual(found, wanted)) continue
-      const expected = `the same end in the order ${order.map(batchName).join(', ')}`
-      misses.push({ path, expected, found: JSON.stringify(found) })
+      const name = order.map(batchName).join(', ')
+      misses.push(...checkSameEnd(name, wanted, snapshot, path))
     }
     return misses
   }
@@ -230,14 +227,6 @@ class Play {
       ok ? 'Everything was as expected.' : `${failures.length} expectations did not hold.`,
     )
   }
-}
-
-/** What must not depend on the order: suspicions may come and go. */
-function comparable({ ledgers, accounts, cases }: Snapshot) {
-  const proven = cases.filter(
-    ({ strength, state }) => strength === 'proven' && state !== 'withdrawn',
-  )
-  return { ledgers, accounts, proven }
 }
 
 function stepLine(at: Instant, { text, result, status }: Outcome): string {

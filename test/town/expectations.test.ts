@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { currency } from '../../src/kernel/money.ts'
-import { checkExpectations, type Snapshot } from '../../src/town/expectations.ts'
+import { checkExpectations, checkSameEnd, type Snapshot } from '../../src/town/expectations.ts'
 import type { CaseResult, LedgerRow } from '../../src/town/result.ts'
 import { parseScenario } from '../../src/town/scenario-file.ts'
 
@@ -150,5 +150,27 @@ describe('what does not hold', () => {
       'conservation: accounts that add up to 0 | -1.00',
       'conservation: 7.00 on cleo, as its shadow account says | 8.00',
     ])
+  })
+})
+
+describe('another order of arrival', () => {
+  const misses = (change: Partial<Snapshot>) =>
+    checkSameEnd('v2/1, v1/1', SNAPSHOT, { ...SNAPSHOT, ...change }, [])
+
+  test.each([
+    ['other suspicions', { cases: [ALTERED] }],
+    ['other queues at the tills', { tills: [] }],
+  ])('may come to %s', (_what, change) => {
+    expect(misses(change)).toEqual([])
+  })
+
+  test.each([
+    ['ledgers', { ledgers: { ...SNAPSHOT.ledgers, cleo: [row(1, '9.00')] } }],
+    ['accounts', { accounts: SNAPSHOT.accounts.slice(1) }],
+    ['proven cases', { cases: [FORK] }],
+    ['proven cases that were withdrawn', { cases: [FORK, { ...ALTERED, state: 'withdrawn' }] }],
+  ] as const)('may not come to other %s', (_what, change) => {
+    const [miss] = misses(change)
+    expect(miss?.expected).toContain('the same end in the order v2/1, v1/1')
   })
 })
