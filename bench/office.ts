@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDatabase } from '../src/office/database.ts'
-import { poolVerifier } from '../src/office/verifier-pool.ts'
+import { poolVerifier } from '../src/office/ledger/verifier-pool.ts'
 import { officeSchemes } from '../src/schemes/office.ts'
 import { createLedgerOffice } from '../test/support/ledger-office.ts'
 

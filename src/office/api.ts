@@ -13,7 +13,7 @@ import {
 import { FormatError, InvariantError } from '../kernel/errors.ts'
 import { conflictOf } from './conflicts.ts'
 import { OfficeError, type Refusal } from './errors.ts'
-import type { EvidenceService } from './evidence.ts'
+import type { EvidenceService } from './ledger/evidence.ts'
 import { COSE, type Api } from './http.ts'
 import { countRequest, createMetrics } from './metrics.ts'
 import type { Office } from './office.ts'

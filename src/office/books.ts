@@ -2,7 +2,7 @@ import { sql, type Kysely } from 'kysely'
 import type { CardId, TillNumber } from '../kernel/ids.ts'
 import type { Amount, CurrencyCode } from '../kernel/money.ts'
 import type { Instant } from '../kernel/ports.ts'
-import type { AccountKind } from './accounts.ts'
+import type { AccountKind } from './ledger/account-kinds.ts'
 import type { Tables } from './tables.ts'
 
 export interface AccountRef {

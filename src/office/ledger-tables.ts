@@ -1,9 +1,9 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { Outcome } from '../kernel/batch.ts'
 import type { CurrencyCode } from '../kernel/money.ts'
-import type { AccountKind } from './accounts.ts'
+import type { AccountKind } from './ledger/account-kinds.ts'
 import type { Bytea, GeneratedInt8, Int8, Json, NullableBytea, NullableInt8 } from './columns.ts'
-import type { CaseKind, Strength } from './findings.ts'
+import type { CaseKind, Strength } from './ledger/findings.ts'
 import type { EntryKind } from './scheme.ts'
 
 /** migrations/0002-ledger.sql. `bigint` columns come as bigint, all of them: see columns.ts. */

@@ -3,7 +3,7 @@ import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
 import type { Amount, Currency } from '../kernel/money.ts'
 import type { PrivateKey, PublicKey } from '../kernel/p256.ts'
 import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
-import type { Finding } from './findings.ts'
+import type { Finding } from './ledger/findings.ts'
 
 /** What an office engine asks of a scheme, and nothing more. One object a scheme, without state. */
 export interface OfficeScheme {

@@ -19,7 +19,7 @@ export interface PartyOptions {
   readonly name: string
   /** Directory of its journal. */
   readonly directory: string
-  readonly scheme: TillScheme
+  readonly schemes: readonly TillScheme[]
   readonly clock: Clock
   readonly random: RandomSource
   readonly line: Line
@@ -80,14 +80,14 @@ export class Party {
 
   /** Over the file that it had before, if there is one. */
   start(): void {
-    const { name, directory, scheme, clock, random, line } = this.#options
+    const { name, directory, schemes, clock, random, line } = this.#options
     this.#till ??= createTill({
       path: `${directory}/${name}.db`,
       storageKey: sha256(utf8(`storage key of ${name}`)),
       clock,
       random,
       transport: line,
-      schemes: [this.crook?.scheme(scheme) ?? scheme],
+      schemes: schemes.map((scheme) => this.crook?.scheme(scheme) ?? scheme),
       software: sha256(new Uint8Array()),
       fuse: this.#fuse.fuse,
     })

@@ -1,6 +1,6 @@
 import type { CurrencyCode } from '../kernel/money.ts'
-import type { AccountKind } from '../office/accounts.ts'
-import type { CaseKind, Strength } from '../office/findings.ts'
+import type { AccountKind } from '../office/ledger/account-kinds.ts'
+import type { CaseKind, Strength } from '../office/ledger/findings.ts'
 import type { EntryKind } from '../office/scheme.ts'
 import type { Verb } from './scenario.ts'
 

@@ -3,8 +3,8 @@ import type { Policy } from '../kernel/documents.ts'
 import type { CardId, TillNumber } from '../kernel/ids.ts'
 import type { Amount, CurrencyCode } from '../kernel/money.ts'
 import type { Instant, Transport } from '../kernel/ports.ts'
-import type { AccountKind } from '../office/accounts.ts'
-import type { CaseKind, Strength } from '../office/findings.ts'
+import type { AccountKind } from '../office/ledger/account-kinds.ts'
+import type { CaseKind, Strength } from '../office/ledger/findings.ts'
 import type { EntryKind } from '../office/scheme.ts'
 
 /** What a town needs of an office, all of it through the office's own API. */

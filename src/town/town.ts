@@ -5,9 +5,9 @@ import type { TillNumber } from '../kernel/ids.ts'
 import { OFFICE } from '../kernel/ids.ts'
 import { currency, formatAmount, type Amount, type Currency } from '../kernel/money.ts'
 import type { RandomSource } from '../kernel/ports.ts'
-import { ACCOUNT_KINDS } from '../office/accounts.ts'
+import { ACCOUNT_KINDS } from '../office/ledger/account-kinds.ts'
 import { writePlan } from '../schemes/block/card.ts'
-import { blockTill } from '../schemes/block/till.ts'
+import { tillSchemes } from '../schemes/till.ts'
 import type { Cheating } from './cheats/crook.ts'
 import type { TownClock } from './clock.ts'
 import type { Snapshot } from './expectations.ts'
@@ -125,7 +125,7 @@ export class Town {
     const party = new Party({
       name,
       directory: this.#parts.directory,
-      scheme: blockTill,
+      schemes: tillSchemes,
       clock: this.clock.partyClock(words.clock ?? 0),
       random: seededRandom(`till ${name} ${this.scenario.seed}`),
       line: new Line(() => this.#office?.transport),

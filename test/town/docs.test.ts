@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { CASE_KINDS } from '../../src/office/findings.ts'
+import { CASE_KINDS } from '../../src/office/ledger/findings.ts'
 import { scenarioJsonSchema } from '../../src/town/scenario-schema.ts'
 import { CHEATS, STEPS, VERBS, scenarioSchema } from '../../src/town/scenario.ts'
 import { failuresOf, play } from './play.ts'

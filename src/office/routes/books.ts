@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ACCOUNT_KINDS } from '../accounts.ts'
+import { ACCOUNT_KINDS } from '../ledger/account-kinds.ts'
 import { accountJson, transferJson } from '../answers.ts'
 import { findAccount, listAccounts, listTransfers, type AccountRef } from '../books.ts'
 import { OfficeError } from '../errors.ts'

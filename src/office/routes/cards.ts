@@ -21,7 +21,7 @@ import {
   type Desk,
 } from '../http.ts'
 import { issueCard, renewCard, type IssuedCard } from '../issue.ts'
-import { ledgerOf } from '../ledger.ts'
+import { ledgerOf } from '../ledger/view.ts'
 import type { Office } from '../office.ts'
 import { recordAct } from '../registry/audit.ts'
 import { findCard, listCards, setCardStatus, type Card } from '../registry/cards.ts'

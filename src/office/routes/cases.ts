@@ -3,8 +3,8 @@ import { z } from 'zod'
 import type { CardId } from '../../kernel/ids.ts'
 import type { CurrencyCode } from '../../kernel/money.ts'
 import { caseDetailJson, caseJson, digestText, type CaseJson } from '../answers.ts'
-import { listCases, type Case } from '../cases.ts'
-import { DECISIONS, type Decision } from '../chain.ts'
+import { listCases, type Case } from '../ledger/cases.ts'
+import { DECISIONS, type Decision } from '../ledger/chain.ts'
 import { OfficeError } from '../errors.ts'
 import {
   actorOf,
@@ -16,8 +16,8 @@ import {
   type Api,
   type Desk,
 } from '../http.ts'
-import { ledgerOf } from '../ledger.ts'
-import type { RecordDecision } from '../placement.ts'
+import { ledgerOf } from '../ledger/view.ts'
+import type { RecordDecision } from '../ledger/placement.ts'
 import { recordAct } from '../registry/audit.ts'
 import type { Tables } from '../tables.ts'
 import { lineToJson } from './ledger-json.ts'

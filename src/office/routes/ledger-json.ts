@@ -1,5 +1,5 @@
 import type { LedgerLineJson } from '../answers.ts'
-import type { LedgerLine } from '../ledger.ts'
+import type { LedgerLine } from '../ledger/view.ts'
 
 export function lineToJson(line: LedgerLine): LedgerLineJson {
   const { amount, outcome, previous } = line

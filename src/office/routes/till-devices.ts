@@ -5,7 +5,7 @@ import { answerDocumentRequest } from '../documents.ts'
 import { enrolTill, type EnrolmentStatus } from '../enrolment.ts'
 import { OfficeError } from '../errors.ts'
 import { COSE, coseMessage, errorAnswer, sendCose, type Api, type Desk } from '../http.ts'
-import type { IntakeResult } from '../intake.ts'
+import type { IntakeResult } from '../ledger/intake.ts'
 
 const response = {
   200: { description: 'Signed by the office', content: { [COSE]: { schema: coseMessage } } },

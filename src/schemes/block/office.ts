@@ -7,7 +7,7 @@ import { currencyByNumber, type Amount } from '../../kernel/money.ts'
 import type { PublicKey } from '../../kernel/p256.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
 import { decodeToken, tokenDigest } from '../../kernel/token.ts'
-import type { CaseKind, Finding } from '../../office/findings.ts'
+import type { CaseKind, Finding } from '../../office/ledger/findings.ts'
 import type {
   Issue,
   IssueRequest,

@@ -6,7 +6,7 @@ import { cardIdOf } from '../../../src/kernel/ids.ts'
 import { currency } from '../../../src/kernel/money.ts'
 import { generatePrivateKey, type PrivateKey } from '../../../src/kernel/p256.ts'
 import { signToken } from '../../../src/kernel/token.ts'
-import type { Finding } from '../../../src/office/findings.ts'
+import type { Finding } from '../../../src/office/ledger/findings.ts'
 import type { Verdict, VerifiedEntry } from '../../../src/office/scheme.ts'
 import {
   chipKeys,

@@ -1,4 +1,4 @@
-import type { AccountKind } from '../../../src/office/accounts.ts'
+import type { AccountKind } from '../../../src/office/ledger/account-kinds.ts'
 
 export interface AccountWords {
   readonly title: string

@@ -1,4 +1,4 @@
-import type { CaseKind } from '../../../src/office/findings.ts'
+import type { CaseKind } from '../../../src/office/ledger/findings.ts'
 
 /** What a kind of case is called, what it means, and what to do: for a person, not a programmer. */
 export interface CaseWords {

@@ -1,8 +1,8 @@
-import type { Outcome } from '../kernel/batch.ts'
-import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
-import type { Amount } from '../kernel/money.ts'
-import type { Instant } from '../kernel/ports.ts'
-import type { EntryKind } from './scheme.ts'
+import type { Outcome } from '../../kernel/batch.ts'
+import type { CardId, Digest, TillNumber } from '../../kernel/ids.ts'
+import type { Amount } from '../../kernel/money.ts'
+import type { Instant } from '../../kernel/ports.ts'
+import type { EntryKind } from '../scheme.ts'
 
 /**
  * The out-of-order ledger of Shah et al. (IV E), made general: one chain a card, a tree where two

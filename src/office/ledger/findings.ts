@@ -1,5 +1,5 @@
-import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
-import type { Amount } from '../kernel/money.ts'
+import type { CardId, Digest, TillNumber } from '../../kernel/ids.ts'
+import type { Amount } from '../../kernel/money.ts'
 
 /**
  * What can be wrong, in the order of 03: first what one record shows by itself, then what two show,

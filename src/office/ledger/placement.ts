@@ -1,11 +1,11 @@
 import type { Transaction } from 'kysely'
-import type { Outcome } from '../kernel/batch.ts'
-import type { Bytes } from '../kernel/bytes.ts'
-import { invariant } from '../kernel/errors.ts'
-import type { CardId, Digest } from '../kernel/ids.ts'
-import { OFFICE } from '../kernel/ids.ts'
-import type { CurrencyCode } from '../kernel/money.ts'
-import type { Instant } from '../kernel/ports.ts'
+import type { Outcome } from '../../kernel/batch.ts'
+import type { Bytes } from '../../kernel/bytes.ts'
+import { invariant } from '../../kernel/errors.ts'
+import type { CardId, Digest } from '../../kernel/ids.ts'
+import { OFFICE } from '../../kernel/ids.ts'
+import type { CurrencyCode } from '../../kernel/money.ts'
+import type { Instant } from '../../kernel/ports.ts'
 import { post, type Transfer } from './accounts.ts'
 import { CardChain, evaluate, isEffective, type ChainRecord, type Decision } from './chain.ts'
 import type { Finding } from './findings.ts'
@@ -20,9 +20,9 @@ import {
   type Span,
   type Upload,
 } from './placement-store.ts'
-import type { OfficeScheme, VerifiedEntry } from './scheme.ts'
+import type { OfficeScheme, VerifiedEntry } from '../scheme.ts'
 import { settle } from './settlement.ts'
-import type { Tables } from './tables.ts'
+import type { Tables } from '../tables.ts'
 import {
   excessOfReversal,
   isEquivocal,

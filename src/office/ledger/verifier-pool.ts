@@ -1,5 +1,5 @@
 import { Piscina } from 'piscina'
-import type { OfficeScheme, Verdict } from './scheme.ts'
+import type { OfficeScheme, Verdict } from '../scheme.ts'
 import type { Verifier, VerifyJob } from './verifier.ts'
 
 /** Long enough to be worth the way to another thread, short enough to start on the next at once. */

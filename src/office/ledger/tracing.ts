@@ -1,10 +1,10 @@
-import type { CardId, Digest } from '../kernel/ids.ts'
-import { OFFICE } from '../kernel/ids.ts'
-import type { Amount } from '../kernel/money.ts'
-import type { BatchTotals } from '../kernel/batch.ts'
+import type { CardId, Digest } from '../../kernel/ids.ts'
+import { OFFICE } from '../../kernel/ids.ts'
+import type { Amount } from '../../kernel/money.ts'
+import type { BatchTotals } from '../../kernel/batch.ts'
 import { isLive, siblings, type CardChain, type ChainRecord } from './chain.ts'
 import type { CaseKind, Finding } from './findings.ts'
-import type { VerifiedEntry } from './scheme.ts'
+import type { VerifiedEntry } from '../scheme.ts'
 
 /**
  * The rules that look at more than one record. All pure: from the records at a position to what they

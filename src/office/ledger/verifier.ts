@@ -1,9 +1,9 @@
-import type { Bytes } from '../kernel/bytes.ts'
-import { FormatError, invariant } from '../kernel/errors.ts'
-import { toHex } from '../kernel/bytes.ts'
-import type { TillNumber } from '../kernel/ids.ts'
-import { publicKeyFrom, type PublicKey } from '../kernel/p256.ts'
-import type { OfficeScheme, Verdict } from './scheme.ts'
+import type { Bytes } from '../../kernel/bytes.ts'
+import { FormatError, invariant } from '../../kernel/errors.ts'
+import { toHex } from '../../kernel/bytes.ts'
+import type { TillNumber } from '../../kernel/ids.ts'
+import { publicKeyFrom, type PublicKey } from '../../kernel/p256.ts'
+import type { OfficeScheme, Verdict } from '../scheme.ts'
 
 /** Checks evidence, wherever that is done: here or in worker threads. */
 export interface Verifier {

@@ -1,23 +1,9 @@
 import { sql, type Transaction } from 'kysely'
-import { invariant } from '../kernel/errors.ts'
-import type { Amount, CurrencyCode } from '../kernel/money.ts'
-import type { Instant } from '../kernel/ports.ts'
-import type { Tables } from './tables.ts'
-
-export const ACCOUNT_KINDS = [
-  /** Cash and bank money outside: what was paid in, negative. */
-  'world',
-  /** What a card holds, as far as the office knows. */
-  'shadow',
-  'merchant',
-  /** Cash that a till took and owes. */
-  'till-cash',
-  /** Claimed by somebody, and not yet decided whose it is. */
-  'suspense',
-  'fees',
-  'losses',
-] as const
-export type AccountKind = (typeof ACCOUNT_KINDS)[number]
+import { invariant } from '../../kernel/errors.ts'
+import type { Amount, CurrencyCode } from '../../kernel/money.ts'
+import type { Instant } from '../../kernel/ports.ts'
+import type { AccountKind } from './account-kinds.ts'
+import type { Tables } from '../tables.ts'
 
 export interface AccountName {
   readonly kind: AccountKind

@@ -1,7 +1,7 @@
-import { fromHex } from '../kernel/bytes.ts'
-import { invariant } from '../kernel/errors.ts'
-import type { CurrencyCode } from '../kernel/money.ts'
-import type { Instant } from '../kernel/ports.ts'
+import { fromHex } from '../../kernel/bytes.ts'
+import { invariant } from '../../kernel/errors.ts'
+import type { CurrencyCode } from '../../kernel/money.ts'
+import type { Instant } from '../../kernel/ports.ts'
 import type { AccountName, Transfer } from './accounts.ts'
 import { settlementOf, type ChainRecord, type Settlement } from './chain.ts'
 

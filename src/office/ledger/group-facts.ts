@@ -1,12 +1,12 @@
 import { sql, type Transaction } from 'kysely'
-import { invariant } from '../kernel/errors.ts'
-import type { Bytes } from '../kernel/bytes.ts'
-import type { CardId, TillNumber } from '../kernel/ids.ts'
-import type { CurrencyCode } from '../kernel/money.ts'
+import { invariant } from '../../kernel/errors.ts'
+import type { Bytes } from '../../kernel/bytes.ts'
+import type { CardId, TillNumber } from '../../kernel/ids.ts'
+import type { CurrencyCode } from '../../kernel/money.ts'
 import type { GroupFacts } from './placement.ts'
 import type { Upload } from './placement-store.ts'
-import type { OfficeScheme, VerifiedEntry } from './scheme.ts'
-import type { Tables } from './tables.ts'
+import type { OfficeScheme, VerifiedEntry } from '../scheme.ts'
+import type { Tables } from '../tables.ts'
 import type { Allowed } from './tracing.ts'
 
 /** What the office has learnt of its cards, sealed at rest. */

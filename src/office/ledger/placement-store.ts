@@ -1,10 +1,10 @@
 import { sql, type Transaction } from 'kysely'
-import type { Outcome } from '../kernel/batch.ts'
-import type { CardId, Digest } from '../kernel/ids.ts'
-import type { Instant } from '../kernel/ports.ts'
+import type { Outcome } from '../../kernel/batch.ts'
+import type { CardId, Digest } from '../../kernel/ids.ts'
+import type { Instant } from '../../kernel/ports.ts'
 import type { ChainRecord, Decision, Settlement } from './chain.ts'
-import type { EntryKind, VerifiedEntry } from './scheme.ts'
-import type { Tables } from './tables.ts'
+import type { EntryKind, VerifiedEntry } from '../scheme.ts'
+import type { Tables } from '../tables.ts'
 
 /** The SQL of placement.ts: sets of rows in, sets of rows out, one statement each. */
 

@@ -1,15 +1,20 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
-import { decodeBatch, type Batch, type ReceivedBatch } from '../kernel/batch.ts'
-import { toHex } from '../kernel/bytes.ts'
-import { invariant } from '../kernel/errors.ts'
-import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
-import type { Clock, Instant } from '../kernel/ports.ts'
-import { traceBatches, traceLate, traceMissing, traceOverdue } from './batch-tracing.ts'
+import { decodeBatch, type Batch, type ReceivedBatch } from '../../kernel/batch.ts'
+import { toHex } from '../../kernel/bytes.ts'
+import { invariant } from '../../kernel/errors.ts'
+import type { CardId, Digest, TillNumber } from '../../kernel/ids.ts'
+import type { Clock, Instant } from '../../kernel/ports.ts'
+import {
+  traceBatches,
+  traceLate,
+  traceMissing,
+  traceOverdue,
+  type PlacingBatch,
+} from './batch-tracing.ts'
 import { recordFindings, resolveCase, withdrawFindings, type ChangedCase } from './cases.ts'
 import { decide, place, type GroupFacts, type RecordDecision } from './placement.ts'
 import type { Upload } from './placement-store.ts'
-import type { Verdict } from './scheme.ts'
-import type { Tables } from './tables.ts'
+import type { Tables } from '../tables.ts'
 import type { Verifier, VerifyJob } from './verifier.ts'
 
 /** What the placer asks of the rest of the office. */
@@ -39,14 +44,6 @@ export interface PlacerOffice {
   }): void
   /** A broken invariant or a lost database: the process must stop. */
   readonly fail: (error: unknown) => void
-}
-
-/** One batch on its way into the ledger. */
-export interface PlacingBatch {
-  readonly id: string
-  readonly batch: Batch
-  readonly digest: Digest
-  readonly verdicts: readonly Verdict[]
 }
 
 /** What came of a case. */

@@ -1,8 +1,8 @@
 import { sql, type Transaction } from 'kysely'
-import { decodeBatch } from '../kernel/batch.ts'
-import type { CardId } from '../kernel/ids.ts'
-import type { VerifiedEntry } from './scheme.ts'
-import type { Tables } from './tables.ts'
+import { decodeBatch } from '../../kernel/batch.ts'
+import type { CardId } from '../../kernel/ids.ts'
+import type { VerifiedEntry } from '../scheme.ts'
+import type { Tables } from '../tables.ts'
 import type { Verifier, VerifyJob } from './verifier.ts'
 
 /** Verifies anew, from the raw evidence, what is in the ledger of these cards. */

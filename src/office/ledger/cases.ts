@@ -1,9 +1,9 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
-import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
-import type { Amount } from '../kernel/money.ts'
-import type { Instant } from '../kernel/ports.ts'
+import type { CardId, Digest, TillNumber } from '../../kernel/ids.ts'
+import type { Amount } from '../../kernel/money.ts'
+import type { Instant } from '../../kernel/ports.ts'
 import type { CaseKind, Finding, Strength, Suspect } from './findings.ts'
-import type { Tables } from './tables.ts'
+import type { Tables } from '../tables.ts'
 
 /** A discrepancy, with its suspects and its evidence. */
 export interface Case {

@@ -1,11 +1,11 @@
 import { sql, type Kysely } from 'kysely'
-import type { Outcome } from '../kernel/batch.ts'
-import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
-import type { Amount } from '../kernel/money.ts'
-import type { Instant } from '../kernel/ports.ts'
+import type { Outcome } from '../../kernel/batch.ts'
+import type { CardId, Digest, TillNumber } from '../../kernel/ids.ts'
+import type { Amount } from '../../kernel/money.ts'
+import type { Instant } from '../../kernel/ports.ts'
 import type { Decision, Settlement } from './chain.ts'
-import type { EntryKind } from './scheme.ts'
-import type { Tables } from './tables.ts'
+import type { EntryKind } from '../scheme.ts'
+import type { Tables } from '../tables.ts'
 
 /** One line of a card's ledger: the columns of the document's Tables II to IV, and what became of it. */
 export interface LedgerLine {

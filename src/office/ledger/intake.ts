@@ -4,13 +4,13 @@ import {
   signAcknowledgement,
   verifyBatch,
   type ReceivedBatch,
-} from '../kernel/batch.ts'
-import type { Bytes } from '../kernel/bytes.ts'
-import { FormatError, invariant } from '../kernel/errors.ts'
-import type { TillNumber } from '../kernel/ids.ts'
-import type { PrivateKey, PublicKey } from '../kernel/p256.ts'
-import type { Clock } from '../kernel/ports.ts'
-import type { Tables } from './tables.ts'
+} from '../../kernel/batch.ts'
+import type { Bytes } from '../../kernel/bytes.ts'
+import { FormatError, invariant } from '../../kernel/errors.ts'
+import type { TillNumber } from '../../kernel/ids.ts'
+import type { PrivateKey, PublicKey } from '../../kernel/p256.ts'
+import type { Clock } from '../../kernel/ports.ts'
+import type { Tables } from '../tables.ts'
 
 /** What intake can say to a batch, in the order of the checks. */
 export const INTAKE_STATUSES = [

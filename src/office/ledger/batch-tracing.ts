@@ -1,14 +1,21 @@
 import { sql, type Transaction } from 'kysely'
-import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
-import type { Amount } from '../kernel/money.ts'
-import type { Instant } from '../kernel/ports.ts'
+import type { CardId, Digest, TillNumber } from '../../kernel/ids.ts'
+import type { Amount } from '../../kernel/money.ts'
+import type { Instant } from '../../kernel/ports.ts'
+import type { Batch } from '../../kernel/batch.ts'
 import type { ChainRecord } from './chain.ts'
 import type { Finding } from './findings.ts'
-import type { PlacingBatch } from './placer.ts'
-import type { Tables } from './tables.ts'
+import type { Verdict } from '../scheme.ts'
+import type { Tables } from '../tables.ts'
 import { traceCash, withheld, type PositionFindings } from './tracing.ts'
 
-/** What a till's history of batches shows, beyond the records in them. */
+/** One batch on its way into the ledger. */
+export interface PlacingBatch {
+  readonly id: string
+  readonly batch: Batch
+  readonly digest: Digest
+  readonly verdicts: readonly Verdict[]
+}
 
 /** Rewritten numbers, gaps and cash that does not add up. */
 export async function traceBatches(
