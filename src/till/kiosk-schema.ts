@@ -34,7 +34,6 @@ export type OrderRequestJson = z.output<typeof orderRequest>
 export const cardRequest = z.strictObject({ card: z.string().min(1).max(200) })
 export const networkRequest = z.strictObject({ online: z.boolean() })
 export const enrolRequest = z.strictObject({ code: z.string().min(1).max(64) })
-export const emptyRequest = z.strictObject({}).nullish()
 
 const view = z.strictObject({
   card: z.string(),
@@ -172,7 +171,7 @@ export const receiptList = z.strictObject({ receipts: z.array(record) })
 export const receipt = z.strictObject({
   record,
   text: z.string(),
-  /** For people and scanners: check it with `kontant receipt`. */
+  /** For scanners: docs/protocol/receipt.md. */
   code: z.string(),
   svg: z.string(),
 })
@@ -182,7 +181,6 @@ export const receiptQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).default(50),
 })
 export const gaveUp = z.strictObject({ state: z.enum(ORDER_STATES).nullable() })
-export const enrolled = z.strictObject({ till: z.int() })
 
 export const problem = z.strictObject({
   error: z.strictObject({

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -219,6 +219,17 @@ describe('the till’s page', () => {
   })
 })
 
+test.each([
+  ['/api/enrol', (code: string) => ({ code })],
+  ['/api/network', () => ({ online: true })],
+])('after %s the upload loop is woken', async (path, payload) => {
+  const { ask, counter, office } = await openKiosk({ enrolled: path !== '/api/enrol' })
+  const silent = AbortSignal.timeout(5_000)
+  await ask('POST', path, payload(office.code))
+  await counter.news.wait(silent)
+  expect(silent.aborted).toBe(false)
+})
+
 describe('the till’s server refuses', () => {
   const shown = new Set<string>()
   interface Row {
@@ -366,4 +377,19 @@ describe('events', () => {
     await app.close()
     expect(await reader?.read()).toMatchObject({ done: true })
   })
+})
+
+test('docs/till-api.md lists every error with its status, and every address', async () => {
+  const page = readFileSync('docs/till-api.md', 'utf8').replaceAll(/ +/g, ' ')
+  const listed = [...page.matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)].map(([, code, status]) => [
+    code,
+    Number(status),
+  ])
+  expect(listed).toEqual(Object.entries(KIOSK_ERRORS))
+  const { app } = await openKiosk()
+  const addresses = [...page.matchAll(/^\| `(GET|POST) (\S+)` \|/gm)]
+  expect(addresses).toHaveLength(11)
+  for (const [, method, url = ''] of addresses) {
+    expect(app.hasRoute({ method: method === 'GET' ? 'GET' : 'POST', url })).toBe(true)
+  }
 })

@@ -98,6 +98,23 @@ describe('a running till', () => {
     await running
   })
 
+  test('synchronises once, however many ask for it at the same time', async () => {
+    const { office, till, counter, stop, running } = await openTown()
+    await Promise.all([counter.sync(), counter.sync()])
+    const asked: string[] = []
+    const send = office.send.bind(office)
+    office.send = (request) => {
+      asked.push(request.path)
+      return send(request)
+    }
+    const reports = await Promise.all([counter.sync(), counter.sync()])
+    expect(reports[0]).toBe(reports[1])
+    expect(asked).toHaveLength(1)
+    expect(till.status.queued).toBe(0)
+    stop.abort()
+    await running
+  })
+
   test('is not stopped by an order that no card can carry out', async () => {
     const { counter, slots, stop, running } = await openTown()
     counter.begin({ kind: 'passcode', passcode: '1234', newPasscode: 'x' })
