@@ -20,10 +20,14 @@ export function parseWith<T extends z.ZodType>(
 
 /** `batch.items[3].scheme` */
 export function fieldPath(name: string, path: readonly PropertyKey[]): string {
-  return path.reduce<string>(
-    (field, key) => (typeof key === 'number' ? `${field}[${key}]` : `${field}.${String(key)}`),
-    name,
-  )
+  return path.reduce<string>((field, key) => field + stepTo(key), name)
+}
+
+/** Keys come from whoever sent the bytes: what is no plain name is quoted, and long ones are cut. */
+function stepTo(key: PropertyKey): string {
+  if (typeof key === 'number') return `[${key}]`
+  const text = String(key)
+  return /^\w{1,40}$/.test(text) ? `.${text}` : `[${JSON.stringify(text.slice(0, 40))}]`
 }
 
 /** Reads deterministic CBOR whose maps have text keys. @throws {FormatError} as {@link parseWith}. */
@@ -40,7 +44,7 @@ function fromMaps(value: unknown, field: string): unknown {
   if (!(value instanceof Map)) return value
   const entries = [...value].map(([key, item]) => {
     if (typeof key !== 'string') throw new FormatError(field, 'expected text as keys of a map')
-    return [key, fromMaps(item, `${field}.${key}`)] as const
+    return [key, fromMaps(item, field + stepTo(key))] as const
   })
   return Object.fromEntries(entries)
 }

@@ -6,11 +6,18 @@ import { z } from 'zod'
  */
 export const amountText = z
   .string()
-  .regex(/^(0|[1-9]\d{0,17})$/, 'expected a decimal string of minor units, such as "500"')
+  // What is no number must not reach a refinement that turns it into one.
+  .regex(/^(0|[1-9]\d{0,17})$/, {
+    error: 'expected a decimal string of minor units, such as "500"',
+    abort: true,
+  })
   .meta({ description: 'Minor units as a decimal string: "500" is 5.00 USD', examples: ['500'] })
 
 /** As {@link amountText}, and below zero too: what an account may stand at. */
 export const signedAmountText = z
   .string()
-  .regex(/^(0|-?[1-9]\d{0,17})$/, 'expected a decimal string of minor units, such as "-500"')
+  .regex(/^(0|-?[1-9]\d{0,17})$/, {
+    error: 'expected a decimal string of minor units, such as "-500"',
+    abort: true,
+  })
   .meta({ description: 'Minor units as a decimal string, with a sign', examples: ['-500'] })

@@ -64,7 +64,17 @@ export const idText = z
   .string()
   .regex(/^[1-9]\d{0,17}$/, 'expected a decimal number')
   .meta({ description: 'Decimal digits', examples: ['12'] })
-export const tillNumber = z.coerce.number().int().min(1).max(0xffffffff)
+/** A whole number in a path or query, in its one spelling: `0x1`, `1e0` and ` 1` are none. */
+export function numberText(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^(0|[1-9]\d{0,15})$/, { error: 'expected a decimal number', abort: true })
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+}
+
+/** In a path. */
+export const tillNumberText = numberText(1, 0xffffffff)
 export const currencyCode = z
   .enum(CURRENCY_CODES)
   .meta({ description: 'ISO 4217', examples: ['USD'] })

@@ -3,9 +3,9 @@ import { ACCOUNT_KINDS } from '../ledger/account-kinds.ts'
 import { accountJson, transferJson } from '../answers.ts'
 import { findAccount, listAccounts, listTransfers, type AccountRef } from '../books.ts'
 import { OfficeError } from '../errors.ts'
-import { answers, idText, type Api, type Desk } from '../http.ts'
+import { answers, idText, numberText, type Api, type Desk } from '../http.ts'
 
-const limit = z.coerce.number().int().min(1).max(1000).default(200)
+const limit = numberText(1, 1000).default(200)
 
 export function bookRoutes(app: Api, { office }: Desk): void {
   const { db } = office

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import { auditJson, progressJson } from '../answers.ts'
 import { bookSums } from '../books.ts'
-import { answers, type Api, type Desk } from '../http.ts'
+import { answers, numberText, type Api, type Desk } from '../http.ts'
 import { progressOf } from '../ledger/view.ts'
 import { metricText } from '../metrics.ts'
 import { findTampering, listActs } from '../registry/audit.ts'
@@ -117,8 +117,8 @@ export function operationRoutes(app: Api, { office, metrics }: Desk): void {
       schema: {
         summary: 'What people did, newest first',
         querystring: z.object({
-          before: z.coerce.number().int().min(1).optional(),
-          limit: z.coerce.number().int().min(1).max(1000).default(100),
+          before: numberText(1, Number.MAX_SAFE_INTEGER).optional(),
+          limit: numberText(1, 1000).default(100),
           check: z
             .stringbool()
             .default(false)

@@ -8,7 +8,7 @@ import {
   currencyCode,
   idText,
   name,
-  tillNumber,
+  numberText,
   type Api,
   type Desk,
 } from '../http.ts'
@@ -83,9 +83,9 @@ export function productRoutes(app: Api, { office }: Desk): void {
     {
       schema: {
         summary: 'Tokens for units of a product at one till: they reach it with its next documents',
-        params: z.object({ id: z.coerce.number().int().min(1).max(0xffffffff) }),
+        params: z.object({ id: numberText(1, 0xffffffff) }),
         body: z.strictObject({
-          till: tillNumber,
+          till: z.int().min(1).max(0xffffffff),
           count: z.int().min(1).max(COUNT_MAX),
         }),
         response: answers(z.object({ count: z.int() })),

@@ -14,7 +14,8 @@ import {
   instantNumber,
   name,
   reason,
-  tillNumber,
+  numberText,
+  tillNumberText,
   type Api,
   type Desk,
 } from '../http.ts'
@@ -33,7 +34,7 @@ import {
 import { addTill, findTill, listTills, stopTill, type Till } from '../registry/tills.ts'
 import type { Tables } from '../tables.ts'
 
-const params = z.object({ number: tillNumber })
+const params = z.object({ number: tillNumberText })
 const policyVersionJson = z.object({
   version: z.int(),
   madeAt: instantNumber,
@@ -201,7 +202,7 @@ export function tillRoutes(app: Api, { office }: Desk): void {
     {
       schema: {
         summary: 'Revoke a till’s key: what it signed after that instant does not count',
-        params: params.extend({ generation: z.coerce.number().int().min(1).max(0xffff) }),
+        params: params.extend({ generation: numberText(1, 0xffff) }),
         body: z.strictObject({
           from: instantNumber.meta({ description: 'By the till’s clock' }),
           reason,
