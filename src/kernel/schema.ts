@@ -66,7 +66,11 @@ export const bytes = {
 /** Milliseconds since 1970. */
 export const instant = z.int().nonnegative()
 
+/** Two of them added or taken from each other still fit the 8 bytes of a database. */
+const MINOR_UNITS_MAX = 2n ** 62n - 1n
+
 /** Minor units; CBOR gives small ones as number, so both come in and a bigint comes out. */
 export const minorUnits = z
   .union([z.int(), z.bigint()], 'expected an integer of minor units')
   .transform((value) => BigInt(value))
+  .pipe(z.bigint().min(-MINOR_UNITS_MAX).max(MINOR_UNITS_MAX))

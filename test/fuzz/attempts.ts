@@ -1,12 +1,13 @@
-import { BATCH_TYPE, decodeBatch, tillKeyId } from '../../src/kernel/batch.ts'
+import { BATCH_TYPE, decodeBatch, OUTCOMES, tillKeyId, type Batch } from '../../src/kernel/batch.ts'
 import { toHex, type Bytes } from '../../src/kernel/bytes.ts'
 import { decodeCbor, encodeCbor } from '../../src/kernel/cbor.ts'
 import { decodeSigned, signDocument } from '../../src/kernel/cose.ts'
 import { FormatError } from '../../src/kernel/errors.ts'
 import type { PrivateKey } from '../../src/kernel/p256.ts'
 import { REFUSALS } from '../../src/office/errors.ts'
-import { BLOCK_SIZE, evidence } from '../../src/schemes/block/message.ts'
-import type { MintTill } from '../support/mint.ts'
+import { BLOCK_KINDS, BLOCK_SIZE, evidence, type Block } from '../../src/schemes/block/message.ts'
+import { signToken, TOKEN_SIZE } from '../../src/kernel/token.ts'
+import type { Mint, MintCard, MintTill } from '../support/mint.ts'
 import { broken, type Route } from './api-bodies.ts'
 import { anything, mutated, warped, type Chance } from './chance.ts'
 
@@ -248,4 +249,63 @@ function encodeOrNot(chance: Chance, part: string): string {
   return chance.below(3) === 0
     ? encodeURIComponent(part)
     : part.replaceAll(' ', '%20').replaceAll('水', '%E6%B0%B4')
+}
+
+const TIMES = [0, 1, Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 2), Number.MAX_SAFE_INTEGER] as const
+
+/** A record that this till really signed, of which anything may be untrue. */
+export function anyRecord(chance: Chance, mint: Mint, till: MintTill, card: MintCard) {
+  const before = mint.open(card, card.head)
+  const block: Block = {
+    ...before,
+    kind: chance.one(BLOCK_KINDS),
+    vendor: till.number,
+    generation: chance.one([1, 1, 1, 2, 0xffff]),
+    currency: chance.one([840, 840, 840, 978, 0, 0xffff]),
+    timestamp: chance.one(TIMES),
+    balance: chance.one([0n, 1n, before.balance, before.balance - 100n, 0xffffn]),
+    sequence: chance.one([0, before.sequence, before.sequence + 1, before.sequence + 2, 0xffff]),
+    hmacKey: chance.one([before.hmacKey, chance.bytes(8)]),
+    passcodeHmac: chance.one([before.passcodeHmac, chance.bytes(32)]),
+  }
+  const bytes = mint.seal(card, block, till)
+  const shown = chance.one([card.head, card.head, bytes, chance.bytes(BLOCK_SIZE)])
+  return {
+    at: block.timestamp,
+    outcome: chance.one(OUTCOMES),
+    evidence: evidence.encode({
+      uid: chance.one([card.uid, card.uid, card.uid, chance.bytes(4)]),
+      block: bytes,
+      previous: chance.below(8) === 0 ? [] : [shown],
+      amount: chance.one([0, 1, 100, 0xffff, 0xffffffff]),
+      policyVersion: chance.one([0, 1, 2, 0x7fffffff, 0x80000000, 0xffffffff]),
+      tokens: Array.from({ length: chance.below(3) }, () => anyToken(chance, till)),
+      newPasscode: chance.bytes(chance.one([0, 1, 93, 256])),
+    }),
+  }
+}
+
+function anyToken(chance: Chance, till: MintTill): Bytes {
+  if (chance.below(3) === 0) return chance.bytes(TOKEN_SIZE)
+  return signToken(till.key, {
+    product: chance.one([1, 0xffffffff]),
+    price: chance.one([0n, 100n, 0xffffffffn]),
+    currency: chance.one([840, 0]),
+    madeAt: chance.one(TIMES),
+    till: chance.one([till.number, 1, 0xffffffff]),
+    nonce: chance.one([new Uint8Array(8), chance.bytes(8)]),
+  })
+}
+
+/** What a batch says around its items. */
+export function anyFrame(chance: Chance): Partial<Batch> {
+  const sum = () => chance.one([0n, 1n, -1n, 2n ** 62n - 1n, -(2n ** 62n) + 1n])
+  return {
+    number: chance.one([1, 2, 5, 0xffffffff, Number.MAX_SAFE_INTEGER]),
+    previous: chance.bytes(32),
+    madeAt: chance.one(TIMES),
+    completeUpTo: chance.one(TIMES),
+    documents: { ['\0']: chance.below(10), policy: Number.MAX_SAFE_INTEGER },
+    totals: { paid: sum(), loaded: sum(), cash: sum() },
+  }
 }

@@ -9,4 +9,5 @@ defineBadInput({
   evidence: 1500,
   blocks: 2000,
   documents: 1000,
+  lies: 600,
 })

@@ -32,6 +32,8 @@ import type { Till } from '../../src/till/till.ts'
 import { clockAt, policyDocument, SmallOffice, tillAt, tokensDocument } from '../till/support.ts'
 import { routesOf } from './api-bodies.ts'
 import {
+  anyFrame,
+  anyRecord,
   badBatch,
   badBody,
   badEvidence,
@@ -56,6 +58,7 @@ export interface Counts {
   readonly evidence: number
   readonly blocks: number
   readonly documents: number
+  readonly lies: number
 }
 
 /** At most this many under way at once, and between two looks at the database. */
@@ -211,7 +214,7 @@ export function defineBadInput(counts: Counts): void {
       const [, till] = house.tills
       const [, card] = house.cards
       const { mint } = house.town
-      const huge = 2n ** 62n
+      const huge = 2n ** 62n - 1n
       const strange = [
         { totals: { paid: huge, loaded: huge, cash: huge } },
         { totals: { paid: -huge, loaded: -huge, cash: -huge } },
@@ -239,6 +242,42 @@ export function defineBadInput(counts: Counts): void {
       expect(ledger.at(-1)).toMatchObject({ till: honest.number })
       expect(house.broken).toEqual([])
     })
+  })
+
+  test(`an office outlives tills that sign whatever they like, and blames nobody else: ${counts.lies}`, async () => {
+    const house = await createHouse()
+    const chance = new Chance(seed ^ 9)
+    const { town, tills, cards } = house
+    const liar = await town.addTill()
+    const hostile = [liar, await town.addTill()]
+    for (let made = 0; made < counts.lies; made += 20) {
+      const till = chance.one(hostile)
+      const lies = Array.from({ length: 20 }, () =>
+        anyRecord(chance, town.mint, till, chance.one(cards)),
+      )
+      await town.send(town.mint.batch(till, lies, chance.below(4) === 0 ? anyFrame(chance) : {}))
+      for (const _ of lies) tally.count('records that were signed and are not true', 'taken')
+      const honest = chance.one(tills)
+      const card = chance.one(cards)
+      await town.send(town.mint.batch(honest, [town.mint.make(honest, card)]))
+    }
+    const guilty = (await town.cases())
+      .filter(({ strength }) => strength === 'proven')
+      .flatMap(({ kind, suspects }) => suspects.map((suspect) => ({ kind, suspect })))
+    expect(guilty.length).toBeGreaterThan(0)
+    const numbers = new Set(hostile.map(({ number }) => number))
+    expect(
+      guilty.filter(({ suspect }) => suspect.kind !== 'till' || !numbers.has(suspect.till)),
+    ).toEqual([])
+    for (const card of cards) {
+      const lines = (await town.ledger(card)).filter(({ till }) =>
+        tills.some(({ number }) => number === till),
+      )
+      // What honest tills handed in stays handed in, whoever else shows it.
+      expect(lines.filter(({ uploaded }) => !uploaded)).toEqual([])
+    }
+    expect(house.broken).toEqual([])
+    await house.close()
   })
 
   test(`the scheme's verifier never throws, and believes no changed block: ${counts.evidence}`, async () => {

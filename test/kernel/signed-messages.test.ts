@@ -107,7 +107,7 @@ describe('a batch', () => {
       madeAt: Number.MAX_SAFE_INTEGER,
       completeUpTo: 0,
       documents: {},
-      totals: { paid: 2n ** 64n - 1n, loaded: 2n ** 53n, cash: -1n },
+      totals: { paid: 2n ** 62n - 1n, loaded: 2n ** 53n, cash: -(2n ** 62n) + 1n },
       items: Array.from({ length: BATCH_ITEMS_MAX }, (_, index) => ({
         scheme: 'sixteen letters.',
         outcome: 'void',
@@ -150,6 +150,9 @@ describe('a batch', () => {
     ['documents as a list', { documents: [] }, 'batch.documents'],
     ['no cash', { totals: { paid: 0, loaded: 0 } }, 'batch.totals.cash'],
     ['a total as text', { totals: { paid: '0', loaded: 0, cash: 0 } }, 'batch.totals.paid'],
+    // Cash that no database holds: it would stop an office that believed it.
+    ['a total of 2⁶²', { totals: { paid: 2n ** 62n, loaded: 0, cash: 0 } }, 'batch.totals.paid'],
+    ['cash of −2⁶²', { totals: { paid: 0, loaded: 0, cash: -(2n ** 62n) } }, 'batch.totals.cash'],
     ['a total too many', { totals: { paid: 0, loaded: 0, cash: 0, tips: 0 } }, 'batch.totals'],
     ['software of 31 bytes', { software: new Uint8Array(31) }, 'batch.software'],
     ['items that are no list', { items: {} }, 'batch.items'],

@@ -9,4 +9,5 @@ defineBadInput({
   evidence: 15_000,
   blocks: 20_000,
   documents: 10_000,
+  lies: 10_000,
 })

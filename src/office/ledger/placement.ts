@@ -161,6 +161,8 @@ class Group {
 
   /** A record that is new, or was only shown until now. */
   add(record: ChainRecord, extras: Omit<NewRecord, 'record'>): void {
+    const isLoaded = this.chain(record.card).isLoaded(record.sequence)
+    invariant(isLoaded, 'what is there is known before a record is put beside it')
     const key = keyOf(record)
     const before = this.#new.get(key)
     this.#new.set(key, { ...extras, upload: extras.upload ?? before?.upload })
@@ -251,15 +253,17 @@ async function placeTokens(trx: Transaction<Tables>, group: Group) {
   }
 }
 
-/** Each upload's position, the one before it and the one after it. */
+/** Where each upload lies, what is beside it, and where what it shows lies. */
 async function loadNeighbours(trx: Transaction<Tables>, group: Group): Promise<void> {
   await load(
     trx,
     group,
-    group.uploads.flatMap(({ entry: { card, sequence } }) => [
+    group.uploads.flatMap(({ entry: { card, sequence, predecessor } }) => [
       { card, sequence: sequence - 1 },
       { card, sequence },
       { card, sequence: sequence + 1 },
+      // Who lies about its own sequence can show a record from anywhere.
+      { card, sequence: predecessor?.sequence ?? sequence },
     ]),
   )
 }
