@@ -243,9 +243,12 @@ async function retap(
 function noteTap(town: Town, card: TownCard, party: Party, result: PartyResult): void {
   if (result.result !== 'done') return
   const { record } = result
+  const list = town.transactions.get(card.name) ?? []
+  // A till says again that an order is done, whatever card is before it: nothing has happened then.
+  const isOld = list.some(({ till, at }) => till === party.name && at === record.madeAt)
+  if (isOld || record.card !== card.id) return
   const order = party.honestOrder
   if (order?.kind === 'passcode') card.passcode = order.newPasscode
-  const list = town.transactions.get(card.name) ?? []
   const amount = order && order.kind !== 'passcode' ? order.amount : 0n
   list.push({ till: party.name, at: record.madeAt, kind: record.kind, amount })
   town.transactions.set(card.name, list)

@@ -1,0 +1,125 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { LINK_CUTS } from '../../src/card/field.ts'
+import { TEARS } from '../../src/card/nvm.ts'
+import { CUTS } from '../../src/till/fuse.ts'
+import { play } from './play.ts'
+
+/**
+ * Random towns in which everything goes wrong that can and nobody lies: cards leave at any moment,
+ * tills lose power, networks swallow requests and answers, sticks arrive late, twice and in any order.
+ * In the end every card pays once more at a till without accidents, and everything is handed in.
+ */
+const CARDS = ['ada', 'bert', 'cleo'] as const
+const TILLS = ['v1', 'v2', 'v3'] as const
+const STEPS = 30
+
+const tear = fc.oneof(
+  fc.record({ cardWrite: fc.integer({ min: 1, max: 14 }), mode: fc.constantFrom(...TEARS) }),
+  fc.record({ apdu: fc.integer({ min: 1, max: 70 }), mode: fc.constantFrom(...LINK_CUTS) }),
+  fc.record({ tillWrite: fc.integer({ min: 1, max: 3 }), mode: fc.constantFrom(...CUTS) }),
+)
+const card = fc.constantFrom(...CARDS)
+const till = fc.constantFrom(...TILLS)
+const amount = fc.integer({ min: 1, max: 900 }).map((cents) => (cents / 100).toFixed(2))
+const torn = fc.record({ tear }, { requiredKeys: [] })
+
+/** Steps that belong together: a till without power is started again before it is asked for anything. */
+const steps = fc.oneof(
+  { weight: 4, arbitrary: tap('pay') },
+  { weight: 2, arbitrary: tap('load') },
+  {
+    weight: 2,
+    arbitrary: fc
+      .record({ card, till, cut: torn })
+      .map(({ cut, ...retap }) => [{ retap, ...cut }, { restart: retap.till }]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({ card, till, new: fc.constantFrom('1111', '2222', '33333333') })
+      .map((passcode) => [{ passcode }]),
+  },
+  { weight: 1, arbitrary: till.map((name) => [{ giveUp: name }]) },
+  { weight: 1, arbitrary: till.map((name) => [{ crash: name }, { restart: name }]) },
+  { weight: 1, arbitrary: till.map((name) => [{ collect: name }]) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .record(
+        { sync: till, lose: fc.constantFrom('request', 'acknowledgement') },
+        { requiredKeys: ['sync'] },
+      )
+      .map((step) => [step]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({ order: fc.constantFrom('reversed', 'shuffled'), times: fc.constantFrom(1, 2) })
+      .map((how) => [{ upload: 'all', ...how }]),
+  },
+)
+
+function tap(verb: 'pay' | 'load') {
+  return fc
+    .record({ card, till, amount, cut: torn })
+    .map(({ cut, ...words }) => [{ [verb]: words, ...cut }, { restart: words.till }])
+}
+
+function story(happens: readonly (readonly object[])[]): string {
+  const last = CARDS.map((name) => ({ pay: { card: name, till: 'last', amount: '0.01' } }))
+  return JSON.stringify({
+    currency: 'EUR',
+    policy: { mayLoad: true, passcodeTries: 100 },
+    cards: Object.fromEntries(CARDS.map((name) => [name, { balance: '50.00' }])),
+    tills: Object.fromEntries([...TILLS, 'last'].map((name) => [name, {}])),
+    steps: [...happens.flat(), ...last, { sync: 'all' }, { upload: 'all' }, { sync: 'all' }],
+    expect: { cases: 'none', conservation: true },
+  })
+}
+
+/** Steps may be refused; what is expected in the end must hold. */
+const EXPECTED = /^(no case|accounts that add up|.* as its shadow account says|0\.01)/
+
+test('no accident accuses anybody, or makes or loses money', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(steps, { minLength: STEPS, maxLength: STEPS }), async (happens) => {
+      const result = await play(story(happens))
+      expect(result.failures.filter(({ expected }) => EXPECTED.test(expected))).toEqual([])
+      const closing = result.steps.filter(
+        ({ verb, text }) => verb === 'pay' && text.includes(' at last'),
+      )
+      expect(closing.filter(({ result: ended }) => ended !== 'done')).toEqual([])
+      expect(closing.length).toBe(CARDS.length)
+    }),
+    { numRuns: 6, endOnFailure: true },
+  )
+})
+
+test.each(['given', 'reversed'])(
+  'a payment reported twice, as unfinished and as done, accuses nobody in the order %s',
+  async (order) => {
+    const result = await play(
+      JSON.stringify({
+        currency: 'EUR',
+        cards: { ada: { balance: '50.00' } },
+        tills: { v1: {}, last: {} },
+        steps: [
+          {
+            pay: { card: 'ada', till: 'v1', amount: '7.00' },
+            tear: { cardWrite: 2 },
+            expect: 'unfinished',
+          },
+          { collect: 'v1' },
+          { retap: { card: 'ada', till: 'v1' } },
+          { collect: 'v1' },
+          { upload: 'all', order },
+          { pay: { card: 'ada', till: 'last', amount: '0.01' } },
+          { sync: 'all' },
+        ],
+        expect: { cases: 'none', conservation: true },
+      }),
+    )
+    expect(result.failures).toEqual([])
+  },
+)
