@@ -2,7 +2,7 @@ import type { CardId, Digest, TillNumber } from '../../kernel/ids.ts'
 import type { Amount } from '../../kernel/money.ts'
 
 /**
- * What can be wrong, in the order of 03: first what one record shows by itself, then what two show,
+ * What can be wrong: first what one record shows by itself, then what two show,
  * then what a till's history shows. docs/threats.md lists them in the same order.
  */
 export const CASE_KINDS = [
