@@ -19,6 +19,7 @@ import { countRequest, createMetrics } from './metrics.ts'
 import type { Office } from './office.ts'
 import { openapi } from './openapi.ts'
 import { PERMISSIONS } from './permissions.ts'
+import { findUnkeepable } from './plain-text.ts'
 import { findSession } from './registry/sessions.ts'
 import { bookRoutes } from './routes/books.ts'
 import { cardRoutes } from './routes/cards.ts'
@@ -79,6 +80,7 @@ export async function createApi(office: Office, options: ApiOptions): Promise<Ap
     done()
   })
   guard(app, office)
+  refuseUnkeepable(app)
   const metrics = createMetrics()
   app.addHook('onResponse', (request, reply, done) => {
     countRequest(metrics, request, reply)
@@ -140,6 +142,21 @@ function guard(app: Api, office: Office): void {
       )
     }
     request.person = person
+  })
+}
+
+function refuseUnkeepable(app: Api): void {
+  app.addHook('preValidation', (request, _reply, done) => {
+    const { body, query, params } = request
+    const field = [
+      findUnkeepable(params, 'params'),
+      findUnkeepable(query, 'querystring'),
+      findUnkeepable(body, 'body'),
+    ].find((found) => found !== undefined)
+    if (field === undefined) return done()
+    done(
+      new OfficeError('bad_input', `${field}: expected text without NUL or half characters`, field),
+    )
   })
 }
 

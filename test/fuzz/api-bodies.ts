@@ -131,6 +131,8 @@ const WRONG = [
   '-',
   '1e3',
   'a\0b',
+  'some longer text\0',
+  'some longer text\ud800',
   '\ud800',
   [],
   [1],
@@ -227,5 +229,7 @@ function isLongEnough(
   value: string,
 ): boolean {
   if (value.length < minLength || value.length > maxLength) return false
+  // JSON carries them, no database keeps them, and the description has no word for it.
+  if (value.includes('\0') || !value.isWellFormed()) return false
   return pattern === undefined || new RegExp(pattern).test(value)
 }

@@ -259,7 +259,7 @@ export function defineBadInput(counts: Counts): void {
       for (const _ of lies) tally.count('records that were signed and are not true', 'taken')
       const honest = chance.one(tills)
       const card = chance.one(cards)
-      await town.send(town.mint.batch(honest, [town.mint.make(honest, card)]))
+      await town.send(town.mint.batch(honest, [town.mint.make(honest, card, { amount: 1n })]))
     }
     const guilty = (await town.cases())
       .filter(({ strength }) => strength === 'proven')
