@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { concat, type Bytes } from '../../src/kernel/bytes.ts'
+import { signToken } from '../../src/kernel/token.ts'
+import { addProduct, mintTokens } from '../../src/office/registry/products.ts'
+import { listTills } from '../../src/office/registry/tills.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createLedgerOffice, type LedgerOffice } from '../support/ledger-office.ts'
-import type { MintCard } from '../support/mint.ts'
+import { random, USD, type MintCard, type MintTill } from '../support/mint.ts'
 
 let database: TestDatabase
 let town: LedgerOffice
@@ -275,6 +278,163 @@ describe('who cheated', () => {
     await town.send(town.mint.batch(till, [], { madeAt: 5 }))
     expect(await casesOfTill(till.number)).toEqual([['rewritten-journal', 'proven']])
   })
+
+  it('tokens: of another till, of nobody, and used twice', async () => {
+    const [a, b] = [await town.addTill(), await town.addTill()]
+    const card = await town.addCard()
+    const [own, foreign] = [await issueToken(a, 250n), await issueToken(b, 250n)]
+    const unknown = tokenOf(a, 250n)
+    const twice = [1, 2].map(() => town.mint.make(a, card, { amount: 250n, tokens: [own] }))
+    const others = [foreign, unknown].map((token) =>
+      town.mint.make(a, card, { amount: 250n, tokens: [token] }),
+    )
+    await town.send(town.mint.batch(a, [...twice, ...others]))
+    const found = (await casesOf(card)).map(({ kind, strength, suspects, amount }) =>
+      [kind, strength, ...suspects, amount].join(' '),
+    )
+    expect(found.toSorted()).toEqual(
+      ['foreign-token', 'token-double-spent', 'unknown-token'].map(
+        (kind) => `${kind} proven till ${a.number} 250`,
+      ),
+    )
+    const lines = await town.ledger(card)
+    expect(lines.slice(1).every(({ settlement }) => settlement === 'none')).toBe(true)
+  })
+
+  it('a token whose second use is of another card and comes later refutes the first', async () => {
+    const till = await town.addTill()
+    const [one, two] = [await town.addCard(), await town.addCard()]
+    const token = await issueToken(till, 300n)
+    const first = town.mint.make(till, one, { amount: 300n, tokens: [token] })
+    await town.send(town.mint.batch(till, [first]))
+    expect((await town.ledger(one))[1]).toMatchObject({ settlement: 'settled', refuted: false })
+    const second = town.mint.make(till, two, { amount: 300n, tokens: [token] })
+    await town.send(town.mint.batch(till, [second]))
+    expect((await town.ledger(one))[1]).toMatchObject({ settlement: 'none', refuted: true })
+    expect((await town.balances())[`shadow ${one.id}`]).toBe('10000')
+  })
+
+  it('an amount without a token where only tokens may be taken', async () => {
+    const till = await town.addTill({ freeAmounts: false })
+    const card = await town.addCard()
+    await town.send(town.mint.batch(till, [town.mint.make(till, card, { amount: 100n })]))
+    expect(await casesOf(card)).toMatchObject([
+      { kind: 'unauthorised-amount', strength: 'proven', suspects: [`till ${till.number}`] },
+    ])
+  })
+
+  it('more loaded than the cash that the batch reports; to the cent it is no case', async () => {
+    const till = await town.addTill()
+    const card = await town.addCard()
+    const totals = { paid: 0n, loaded: 500n, cash: 500n }
+    const load = () => [town.mint.make(till, card, { kind: 'load', amount: 500n })]
+    await town.send(town.mint.batch(till, load(), { totals }))
+    expect(await casesOfTill(till.number)).toEqual([])
+    await town.send(town.mint.batch(till, load(), { totals: { ...totals, cash: 499n } }))
+    expect(await casesOfTill(till.number)).toEqual([['load-beyond-cash', 'proven']])
+  })
+
+  it('an undoing that gives back another amount than was taken', async () => {
+    const till = await town.addTill()
+    const card = await town.addCard()
+    const paid = town.mint.make(till, card, { amount: 300n })
+    const { balance } = town.mint.open(card, card.head)
+    const undone = town.mint.make(till, card, {
+      kind: 'reversal',
+      amount: 900n,
+      lie: { balance: balance + 900n },
+    })
+    await town.send(town.mint.batch(till, [paid, undone]))
+    expect(await casesOf(card)).toMatchObject([
+      {
+        kind: 'wrong-arithmetic',
+        strength: 'proven',
+        suspects: [`till ${till.number}`],
+        amount: 600n,
+      },
+    ])
+    expect((await town.balances())[`shadow ${card.id}`]).toBe('9700')
+  })
+
+  it('a transaction handed in after a batch that had declared itself complete beyond it', async () => {
+    const till = await town.addTill()
+    const card = await town.addCard()
+    const kept = town.mint.make(till, card)
+    const told = town.mint.make(till, card)
+    await town.send(town.mint.batch(till, [told]))
+    await town.send(town.mint.batch(till, [kept]))
+    expect(await casesOf(card)).toMatchObject([
+      { kind: 'withheld-transaction', strength: 'proven', suspects: [`till ${till.number}`] },
+    ])
+    expect((await town.ledger(card)).every(({ complete }) => complete)).toBe(true)
+  })
+
+  it('a record that is told twice is no late one, whichever batch comes first', async () => {
+    for (const order of [
+      [0, 1, 2],
+      [0, 2, 1],
+      [1, 0, 2],
+      [1, 2, 0],
+      [2, 0, 1],
+      [2, 1, 0],
+    ]) {
+      const till = await town.addTill()
+      const card = await town.addCard()
+      const torn = town.mint.make(till, card)
+      const next = town.mint.make(till, card)
+      const last = town.mint.make(till, card)
+      const batches = [
+        town.mint.batch(till, [{ ...torn, outcome: 'unconfirmed' }], { completeUpTo: torn.at }),
+        town.mint.batch(till, [next], { completeUpTo: next.at }),
+        town.mint.batch(till, [torn, last], { completeUpTo: last.at }),
+      ]
+      for (const index of order) await town.send(batches[index] ?? new Uint8Array())
+      expect(await casesOf(card), `order ${order.join()}`).toEqual([])
+      expect(await casesOfTill(till.number), `order ${order.join()}`).toEqual([])
+    }
+  })
+
+  it('a transaction that is missing for longer than a till may be silent, until it comes', async () => {
+    const [quiet, next] = [await town.addTill(), await town.addTill()]
+    const card = await town.addCard()
+    const missing = town.mint.make(quiet, card)
+    await town.send(town.mint.batch(next, [town.mint.make(next, card)]))
+    await town.evidence.sweep()
+    expect(await casesOf(card)).toEqual([])
+    town.passTime(31 * 24 * 3600 * 1000)
+    await town.evidence.sweep()
+    expect(await casesOf(card)).toMatchObject([
+      { kind: 'missing-transaction', strength: 'suspected', suspects: [`till ${quiet.number}`] },
+    ])
+    await town.send(town.mint.batch(quiet, [missing], { completeUpTo: missing.at }))
+    expect(await casesOf(card)).toEqual([])
+  })
+
+  function tokenOf(till: MintTill, price: bigint): Bytes {
+    return signToken(town.office.key, {
+      product: 1,
+      price,
+      currency: USD.numeric,
+      madeAt: 1,
+      till: till.number,
+      nonce: random.bytes(8),
+    })
+  }
+
+  /** As the registry keeps what it issues. */
+  async function issueToken(till: MintTill, price: bigint): Promise<Bytes> {
+    return database.db.transaction().execute(async (trx) => {
+      const at = town.office.clock.now()
+      const [row] = (await listTills(trx)).filter(({ number }) => number === till.number)
+      const name = `product ${random.bytes(8).join('')}`
+      const merchant = row?.merchant ?? ''
+      const product = await addProduct(trx, { merchant, name, price, currency: 'USD' }, at)
+      const order = { product, till: till.number, count: 1 }
+      const [token] = await mintTokens(trx, order, town.office.key, random, at)
+      if (!token) throw new Error('a token was ordered')
+      return token
+    })
+  }
 
   async function casesOfTill(till: number) {
     const cases = await town.cases()

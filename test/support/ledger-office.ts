@@ -29,6 +29,8 @@ export interface LedgerOffice {
   readonly office: Office
   readonly evidence: EvidenceService
   readonly mint: Mint
+  /** By the office's clock. */
+  passTime(ms: number): void
   addTill(policy?: Partial<Policy>): Promise<MintTill>
   addCard(balance?: bigint): Promise<MintCard>
   /** Back to where all tills and cards are there and nothing was handed in. */
@@ -48,6 +50,9 @@ export async function createLedgerOffice(
 ): Promise<LedgerOffice> {
   let now = Date.UTC(2026, 0, 2)
   const clock = { now: () => (now += 1) }
+  const passTime = (ms: number) => {
+    now += ms
+  }
   const office = await createOffice({
     db,
     schemes: officeSchemes,
@@ -68,6 +73,7 @@ export async function createLedgerOffice(
     office,
     evidence: service,
     mint,
+    passTime,
     addTill: (policy = {}) => addMintTill(office, policy),
     async addCard(balance = 10_000n) {
       const { card, issued } = issueMintCard(office, balance)

@@ -185,6 +185,8 @@ async function noteFirstReports(
 ): Promise<void> {
   const declared = new Map(progress)
   const notes: Note[] = []
+  const repeats: Note[] = []
+  const seen = new Set<Digest>()
   for (const { batch, verdicts } of group) {
     const { placedUpTo, completeUpTo } = declared.get(batch.till) ?? {
       placedUpTo: 0,
@@ -195,15 +197,19 @@ async function noteFirstReports(
       if (!verdict.ok) continue
       const { card, sequence, digest, madeAt } = verdict.entry
       const inTime = inOrder && madeAt > completeUpTo
-      const known = !fresh.has(digest)
-      if (inTime || (inOrder && known)) continue
-      notes.push({ till: batch.till, number: batch.number, card, sequence, digest, madeAt })
+      const known = !fresh.has(digest) || seen.has(digest)
+      seen.add(digest)
+      const note = { till: batch.till, number: batch.number, card, sequence, digest, madeAt }
+      // A repeat is no first report; but what a later batch had reported before is first reported here.
+      if (known) repeats.push(note)
+      else if (!inTime) notes.push(note)
     }
     if (inOrder) {
       const next = Math.max(completeUpTo, batch.completeUpTo)
       declared.set(batch.till, { placedUpTo: batch.number, completeUpTo: next })
     }
   }
+  await lowerNotes(trx, repeats)
   if (notes.length === 0) return
   await sql`
     insert into late_check (till, number, card, sequence, digest, made_at)
@@ -219,6 +225,25 @@ async function noteFirstReports(
     group by till, card, sequence, digest, made_at
     on conflict (till, card, sequence, digest)
     do update set number = least(late_check.number, excluded.number)`.execute(trx)
+}
+
+/** A noted record turns out to be in an earlier batch. */
+async function lowerNotes(trx: Transaction<Tables>, repeats: readonly Note[]): Promise<void> {
+  if (repeats.length === 0) return
+  await sql`
+    update late_check set number = least(late_check.number, first.number)
+    from (
+      select till, min(number) as number, digest
+      from unnest(
+        ${repeats.map(({ till }) => till)}::bigint[],
+        ${repeats.map(({ number }) => number)}::bigint[],
+        ${repeats.map(({ digest }) => digest)}::text[]
+      ) as repeat (till, number, digest)
+      group by till, digest
+    ) as first
+    where late_check.till = first.till and late_check.digest = decode(first.digest, 'hex')`.execute(
+    trx,
+  )
 }
 
 /** Moves each till's progress over the batches that are placed without a gap. */
