@@ -47,6 +47,7 @@ export interface LedgerOffice {
 export async function createLedgerOffice(
   db: Kysely<Tables>,
   verifier: Verifier = localVerifier(officeSchemes),
+  dataKey: Bytes = random.bytes(32),
 ): Promise<LedgerOffice> {
   let now = Date.UTC(2026, 0, 2)
   const clock = { now: () => (now += 1) }
@@ -58,7 +59,7 @@ export async function createLedgerOffice(
     schemes: officeSchemes,
     clock,
     random,
-    dataKey: random.bytes(32),
+    dataKey,
     currency: 'USD',
   })
   const service = startEvidence(office, {
