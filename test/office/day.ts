@@ -31,7 +31,7 @@ export interface DaySize {
   readonly payments: number
 }
 
-const BALANCE = 10_000n
+const BALANCE = 60_000n
 
 /** Cards go from till to till, so that every chain is spread over many batches of many tills. */
 export async function playDay(town: LedgerOffice, chance: Chance, size: DaySize): Promise<Day> {
