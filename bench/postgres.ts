@@ -10,7 +10,7 @@ const SECONDS = 5
 const CARDS = 500
 const TILLS = 50
 
-/** The same rows as a settled payment, in one transaction a payment and nothing else. */
+/** The same rows as a settled payment, in one transaction a payment and nothing else, as one call. */
 const SETUP = `
   create table bench_entry (like entry including all);
   create table bench_transfer (like transfer including all);
