@@ -78,7 +78,7 @@ export function defineKills(size: DaySize, kills: number): void {
 
     console.log(
       `kills, seed ${seed}: ${seen.kills} of an office under load, ${seen.unanswered} uploads without an ` +
-        `answer, ${seen.unplacedAtKill} batches stored and not yet placed when it died, ` +
+        `answer, ${Math.round(seen.unplacedAtKill / Math.max(1, seen.kills))} batches stored and not yet placed at a kill on average, ` +
         `${acknowledged.size} of ${day.batches.length} batches acknowledged, ${seen.lost.length} lost`,
     )
     expect(seen.lost).toEqual([])
