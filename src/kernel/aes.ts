@@ -4,7 +4,6 @@ import { concat, utf8, type Bytes } from './bytes.ts'
 import { FormatError } from './errors.ts'
 import type { RandomSource } from './ports.ts'
 
-export const AES_BLOCK_SIZE = 16
 const GCM_NONCE_SIZE = 12
 const GCM_TAG_SIZE = 16
 

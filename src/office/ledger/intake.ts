@@ -20,10 +20,11 @@ export const INTAKE_STATUSES = [
   'bad_signature',
   'stored',
 ] as const
+type IntakeStatus = (typeof INTAKE_STATUSES)[number]
 
 export type IntakeResult =
   | { readonly status: 'malformed'; readonly error: FormatError }
-  | { readonly status: 'unknown_key' | 'revoked_key' | 'bad_signature' }
+  | { readonly status: Exclude<IntakeStatus, 'malformed' | 'stored'> }
   /** Now or before: sending a batch twice is harmless. */
   | { readonly status: 'stored'; readonly acknowledgement: Bytes }
 
