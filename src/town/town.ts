@@ -311,9 +311,14 @@ export class Town {
     }
   }
 
+  /**
+   * The accounts that hold money. One through which money only passed was opened in some orders of
+   * arrival and not in others.
+   */
   async accounts({ client }: TownOffice = this.office): Promise<readonly AccountRow[]> {
     const accounts = await client.accounts()
     return accounts
+      .filter(({ balance }) => balance !== 0n)
       .map((account) => ({
         kind: account.kind,
         owner: this.#ownerName(account),

@@ -58,10 +58,25 @@ function story({ cheat, position, tills, cut }: TenPayments, uploads: readonly o
   })
 }
 
-/** Whoever alters a block of his own can sign that too: there are then two with his signature. */
-function provenKind({ cheat, position, tills }: TenPayments) {
+/**
+ * Whoever alters a block of his own can sign that too: there are then two with his signature. And a
+ * till that has handed in nothing since a payment can still hand it in: it has not withheld it yet.
+ */
+function provenKind(town: TenPayments) {
+  const { cheat, position, tills } = town
   const isOwn = position > 0 && tills[position - 1] === tills[position]
-  return cheat === 'alterPreviousBalance' && isOwn ? 'equivocation' : CHEATS[cheat].kind
+  if (cheat === 'alterPreviousBalance' && isOwn) return 'equivocation'
+  const { kind } = CHEATS[cheat]
+  return kind === 'withheld-transaction' && !handsInSince(town) ? undefined : kind
+}
+
+/** Whether the cheat's till hands in a batch after the cheat: only with another payment in it. */
+function handsInSince({ position, tills, cut }: TenPayments): boolean {
+  const till = tills[position]
+  const collectedBefore = till === 'v1' && position >= cut ? cut : 0
+  return tills.some(
+    (other, index) => other === till && index !== position && index >= collectedBefore,
+  )
 }
 
 function ends({ ledgers, accounts, cases }: PlayResult) {
