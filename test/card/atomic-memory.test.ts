@@ -280,7 +280,7 @@ describe('a journal that we did not write', () => {
     ['no run', '00', '0000000000000000'],
     ['a page outside', '01 0002 01 a1a2a3a4', '0000000000000000'],
     ['a run that leads outside', '01 0001 02 a1a2a3a4 b1b2b3b4', '0000000000000000'],
-    ['more content than a slot', '03 0000 02 0000 02 0000 02 a1a2', '0000000000000000'],
+    ['more content than a slot', '02 0000 02 0000 02 a1a2a3a4 b1b2b3b4 c1', '0000000000000000'],
     ['more runs than a slot', 'ff', '0000000000000000'],
   ])('%s', (_, record, expected) => {
     expect(recovered(record)).toBe(expected)
