@@ -3,6 +3,7 @@ import { invariant } from '../../kernel/errors.ts'
 import type { Amount, CurrencyCode } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import type { AccountKind } from './account-kinds.ts'
+import { packed } from '../packed.ts'
 import type { Tables } from '../tables.ts'
 
 export interface AccountName {
@@ -44,16 +45,17 @@ export async function post(
     invariant(found !== undefined, `account ${keyOf(name)} was opened`)
     return found
   }
+  const column = packed(transfers)
   // One statement: the balances move by exactly the transfers that were new.
   await sql`
     with posted as (
       insert into transfer (reference, debit, credit, amount, at)
       select * from unnest(
-        ${transfers.map(({ reference }) => reference)}::text[],
-        ${transfers.map(({ debit }) => id(debit))}::bigint[],
-        ${transfers.map(({ credit }) => id(credit))}::bigint[],
-        ${transfers.map(({ amount }) => String(amount))}::bigint[],
-        ${transfers.map(({ at }) => at)}::bigint[]
+        ${column.text(({ reference }) => reference)},
+        ${column.int8(({ debit }) => id(debit))},
+        ${column.int8(({ credit }) => id(credit))},
+        ${column.int8(({ amount }) => amount)},
+        ${column.int8(({ at }) => at)}
       )
       on conflict (reference) do nothing
       returning debit, credit, amount
@@ -71,30 +73,39 @@ export async function post(
 async function openAccounts(
   trx: Transaction<Tables>,
   names: readonly AccountName[],
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<string, bigint>> {
   // In one order always, so that two transactions never wait for each other.
   const distinct = [...new Map(names.map((name) => [keyOf(name), name])).entries()]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([, name]) => name)
-  const columns = sql`unnest(
-    ${distinct.map(({ kind }) => kind)}::text[],
-    ${distinct.map(({ owner }) => owner)}::text[],
-    ${distinct.map(({ currency }) => currency)}::text[]
-  ) as wanted (kind, owner, currency)`
+  const found = await lockAccounts(trx, distinct)
+  const missing = distinct.filter((name) => !found.has(keyOf(name)))
+  if (missing.length === 0) return found
   await sql`
     insert into account (kind, owner, currency)
-    select kind, owner, currency from ${columns}
+    select kind, owner, currency from ${namesAsRows(missing)}
     on conflict (kind, owner, currency) do nothing`.execute(trx)
-  const { rows } = await sql<{
-    id: string
-    kind: AccountKind
-    owner: string
-    currency: CurrencyCode
-  }>`
+  return new Map([...found, ...(await lockAccounts(trx, missing))])
+}
+
+async function lockAccounts(
+  trx: Transaction<Tables>,
+  names: readonly AccountName[],
+): Promise<ReadonlyMap<string, bigint>> {
+  const { rows } = await sql<AccountName & { readonly id: bigint }>`
     select account.id, account.kind, account.owner, account.currency
-    from account join ${columns} using (kind, owner, currency)
+    from account join ${namesAsRows(names)} using (kind, owner, currency)
     order by account.id for update of account`.execute(trx)
   return new Map(rows.map(({ id, ...name }) => [keyOf(name), id]))
+}
+
+function namesAsRows(names: readonly AccountName[]) {
+  const column = packed(names)
+  return sql`unnest(
+    ${column.text(({ kind }) => kind)},
+    ${column.text(({ owner }) => owner)},
+    ${column.text(({ currency }) => currency)}
+  ) as wanted (kind, owner, currency)`
 }
 
 function keyOf({ kind, owner, currency }: AccountName): string {

@@ -6,6 +6,7 @@ import type { Batch } from '../../kernel/batch.ts'
 import type { ChainRecord } from './chain.ts'
 import type { Finding } from './findings.ts'
 import type { Verdict } from '../scheme.ts'
+import { packed } from '../packed.ts'
 import type { Tables } from '../tables.ts'
 import { traceCash, withheld, type PositionFindings } from './tracing.ts'
 
@@ -211,16 +212,17 @@ async function noteFirstReports(
   }
   await lowerNotes(trx, repeats)
   if (notes.length === 0) return
+  const column = packed(notes)
   await sql`
     insert into late_check (till, number, card, sequence, digest, made_at)
-    select till, min(number), card, sequence, decode(digest, 'hex'), made_at
+    select till, min(number), card, sequence, digest, made_at
     from unnest(
-      ${notes.map(({ till }) => till)}::bigint[],
-      ${notes.map(({ number }) => number)}::bigint[],
-      ${notes.map(({ card }) => card)}::text[],
-      ${notes.map(({ sequence }) => sequence)}::integer[],
-      ${notes.map(({ digest }) => digest)}::text[],
-      ${notes.map(({ madeAt }) => madeAt)}::bigint[]
+      ${column.int8(({ till }) => till)},
+      ${column.int8(({ number }) => number)},
+      ${column.text(({ card }) => card)},
+      ${column.int4(({ sequence }) => sequence)},
+      ${column.hex(({ digest }) => digest)},
+      ${column.int8(({ madeAt }) => madeAt)}
     ) as note (till, number, card, sequence, digest, made_at)
     group by till, card, sequence, digest, made_at
     on conflict (till, card, sequence, digest)
@@ -230,20 +232,19 @@ async function noteFirstReports(
 /** A noted record turns out to be in an earlier batch. */
 async function lowerNotes(trx: Transaction<Tables>, repeats: readonly Note[]): Promise<void> {
   if (repeats.length === 0) return
+  const column = packed(repeats)
   await sql`
     update late_check set number = least(late_check.number, first.number)
     from (
       select till, min(number) as number, digest
       from unnest(
-        ${repeats.map(({ till }) => till)}::bigint[],
-        ${repeats.map(({ number }) => number)}::bigint[],
-        ${repeats.map(({ digest }) => digest)}::text[]
+        ${column.int8(({ till }) => till)},
+        ${column.int8(({ number }) => number)},
+        ${column.hex(({ digest }) => digest)}
       ) as repeat (till, number, digest)
       group by till, digest
     ) as first
-    where late_check.till = first.till and late_check.digest = decode(first.digest, 'hex')`.execute(
-    trx,
-  )
+    where late_check.till = first.till and late_check.digest = first.digest`.execute(trx)
 }
 
 /** Moves each till's progress over the batches that are placed without a gap. */

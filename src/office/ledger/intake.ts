@@ -10,6 +10,7 @@ import { FormatError, invariant } from '../../kernel/errors.ts'
 import type { TillNumber } from '../../kernel/ids.ts'
 import type { PrivateKey, PublicKey } from '../../kernel/p256.ts'
 import type { Clock } from '../../kernel/ports.ts'
+import { packed } from '../packed.ts'
 import type { Tables } from '../tables.ts'
 
 /** What intake can say to a batch, in the order of the checks. */
@@ -143,8 +144,8 @@ async function storeBatches(
       a.received.batch.till - b.received.batch.till ||
       a.received.batch.number - b.received.batch.number,
   )
-  const column = <T>(value: (batch: StoredBatch) => T) => ordered.map(value)
-  const tills = [...new Set(column(({ received }) => received.batch.till))]
+  const tills = [...new Set(ordered.map(({ received }) => received.batch.till))]
+  const column = packed(ordered)
   await sql`
     insert into till_intake (till) select * from unnest(${tills}::bigint[])
     on conflict (till) do nothing`.execute(trx)
@@ -157,18 +158,17 @@ async function storeBatches(
       till, generation, number, digest, previous, made_at, complete_up_to, received_at, items, bytes
     )
     select
-      till, generation, number, decode(digest, 'hex'), decode(previous, 'hex'), made_at,
-      complete_up_to, ${at}::bigint, items, bytes
+      till, generation, number, digest, previous, made_at, complete_up_to, ${at}::bigint, items, bytes
     from unnest(
-      ${column(({ received }) => received.batch.till)}::bigint[],
-      ${column(({ received }) => received.batch.generation)}::integer[],
-      ${column(({ received }) => received.batch.number)}::bigint[],
-      ${column(({ received }) => hex(received.digest))}::text[],
-      ${column(({ received }) => hex(received.batch.previous))}::text[],
-      ${column(({ received }) => received.batch.madeAt)}::bigint[],
-      ${column(({ received }) => received.batch.completeUpTo)}::bigint[],
-      ${column(({ received }) => received.batch.items.length)}::integer[],
-      ${column(({ bytes }) => `\\x${hex(bytes)}`)}::bytea[]
+      ${column.int8(({ received }) => received.batch.till)},
+      ${column.int4(({ received }) => received.batch.generation)},
+      ${column.int8(({ received }) => received.batch.number)},
+      ${column.bytea(({ received }) => received.digest)},
+      ${column.bytea(({ received }) => received.batch.previous)},
+      ${column.int8(({ received }) => received.batch.madeAt)},
+      ${column.int8(({ received }) => received.batch.completeUpTo)},
+      ${column.int4(({ received }) => received.batch.items.length)},
+      ${column.bytea(({ bytes }) => bytes)}
     ) as new (till, generation, number, digest, previous, made_at, complete_up_to, items, bytes)
     on conflict (till, number, digest) do nothing`.execute(trx)
   const { rows } = await sql<{ till: string; durable_up_to: string }>`
@@ -184,8 +184,4 @@ async function storeBatches(
     from reached where till_intake.till = reached.till
     returning till_intake.till::text, till_intake.durable_up_to::text`.execute(trx)
   return new Map(rows.map((row) => [Number(row.till), Number(row.durable_up_to)]))
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
 }

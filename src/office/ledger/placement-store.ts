@@ -3,6 +3,7 @@ import type { Outcome } from '../../kernel/batch.ts'
 import type { CardId, Digest } from '../../kernel/ids.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import type { ChainRecord, Decision, Settlement } from './chain.ts'
+import { packed } from '../packed.ts'
 import type { EntryKind, VerifiedEntry } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
 
@@ -20,7 +21,7 @@ export interface Upload {
   readonly entry: VerifiedEntry
   readonly outcome: Outcome
   /** Undefined for what the office made itself. */
-  readonly source: { readonly batch: string; readonly index: number } | undefined
+  readonly source: { readonly batch: bigint; readonly index: number } | undefined
 }
 
 interface RecordRow {
@@ -66,12 +67,13 @@ export async function loadSpans(
   spans: readonly Span[],
 ): Promise<ChainRecord[]> {
   if (spans.length === 0) return []
+  const column = packed(spans)
   const { rows } = await sql<RecordRow>`
     select ${RECORD_COLUMNS}
     from unnest(
-      ${spans.map(({ card }) => card)}::text[],
-      ${spans.map(({ from }) => from)}::integer[],
-      ${spans.map(({ to }) => to)}::integer[]
+      ${column.text(({ card }) => card)},
+      ${column.int4(({ from }) => from)},
+      ${column.int4(({ to }) => to)}
     ) as span (card, first, last)
     join entry e on e.card = span.card and e.sequence between span.first and span.last
   `.execute(trx)
@@ -123,9 +125,7 @@ export async function insertRecords(
   receivedAt: Instant,
 ): Promise<void> {
   if (records.length === 0) return
-  const column = <T>(value: (item: NewRecord) => T) => records.map(value)
-  const uploaded = <T>(value: (upload: Upload) => T) =>
-    records.map(({ upload }) => (upload ? value(upload) : null))
+  const column = packed(records)
   await sql`
     insert into entry (
       card, sequence, digest, kind, maker, generation, made_at, balance, uploaded, amount, outcome,
@@ -133,35 +133,35 @@ export async function insertRecords(
       received_at, batch, index, complete, contested, refuted, taken, settlement, settlement_step
     )
     select
-      card, sequence, decode(digest, 'hex'), kind, maker, generation, made_at, balance, uploaded,
-      amount, outcome, decode(previous, 'hex'), previous_maker, previous_balance, previous_at,
+      card, sequence, digest, kind, maker, generation, made_at, balance, uploaded,
+      amount, outcome, previous, previous_maker, previous_balance, previous_at,
       previous_shown, ${receivedAt}::bigint, batch, index,
       complete, contested, refuted, taken, settlement, settlement_step
     from unnest(
-      ${column(({ record }) => record.card)}::text[],
-      ${column(({ record }) => record.sequence)}::integer[],
-      ${column(({ record }) => record.digest)}::text[],
-      ${column(({ record }) => record.kind)}::text[],
-      ${column(({ record }) => record.maker)}::bigint[],
-      ${column(({ generation }) => generation)}::integer[],
-      ${column(({ record }) => record.madeAt)}::bigint[],
-      ${column(({ record }) => String(record.balance))}::bigint[],
-      ${column(({ record }) => record.uploaded)}::boolean[],
-      ${uploaded(({ entry }) => String(entry.amount))}::bigint[],
-      ${column(({ record, upload }) => (upload ? record.outcome : null))}::text[],
-      ${column(({ record }) => record.previous ?? null)}::text[],
-      ${column(({ record }) => record.previousMaker ?? null)}::bigint[],
-      ${column(({ record }) => (record.previousBalance === undefined ? null : String(record.previousBalance)))}::bigint[],
-      ${uploaded(({ entry }) => entry.predecessor?.madeAt ?? null)}::bigint[],
-      ${column(({ record, upload }) => (upload ? record.previousShown : null))}::boolean[],
-      ${uploaded(({ source }) => source?.batch ?? null)}::bigint[],
-      ${uploaded(({ source }) => source?.index ?? null)}::integer[],
-      ${column(({ record }) => record.complete)}::boolean[],
-      ${column(({ record }) => record.contested)}::boolean[],
-      ${column(({ record }) => record.refuted)}::boolean[],
-      ${column(({ record }) => record.taken)}::boolean[],
-      ${column(({ record }) => record.settlement)}::text[],
-      ${column(({ record }) => record.step)}::integer[]
+      ${column.text(({ record }) => record.card)},
+      ${column.int4(({ record }) => record.sequence)},
+      ${column.hex(({ record }) => record.digest)},
+      ${column.text(({ record }) => record.kind)},
+      ${column.int8(({ record }) => record.maker)},
+      ${column.int4(({ generation }) => generation)},
+      ${column.int8(({ record }) => record.madeAt)},
+      ${column.int8(({ record }) => record.balance)},
+      ${column.bool(({ record }) => record.uploaded)},
+      ${column.int8(({ upload }) => upload?.entry.amount)},
+      ${column.text(({ record, upload }) => (upload ? record.outcome : undefined))},
+      ${column.hex(({ record }) => record.previous)},
+      ${column.int8(({ record }) => record.previousMaker)},
+      ${column.int8(({ record }) => record.previousBalance)},
+      ${column.int8(({ upload }) => upload?.entry.predecessor?.madeAt)},
+      ${column.bool(({ record, upload }) => (upload ? record.previousShown : undefined))},
+      ${column.int8(({ upload }) => upload?.source?.batch)},
+      ${column.int4(({ upload }) => upload?.source?.index)},
+      ${column.bool(({ record }) => record.complete)},
+      ${column.bool(({ record }) => record.contested)},
+      ${column.bool(({ record }) => record.refuted)},
+      ${column.bool(({ record }) => record.taken)},
+      ${column.text(({ record }) => record.settlement)},
+      ${column.int4(({ record }) => record.step)}
     ) as new (
       card, sequence, digest, kind, maker, generation, made_at, balance, uploaded, amount, outcome,
       previous, previous_maker, previous_balance, previous_at, previous_shown,
@@ -183,30 +183,30 @@ export async function updateRecords(
   records: readonly ChainRecord[],
 ): Promise<void> {
   if (records.length === 0) return
-  const column = <T>(value: (record: ChainRecord) => T) => records.map(value)
+  const column = packed(records)
   await sql`
     update entry set
       outcome = new.outcome, complete = new.complete, contested = new.contested,
       refuted = new.refuted, taken = new.taken, decision = new.decision, settlement = new.settlement,
       settlement_step = new.settlement_step
     from unnest(
-      ${column(({ card }) => card)}::text[],
-      ${column(({ sequence }) => sequence)}::integer[],
-      ${column(({ digest }) => digest)}::text[],
-      ${column(({ uploaded, outcome }) => (uploaded ? outcome : null))}::text[],
-      ${column(({ complete }) => complete)}::boolean[],
-      ${column(({ contested }) => contested)}::boolean[],
-      ${column(({ refuted }) => refuted)}::boolean[],
-      ${column(({ taken }) => taken)}::boolean[],
-      ${column(({ decision }) => decision ?? null)}::text[],
-      ${column(({ settlement }) => settlement)}::text[],
-      ${column(({ step }) => step)}::integer[]
+      ${column.text(({ card }) => card)},
+      ${column.int4(({ sequence }) => sequence)},
+      ${column.hex(({ digest }) => digest)},
+      ${column.text(({ uploaded, outcome }) => (uploaded ? outcome : undefined))},
+      ${column.bool(({ complete }) => complete)},
+      ${column.bool(({ contested }) => contested)},
+      ${column.bool(({ refuted }) => refuted)},
+      ${column.bool(({ taken }) => taken)},
+      ${column.text(({ decision }) => decision)},
+      ${column.text(({ settlement }) => settlement)},
+      ${column.int4(({ step }) => step)}
     ) as new (
       card, sequence, digest, outcome, complete, contested, refuted, taken, decision, settlement,
       settlement_step
     )
     where entry.card = new.card and entry.sequence = new.sequence
-      and entry.digest = decode(new.digest, 'hex')`.execute(trx)
+      and entry.digest = new.digest`.execute(trx)
 }
 
 export interface TokenUse {
@@ -222,16 +222,16 @@ export async function insertTokenUses(
   uses: readonly TokenUse[],
 ): Promise<void> {
   if (uses.length === 0) return
+  const column = packed(uses)
   await sql`
     insert into token_use (token, card, sequence, record, till)
-    select decode(token, 'hex'), card, sequence, decode(record, 'hex'), till
-    from unnest(
-      ${uses.map(({ token }) => token)}::text[],
-      ${uses.map(({ card }) => card)}::text[],
-      ${uses.map(({ sequence }) => sequence)}::integer[],
-      ${uses.map(({ record }) => record)}::text[],
-      ${uses.map(({ till }) => till)}::bigint[]
-    ) as new (token, card, sequence, record, till)
+    select * from unnest(
+      ${column.hex(({ token }) => token)},
+      ${column.text(({ card }) => card)},
+      ${column.int4(({ sequence }) => sequence)},
+      ${column.hex(({ record }) => record)},
+      ${column.int8(({ till }) => till)}
+    )
     on conflict (token, record) do nothing`.execute(trx)
 }
 
@@ -255,8 +255,8 @@ export async function loadTokenUses(
   const { rows } = await sql<TokenRow>`
     select encode(u.token, 'hex') as token, t.price::text as price, t.till::text as "issuedTo",
       u.card, u.sequence, encode(u.record, 'hex') as record, u.till::text as till
-    from unnest(${tokens}::text[]) as wanted (token)
-    join token_use u on u.token = decode(wanted.token, 'hex')
+    from unnest(${packed(tokens).hex((token) => token)}) as wanted (token)
+    join token_use u on u.token = wanted.token
     left join token t on t.digest = u.token`.execute(trx)
   return rows
 }

@@ -13,6 +13,7 @@ import {
 } from './batch-tracing.ts'
 import { recordFindings, resolveCase, withdrawFindings, type ChangedCase } from './cases.ts'
 import { decide, place, type GroupFacts, type RecordDecision } from './placement.ts'
+import { packed } from '../packed.ts'
 import type { Upload } from './placement-store.ts'
 import type { Tables } from '../tables.ts'
 import type { Verifier, VerifyJob } from './verifier.ts'
@@ -241,7 +242,7 @@ export class Placer {
         invariant(item, 'one verdict an item')
         const reason = verdict.ok ? misplaced(verdict.entry, batch.till, cards) : verdict.reason
         if (verdict.ok && reason === undefined) {
-          const source = { batch: id, index }
+          const source = { batch: BigInt(id), index }
           uploads.push({ entry: verdict.entry, outcome: item.outcome, source })
         } else rejected.push({ batch: id, index, reason: reason ?? 'rejected' })
       }
@@ -297,11 +298,12 @@ async function insertRejected(
   rejected: readonly RejectedItem[],
 ): Promise<void> {
   if (rejected.length === 0) return
+  const column = packed(rejected)
   await sql`
     insert into rejected_item (batch, index, reason)
     select * from unnest(
-      ${rejected.map(({ batch }) => batch)}::bigint[],
-      ${rejected.map(({ index }) => index)}::integer[],
-      ${rejected.map(({ reason }) => reason)}::text[]
+      ${column.int8(({ batch }) => BigInt(batch))},
+      ${column.int4(({ index }) => index)},
+      ${column.text(({ reason }) => reason)}
     )`.execute(trx)
 }

@@ -20,6 +20,8 @@ create table batch (
   placed boolean not null default false,
   unique (till, number, digest)
 );
+-- What is encrypted and signed does not get smaller: trying costs more than writing it.
+alter table batch alter column bytes set storage external;
 create index batch_to_place on batch (id) where not placed;
 
 -- Up to which number a till's batches are stored without a gap: what acknowledgements say.
