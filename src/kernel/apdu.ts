@@ -25,14 +25,24 @@ export type StatusWord = number
 /** Status words of ISO/IEC 7816-4 (tables 5 and 6) and PC/SC part 3. */
 export const SW = {
   OK: 0x9000,
+  /** SW2: how many bytes wait for GET RESPONSE; 00 is 256 or more. */
+  MORE_DATA: 0x6100,
   /** PC/SC storage cards: the operation failed. */
   OPERATION_FAILED: 0x6300,
   WRONG_LENGTH: 0x6700,
+  CHANNEL_NOT_SUPPORTED: 0x6881,
+  SECURE_MESSAGING_NOT_SUPPORTED: 0x6882,
+  CHAINING_NOT_SUPPORTED: 0x6884,
   SECURITY_NOT_SATISFIED: 0x6982,
+  CONDITIONS_NOT_SATISFIED: 0x6985,
   NOT_ALLOWED: 0x6986,
+  WRONG_DATA: 0x6a80,
   FUNCTION_NOT_SUPPORTED: 0x6a81,
   NOT_FOUND: 0x6a82,
+  INCORRECT_P1_P2: 0x6a86,
   WRONG_P1_P2: 0x6b00,
+  /** SW2: the right Le; 00 is 256. */
+  WRONG_LE: 0x6c00,
   INS_NOT_SUPPORTED: 0x6d00,
   CLA_NOT_SUPPORTED: 0x6e00,
 } as const

@@ -1,0 +1,73 @@
+import { concat, type Bytes } from '../../kernel/bytes.ts'
+import { invariant } from '../../kernel/errors.ts'
+
+/** ISO/IEC 7816-3 (T=0, T=1) and ISO/IEC 14443-4 (T=CL). */
+export type Protocol = 'T=0' | 'T=1' | 'T=CL'
+
+/** How a card is connected. */
+export interface Link {
+  readonly protocol: Protocol
+  /** How long a command APDU and its answer travel, milliseconds. Sizes in bytes. */
+  exchangeMs(commandSize: number, answerSize: number): number
+}
+
+const CARRIER_HZ = 13_560_000
+/** Protocol control byte and CRC of an I-block (ISO/IEC 14443-4, 7.1). */
+const AIR_BLOCK_OVERHEAD = 3
+/** 8 bits and their parity (ISO/IEC 14443-3, 6.2.3). */
+const AIR_BITS_PER_BYTE = 9
+/** Frame delays of both directions: at least 86 µs each. */
+const AIR_TURNAROUND_MS = 0.2
+
+/** The bit rates of ISO/IEC 14443: carrier / 128 and its multiples, named in kbit/s. */
+const AIR_RATES = { 106: 1, 212: 2, 424: 4, 848: 8 } as const
+
+export function contactless(rate: keyof typeof AIR_RATES): Link {
+  const bitMs = (128 * 1000) / CARRIER_HZ / AIR_RATES[rate]
+  return {
+    protocol: 'T=CL',
+    exchangeMs: (commandSize, answerSize) =>
+      (commandSize + answerSize + 2 * AIR_BLOCK_OVERHEAD) * AIR_BITS_PER_BYTE * bitMs +
+      AIR_TURNAROUND_MS,
+  }
+}
+
+/**
+ * Contacts. A character takes 12 bit times with T=0, which adds a procedure byte, and 11 with T=1,
+ * which adds prologue and epilogue, 4 bytes a block (ISO/IEC 7816-3, 7.2, 10.3.3 and 11.3).
+ */
+export function contact(protocol: 'T=0' | 'T=1', bitsPerSecond = 9600): Link {
+  const { bits, overhead } =
+    protocol === 'T=0' ? { bits: 12, overhead: 1 } : { bits: 11, overhead: 8 }
+  const characterMs = (bits * 1000) / bitsPerSecond
+  return {
+    protocol,
+    exchangeMs: (commandSize, answerSize) => (commandSize + answerSize + overhead) * characterMs,
+  }
+}
+
+const HISTORICAL_MAX = 15
+
+/**
+ * Answer to reset without interface characters of its own (ISO/IEC 7816-3, 8.2): `3B 0n` for T=0,
+ * `3B 8n 01` for T=1, and for a contactless card what its reader makes of it, `3B 8n 80 01`
+ * (PC/SC part 3, 3.1.3.2.3.1).
+ */
+export function answerToReset(protocol: Protocol, historical: Uint8Array): Bytes {
+  const size = historical.length
+  invariant(size <= HISTORICAL_MAX, `at most ${HISTORICAL_MAX} historical bytes`)
+  switch (protocol) {
+    case 'T=0':
+      return concat(Uint8Array.of(0x3b, size), historical)
+    case 'T=1':
+      return withCheck(concat(Uint8Array.of(0x3b, 0x80 | size, 0x01), historical))
+    case 'T=CL':
+      return withCheck(concat(Uint8Array.of(0x3b, 0x80 | size, 0x80, 0x01), historical))
+  }
+}
+
+/** TCK: exclusive or from T0 on (ISO/IEC 7816-3, 8.2.5). There is none for T=0 alone. */
+function withCheck(atr: Bytes): Bytes {
+  const check = atr.subarray(1).reduce((sum, byte) => sum ^ byte, 0)
+  return concat(atr, Uint8Array.of(check))
+}
