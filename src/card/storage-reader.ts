@@ -6,7 +6,7 @@ import {
   type CommandApdu,
   type ResponseApdu,
 } from '../kernel/apdu.ts'
-import { concat, fromHex, type Bytes } from '../kernel/bytes.ts'
+import { bytesEqual, concat, fromHex, type Bytes } from '../kernel/bytes.ts'
 import { FormatError } from '../kernel/errors.ts'
 import {
   BLOCK_SIZE,
@@ -17,10 +17,13 @@ import {
   type KeyType,
 } from '../kernel/mifare-classic.ts'
 import {
+  CHANGE_TAG,
+  CHANGE_VALUE_P2,
   KEY_TYPE_CODE,
   PSEUDO_CLA,
   PSEUDO_INS,
   READER_PROFILES,
+  STATUS_TAG,
   VALUE_OPERATION,
   type ReaderProfile,
 } from '../kernel/storage-apdu.ts'
@@ -40,6 +43,10 @@ const OK = response(SW.OK)
 const FAILED = response(SW.OPERATION_FAILED)
 const WRONG_LENGTH = response(SW.WRONG_LENGTH)
 const NOT_SUPPORTED = response(SW.FUNCTION_NOT_SUPPORTED)
+
+/** Lengths and tags in FF C2's data, between its first byte, the block and the value. */
+const CHANGE_FRAME = Uint8Array.of(9, CHANGE_TAG.BLOCK, 1, CHANGE_TAG.VALUE, 4)
+const CHANGED = response(SW.OK, Uint8Array.of(STATUS_TAG, 3, 0x00, 0x90, 0x00))
 
 /**
  * A contactless PC/SC reader with a MIFARE Classic before it: pseudo-APDUs in, the card's own
@@ -100,6 +107,8 @@ export class StorageReader implements PoweredCard {
       case PSEUDO_INS.READ_VALUE:
       case PSEUDO_INS.VALUE_OPERATION:
         return this.#valueCommand(command)
+      case PSEUDO_INS.CHANGE_VALUE:
+        return this.#changeByTags(command)
       default:
         return response(SW.INS_NOT_SUPPORTED)
     }
@@ -162,7 +171,7 @@ export class StorageReader implements PoweredCard {
   }
 
   #valueCommand(command: CommandApdu): ResponseApdu {
-    if (this.#profile.valueOperations === 'none') return response(SW.INS_NOT_SUPPORTED)
+    if (this.#profile.valueOperations !== 'acs') return response(SW.INS_NOT_SUPPORTED)
     if (command.p1 !== 0x00) return FAILED
     if (command.ins === PSEUDO_INS.READ_VALUE) return this.#readValue(command)
     return command.data[0] === VALUE_OPERATION.COPY
@@ -203,6 +212,22 @@ export class StorageReader implements PoweredCard {
     const [, target] = data
     if (data.length !== 2 || target === undefined) return WRONG_LENGTH
     return this.card.restore(source) && this.card.transfer(target) ? OK : FAILED
+  }
+
+  /** FF C2 00 03 0B, then A0 or A1, 09, 80 01 block, 81 04 value. */
+  #changeByTags({ p1, p2, data }: CommandApdu): ResponseApdu {
+    if (this.#profile.valueOperations !== 'pcsc') return response(SW.INS_NOT_SUPPORTED)
+    if (p1 !== 0x00 || p2 !== CHANGE_VALUE_P2) return NOT_SUPPORTED
+    const [tag, , , , block] = data
+    const frame = Uint8Array.of(...data.subarray(1, 4), ...data.subarray(5, 7))
+    if (data.length !== 11 || block === undefined || !bytesEqual(frame, CHANGE_FRAME)) {
+      return FAILED
+    }
+    const value = new DataView(data.buffer, data.byteOffset).getInt32(7, true)
+    const isChanged =
+      (tag === CHANGE_TAG.INCREMENT && this.card.increment(block, value)) ||
+      (tag === CHANGE_TAG.DECREMENT && this.card.decrement(block, value))
+    return isChanged && this.card.transfer(block) ? CHANGED : FAILED
   }
 
   #isWholeBlocks(size: number | undefined): size is number {

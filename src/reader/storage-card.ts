@@ -10,9 +10,12 @@ import {
   type KeyType,
 } from '../kernel/mifare-classic.ts'
 import {
+  CHANGE_TAG,
+  CHANGE_VALUE_P2,
   KEY_TYPE_CODE,
   PSEUDO_CLA,
   PSEUDO_INS,
+  STATUS_TAG,
   VALUE_OPERATION,
   type ReaderProfile,
 } from '../kernel/storage-apdu.ts'
@@ -127,11 +130,11 @@ export class StorageCard {
   }
 
   async increment(block: number, amount: number): Promise<void> {
-    await this.#change(`increment block ${block}`, block, VALUE_OPERATION.INCREMENT, amount)
+    await this.#change('INCREMENT', block, amount)
   }
 
   async decrement(block: number, amount: number): Promise<void> {
-    await this.#change(`decrement block ${block}`, block, VALUE_OPERATION.DECREMENT, amount)
+    await this.#change('DECREMENT', block, amount)
   }
 
   /** Copies the value of one block to another of its sector, with restore and transfer. */
@@ -140,7 +143,7 @@ export class StorageCard {
     checkBlock(to)
     if (sectorOf(from) !== sectorOf(to)) throw new FormatError('to', 'is in another sector')
     const attempted = `copy value block ${from} to ${to}`
-    if (this.#profile.valueOperations === 'none') {
+    if (this.#profile.valueOperations !== 'acs') {
       await this.#writeInstead(attempted, to, encodeValueBlock(await this.#valueBlock(from)))
       return
     }
@@ -149,26 +152,56 @@ export class StorageCard {
   }
 
   async #change(
-    attempted: string,
+    operation: 'INCREMENT' | 'DECREMENT',
     block: number,
-    operation: typeof VALUE_OPERATION.INCREMENT | typeof VALUE_OPERATION.DECREMENT,
     amount: number,
   ): Promise<void> {
     checkBlock(block)
     if (!Number.isInteger(amount) || amount < 0 || amount > VALUE_MAX) {
       throw new FormatError('amount', `expected 0..${VALUE_MAX}, got ${amount}`)
     }
-    if (this.#profile.valueOperations === 'none') {
-      const old = await this.#valueBlock(block)
-      const change = operation === VALUE_OPERATION.INCREMENT ? amount : -amount
-      const changed = encodeValueBlock({ ...old, value: old.value + change })
-      await this.#writeInstead(attempted, block, changed)
-      return
+    const attempted = `${operation.toLowerCase()} block ${block}`
+    switch (this.#profile.valueOperations) {
+      case 'acs': {
+        const data = new Uint8Array(5)
+        data[0] = VALUE_OPERATION[operation]
+        new DataView(data.buffer).setInt32(1, amount)
+        const change = command(PSEUDO_CLA, PSEUDO_INS.VALUE_OPERATION, 0, block, data)
+        await this.#send(attempted, change, 0)
+        return
+      }
+      case 'pcsc':
+        await this.#changeByTags(attempted, CHANGE_TAG[operation], block, amount)
+        return
+      case 'none': {
+        const old = await this.#valueBlock(block)
+        const change = operation === 'INCREMENT' ? amount : -amount
+        const changed = encodeValueBlock({ ...old, value: old.value + change })
+        await this.#writeInstead(attempted, block, changed)
+      }
     }
-    const data = new Uint8Array(5)
-    data[0] = operation
-    new DataView(data.buffer).setInt32(1, amount)
-    await this.#send(attempted, command(PSEUDO_CLA, PSEUDO_INS.VALUE_OPERATION, 0, block, data), 0)
+  }
+
+  async #changeByTags(
+    attempted: string,
+    tag: number,
+    block: number,
+    amount: number,
+  ): Promise<void> {
+    const value = new Uint8Array(4)
+    new DataView(value.buffer).setInt32(0, amount, true)
+    const inner = Uint8Array.of(CHANGE_TAG.BLOCK, 1, block, CHANGE_TAG.VALUE, 4, ...value)
+    const data = Uint8Array.of(tag, inner.length, ...inner)
+    const change = command(PSEUDO_CLA, PSEUDO_INS.CHANGE_VALUE, 0, CHANGE_VALUE_P2, data, 256)
+    const status = await this.#send(attempted, change)
+    if (status.length === 0) return
+    const [sw1, sw2] = status.subarray(3)
+    const isStatus = status.length === 5 && status[0] === STATUS_TAG && status[1] === 3
+    if (!isStatus || sw1 === undefined || sw2 === undefined) {
+      throw new CardTorn(`${attempted}: cut short`)
+    }
+    const sw = (sw1 << 8) | sw2
+    if (sw !== SW.OK) throw new CardRefused(attempted, sw)
   }
 
   /** The portable way. The block has just been read, so only its access condition can be in the way. */

@@ -6,7 +6,7 @@ import { CARD_TIMES_MS } from '../../src/card/mifare-classic.ts'
 import { blockOf, cardWith, inField, transmit, value } from './cards.ts'
 
 const OPEN = { blocks: ['000', '110', '001'], trailer: '011' } as const
-const { ACR122U, ACR1255U, GENERIC } = READER_PROFILES
+const { ACR122U, ACR1255U, PCSC, GENERIC } = READER_PROFILES
 const HELLO = '00112233445566778899aabbccddeeff'
 
 type Exchange = readonly [command: string, answer: string]
@@ -280,6 +280,37 @@ test('value operations', () => {
   expect(blockOf(card.nvm, 6)).toEqual(value(97, 5))
 })
 
+test('value operations by tags', () => {
+  const script = `${WITH_KEY_A}
+    => ff c2 00 03 0b a1 09 80 01 05 81 04 03000000 00
+    <= c003009000 9000
+    => ff c2 00 03 0b a0 09 80 01 05 81 04 01000000 00
+    <= 6300
+    ${WITH_KEY_B.trim()}
+    => ff c2 00 03 0b a0 09 80 01 05 81 04 64000000 00
+    <= c003009000 9000
+    => ff c2 00 03 0b a1 09 80 01 04 81 04 01000000 00
+    <= 6300
+    => ff c2 00 03 0b a2 09 80 01 05 81 04 01000000 00
+    <= 6300
+    => ff c2 00 03 0b a1 09 81 01 05 81 04 01000000 00
+    <= 6300
+    => ff c2 00 03 0a a1 08 80 01 05 81 03 010000 00
+    <= 6300
+    => ff c2 00 01 0b a1 09 80 01 05 81 04 01000000 00
+    <= 6a81
+    => ff d7 00 05 05 02 00000003
+    <= 6d00
+    => ff b1 00 05 04
+    <= 6d00`
+  const { card, heard } = play(script, PCSC)
+  expect(heard).toEqual(exchanges(script))
+  expect(blockOf(card.nvm, 5)).toEqual(value(197, 5))
+  expect(play('=> ff c2 00 03 0b a1 09 80 01 05 81 04 03000000 00\n<= 6d00').heard[0]?.[1]).toBe(
+    '6d00',
+  )
+})
+
 test('the reader keeps its keys when the card goes, the card not its authentication', () => {
   const { field } = play(WITH_KEY_A)
   field.powerOff()
@@ -314,7 +345,7 @@ test('counts APDUs, bytes and modelled time', () => {
 })
 
 describe('whatever is sent', () => {
-  const ins = fc.constantFrom(0xca, 0x82, 0x86, 0x88, 0xb0, 0xb1, 0xd6, 0xd7)
+  const ins = fc.constantFrom(0xca, 0x82, 0x86, 0x88, 0xb0, 0xb1, 0xc2, 0xd6, 0xd7)
   const small = fc.oneof(fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 16, 0x30, 0x60, 0x61), fc.nat(255))
   const likely = fc
     .tuple(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { concat, toHex, type Bytes } from '../../src/kernel/bytes.ts'
+import { concat, fromHex, toHex, type Bytes } from '../../src/kernel/bytes.ts'
 import { FormatError } from '../../src/kernel/errors.ts'
 import { command, SW } from '../../src/kernel/apdu.ts'
 import { BLOCK_SIZE, type SectorAccess } from '../../src/kernel/mifare-classic.ts'
@@ -17,7 +17,7 @@ import { blockOf, cardWith, inField, KEY_A, KEY_B, UID, value } from '../card/ca
 
 const ACCESS: SectorAccess = { blocks: ['000', '110', '001'], trailer: '011' }
 const PROFILES = Object.values(READER_PROFILES)
-const { ACR122U, ACR1255U, GENERIC } = READER_PROFILES
+const { ACR122U, ACR1255U, PCSC, GENERIC } = READER_PROFILES
 const DATA = concat(value(1), value(2), value(3))
 
 function till(profile: ReaderProfile, access = ACCESS) {
@@ -67,7 +67,7 @@ describe.each(PROFILES)('$name', (profile) => {
     await client.authenticate(4, KEY_A, 'A')
     await expect(client.readValue(4)).rejects.toThrow(NotAValueBlock)
     await expect(client.decrement(4, 1)).rejects.toThrow(
-      profile.valueOperations === 'acs' ? CardRefused : NotAValueBlock,
+      profile.valueOperations === 'none' ? NotAValueBlock : CardRefused,
     )
   })
 
@@ -103,7 +103,7 @@ async function session(client: StorageCard): Promise<void> {
 }
 
 describe('a block that can only be decremented', () => {
-  test.each([ACR122U, ACR1255U])('is, by $name', async (profile) => {
+  test.each([ACR122U, ACR1255U, PCSC])('is, by $name', async (profile) => {
     const { client } = till(profile)
     await client.authenticate(4, KEY_A, 'A')
     await client.decrement(6, 1)
@@ -161,6 +161,29 @@ test('a reader without the promised value operations refuses', async () => {
   const client = new StorageCard(channel, ACR1255U)
   await client.authenticate(4, KEY_A, 'A')
   await expect(client.decrement(6, 1)).rejects.toMatchObject({ sw: SW.INS_NOT_SUPPORTED })
+})
+
+describe('the status inside the answer of a value operation by tags', () => {
+  test.each([
+    ['9000', 'done'],
+    ['c0030090009000', 'done'],
+    ['c0030163009000', 'CardRefused'],
+    ['c0030069829000', 'CardRefused'],
+    ['6300', 'CardRefused'],
+    // Cut after the status that lies inside.
+    ['c003009000', 'CardTorn'],
+    ['c1030090009000', 'CardTorn'],
+    ['c0040090009000', 'CardTorn'],
+    ['c003', 'CardTorn'],
+  ])('%s: %s', async (answer, outcome) => {
+    const channel = inProcessChannel({ atr: fromHex(answer), transmit: () => fromHex(answer) })
+    const decrement = new StorageCard(channel, PCSC).decrement(6, 1)
+    const name = await decrement.then(
+      () => 'done',
+      (error: Error) => error.name,
+    )
+    expect(name).toBe(outcome)
+  })
 })
 
 test.each<[string, (client: StorageCard) => Promise<unknown>]>([
