@@ -71,6 +71,11 @@ export class Field {
     return this.card.atr
   }
 
+  /** Whether the card is in it. A tear takes it out. */
+  get powered(): boolean {
+    return this.#powered
+  }
+
   get traffic(): Traffic {
     return {
       apdus: this.#apdus,
