@@ -12,6 +12,13 @@ export interface Channel {
   readonly atr: Bytes
   /** Fewer than 2 bytes, or a rejection with {@link CardTorn}, when the card went away. */
   transmit(apdu: Bytes): Promise<Bytes>
+  /** Keeps other programs off the card while `work` runs. Undefined where there are none. */
+  readonly alone?: <T>(work: () => Promise<T>) => Promise<T>
+}
+
+/** Works with a card, alone if its reader can see to that. */
+export async function undisturbed<T>(channel: Channel, work: () => Promise<T>): Promise<T> {
+  return channel.alone ? channel.alone(work) : work()
 }
 
 /**

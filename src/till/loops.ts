@@ -1,5 +1,5 @@
 import type { RandomSource } from '../kernel/ports.ts'
-import type { Channel, Slot } from '../reader/channel.ts'
+import { undisturbed, type Channel, type Slot } from '../reader/channel.ts'
 import { backoff, type SyncReport } from './sync.ts'
 
 /**
@@ -72,7 +72,7 @@ export async function cardLoop(
     while (!signal.aborted) {
       const channel = waiting
       waiting = undefined
-      if (channel) await present(channel)
+      if (channel) await undisturbed(channel, () => present(channel))
       else await bell.wait(signal)
     }
   } finally {

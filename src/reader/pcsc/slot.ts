@@ -1,0 +1,148 @@
+import type { Bytes } from '../../kernel/bytes.ts'
+import { CardTorn, type Channel, type Slot, type SlotEvent } from '../channel.ts'
+import { PcscError, type PcscCard, type ReaderState } from './binding.ts'
+
+/** One PC/SC reader, plugged in or not, and the card in it. */
+export class PcscSlot implements Slot {
+  readonly name: string
+  readonly #connect: () => Promise<PcscCard>
+  readonly #listeners = new Set<(event: SlotEvent) => void>()
+  #state: ReaderState = 'empty'
+  /** Counts cards: one that came back is another. */
+  #insertions = 0
+  #held: HeldCard | undefined
+  #settling = false
+
+  /** `connect` rejects with a {@link PcscError}. */
+  constructor(name: string, connect: () => Promise<PcscCard>) {
+    this.name = name
+    this.#connect = connect
+  }
+
+  card(): Channel | undefined {
+    return this.#held
+  }
+
+  watch(listener: (event: SlotEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /**
+   * What the reader says; `empty` as well when it is unplugged. It looks some times a second: a card
+   * that is swapped in between is no change.
+   */
+  changed(state: ReaderState): void {
+    if (this.#state === 'empty' && state !== 'empty') this.#insertions += 1
+    if (state === 'empty') this.#lose()
+    this.#state = state
+    void this.#settle()
+  }
+
+  /** Connects to the card that is there. If another program is faster, its change comes next. */
+  async #settle(): Promise<void> {
+    if (this.#settling) return
+    this.#settling = true
+    try {
+      while (this.#state === 'card' && !this.#held) {
+        const insertion = this.#insertions
+        const card = await this.#connect()
+        if (this.#isIn(insertion)) this.#hold(card)
+        else await leave(card)
+      }
+    } catch (error) {
+      if (!(error instanceof PcscError)) throw error
+    } finally {
+      this.#settling = false
+    }
+  }
+
+  #isIn(insertion: number): boolean {
+    return this.#state !== 'empty' && insertion === this.#insertions
+  }
+
+  #hold(card: PcscCard): void {
+    const held = new HeldCard(card)
+    this.#held = held
+    this.#tell({ kind: 'inserted', channel: held })
+  }
+
+  #lose(): void {
+    const held = this.#held
+    if (!held) return
+    this.#held = undefined
+    void held.end()
+    this.#tell({ kind: 'removed' })
+  }
+
+  #tell(event: SlotEvent): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+}
+
+class HeldCard implements Channel {
+  readonly atr: Bytes
+  readonly #card: PcscCard
+  #ended = false
+
+  constructor(card: PcscCard) {
+    this.#card = card
+    this.atr = card.atr
+  }
+
+  /**
+   * @throws {CardTorn} whatever PC/SC complains of: in each case nobody knows what the card has done.
+   */
+  async transmit(apdu: Bytes): Promise<Bytes> {
+    if (this.#ended) throw new CardTorn('the card was taken out')
+    try {
+      return await this.#card.transmit(apdu)
+    } catch (error) {
+      await this.#afterReset(error)
+      throw new CardTorn('the card went away', { cause: error })
+    }
+  }
+
+  readonly alone = async <T>(work: () => Promise<T>): Promise<T> => {
+    const end = await this.#begin()
+    try {
+      return await work()
+    } finally {
+      await end?.().catch(ignorePcscError)
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true
+    await leave(this.#card)
+  }
+
+  /** Undefined if the card cannot be had any more: then the first APDU says so. */
+  async #begin(): Promise<(() => Promise<void>) | undefined> {
+    const { begin } = this.#card
+    if (!begin || this.#ended) return undefined
+    try {
+      return await begin()
+    } catch (error) {
+      return (await this.#afterReset(error)) ? begin().catch(ignorePcscError) : undefined
+    }
+  }
+
+  /** After another program's reset the connection refuses all until it is made again. */
+  async #afterReset(error: unknown): Promise<boolean> {
+    if (!(error instanceof PcscError)) throw error
+    if (error.problem !== 'reset') return false
+    await this.#card.reconnect().catch(ignorePcscError)
+    return true
+  }
+}
+
+async function leave(card: PcscCard): Promise<void> {
+  await card.disconnect().catch(ignorePcscError)
+}
+
+/** Of a card that is gone, or of a service: both are told as events. */
+function ignorePcscError(error: unknown): undefined {
+  if (error instanceof PcscError) return undefined
+  throw error
+}
