@@ -50,8 +50,17 @@ export const issuedJson = z.object({
   card: cardJson,
   plan: z.base64().meta({ description: 'What the issuing desk writes on that chip. Secret.' }),
   passcode: z.string().meta({ description: 'For the holder, and nobody else' }),
+  unblocking: z
+    .string()
+    .nullable()
+    .meta({ description: 'The same: unblocks the passcode where the card blocks it' }),
 })
 export type IssuedJson = z.output<typeof issuedJson>
+
+export const moduleJson = z.object({
+  mayLoad: z.boolean().meta({ description: 'By the till’s policy: whether it can add money' }),
+  plan: z.base64().meta({ description: 'What the issuing desk writes on the module. Secret.' }),
+})
 
 export const digestText = z.string().regex(/^[0-9a-f]{64}$/)
 

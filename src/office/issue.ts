@@ -32,6 +32,8 @@ export interface IssuedCard {
   readonly plan: Bytes
   /** To hand to the holder, and nobody else. */
   readonly passcode: string
+  /** The same; undefined where cards block nothing. */
+  readonly unblocking: string | undefined
 }
 
 /**
@@ -131,7 +133,8 @@ async function makeCard(
   const card = await addCard(trx, { ...order, id }, at)
   await rememberSecrets(trx, office.vault, [{ card: id, source: 'issue', secret: issue.known }], at)
   await placeIssue(trx, verdict.entry, scheme, at)
-  return { card, plan: issue.plan, passcode: issue.passcode }
+  const { plan, passcode, unblocking } = issue
+  return { card, plan, passcode, unblocking }
 }
 
 async function fund(

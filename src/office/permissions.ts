@@ -41,6 +41,7 @@ export const PERMISSIONS: Readonly<Record<string, Access>> = {
   'POST /api/tills': DESK,
   'GET /api/tills/:number': [...STAFF, 'merchant'],
   'POST /api/tills/:number/code': DESK,
+  'POST /api/tills/:number/module': CHIEF,
   'GET /api/tills/:number/policies': [...STAFF, 'merchant'],
   'PUT /api/tills/:number/policy': CHIEF,
   'POST /api/tills/:number/stop': DESK,

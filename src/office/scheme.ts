@@ -18,6 +18,11 @@ export interface OfficeScheme {
   /** The part of them that a till gets at enrolment. */
   tillSecrets(secrets: Bytes): Bytes
   /**
+   * What the issuing desk writes on a security module for one till: keys that the till itself must not
+   * have. Only of schemes whose tills need one.
+   */
+  module?(request: ModuleRequest, secrets: Bytes): Bytes
+  /**
    * Makes a card: its first record, signed by the office, and what the issuing desk writes on the chip.
    *
    * @throws {FormatError} if the chip or the amount cannot be.
@@ -35,6 +40,13 @@ export interface OfficeScheme {
    * of the bytes alone. Pure. Called again whenever `known` has grown.
    */
   judge(entry: VerifiedEntry, known: readonly Bytes[]): readonly Finding[]
+}
+
+export interface ModuleRequest {
+  readonly till: TillNumber
+  readonly currency: Currency
+  /** Whether it is for a load terminal: any other must not be able to add money. */
+  readonly mayLoad: boolean
 }
 
 export interface IssueRequest {
@@ -62,6 +74,8 @@ export interface Issue {
   readonly plan: Bytes
   /** To hand to the holder, and nobody else. */
   readonly passcode: string
+  /** The same; only where a card blocks its passcode and this code unblocks it. */
+  readonly unblocking?: string
   /** What the office must remember of the card for {@link OfficeScheme.judge}; kept sealed. */
   readonly known: Bytes
 }
@@ -105,6 +119,11 @@ export interface VerifiedEntry {
   readonly policyVersion: number
   /** For {@link OfficeScheme.judge}: opaque to the engine. */
   readonly proof: Bytes
+  /**
+   * Whether the card itself says that it took the record. Without, it counts when somebody has read it
+   * from the card, and a till's word alone does not. Undefined where cards cannot say anything.
+   */
+  readonly isAttested?: boolean
   /** A secret that this entry tells the office of its card, sealed to the office; empty if none. */
   readonly disclosure: Bytes
   /** What these bytes prove by themselves. */

@@ -1,5 +1,6 @@
 import type { TillScheme } from '../till/scheme.ts'
 import { blockTill } from './block/till.ts'
+import { purseTill } from './purse/till.ts'
 
 /** Every scheme that a till serves. A new scheme is a folder beside this file and a line here. */
-export const tillSchemes: readonly TillScheme[] = [blockTill]
+export const tillSchemes: readonly TillScheme[] = [blockTill, purseTill]

@@ -65,9 +65,10 @@ interface RecordRow {
   readonly state: JournalRecord['state']
   readonly made_at: Instant
   readonly sealed: Bytes
+  readonly shown: Bytes | null
 }
 
-const RECORD_COLUMNS = 'id, sequence, state, made_at, sealed'
+const RECORD_COLUMNS = 'id, sequence, state, made_at, sealed, shown'
 
 /** The {@link Journal} that schemes see. Everything else about records is the functions below. */
 export function journalOf(store: Store, clock: Clock): Journal {
@@ -75,7 +76,7 @@ export function journalOf(store: Store, clock: Clock): Journal {
     latest: (card) => findLatest(store, card),
     tokensFor: (lines) => findTokens(store, lines),
     intend: (record) => store.write('intend', (trx) => insertRecord(store, trx, record)),
-    confirm: (id) => decide(store, id, 'confirmed'),
+    confirm: (id, evidence) => decide(store, id, 'confirmed', evidence),
     void: (id) => decide(store, id, 'void'),
     stamp: () => Math.max(clock.now(), lastStamp(store) + 1),
     isGivenUp: (orderId) => isGivenUp(store, orderId),
@@ -180,6 +181,7 @@ function readRow(store: Store, row: RecordRow): JournalRecord {
     ...sealed,
     id: row.id,
     state: row.state,
+    evidence: row.shown ? store.unseal(`evidence ${row.id}`, row.shown) : sealed.evidence,
     orderId: text(sealed.orderId),
     scheme: text(sealed.scheme),
     card: cardIdOf(sealed.card),
@@ -258,14 +260,20 @@ function encodeContent(record: NewRecord): Bytes {
 }
 
 /** What a card showed first stays: a second, contrary sight is a second card, and the office's affair. */
-function decide(store: Store, id: number, state: 'confirmed' | 'void'): JournalRecord {
+function decide(
+  store: Store,
+  id: number,
+  state: 'confirmed' | 'void',
+  evidence?: Bytes,
+): JournalRecord {
   const record = findRecord(store, id)
   invariant(record, `record ${id} exists`)
   if (record.state !== 'intended') return record
+  const shown = evidence ? store.seal(`evidence ${id}`, evidence) : null
   store.write(state === 'void' ? 'void' : 'confirm', (trx) =>
-    trx.run('update record set state = ? where id = ?', state, id),
+    trx.run('update record set state = ?, shown = ? where id = ?', state, shown, id),
   )
-  return { ...record, state }
+  return { ...record, state, evidence: evidence ?? record.evidence }
 }
 
 export function isGivenUp(store: Store, orderId: string): boolean {

@@ -10,7 +10,10 @@ import type { Channel } from '../reader/channel.ts'
 /** What a till engine asks of a scheme, and nothing more. One object a scheme, without state. */
 export interface TillScheme {
   readonly name: string
-  /** By the answer to reset: whether this scheme's cards look so. */
+  /**
+   * By the answer to reset: whether this scheme's cards may look so. Several can; the first that does
+   * not answer `unknown_card` gets the card.
+   */
   recognises(atr: Bytes): boolean
   /** What the card says of itself. Nothing changes, on the card or in the journal. */
   show(channel: Channel, desk: Desk): Promise<ShowResult>
@@ -103,6 +106,8 @@ export interface Desk {
   readonly random: RandomSource
   /** The scheme's secrets, as the office gave them at enrolment. */
   readonly secrets: Bytes
+  /** The till's security module, in a slot of its own; undefined if none is there. */
+  readonly module: Channel | undefined
   /** What is sealed to this key only the office can open. */
   readonly officeKey: PublicKey
   /** A maker's public key, if the directory has it and it was good at that instant of its own clock. */
@@ -135,8 +140,11 @@ export interface Journal {
    * and is reported to the office, whatever becomes of it.
    */
   intend(record: NewRecord): JournalRecord
-  /** The card was seen to hold it. */
-  confirm(id: number): JournalRecord
+  /**
+   * The card was seen to hold it. `evidence`: the same record with what the card itself says of it,
+   * to be shown instead of what was known when it was begun.
+   */
+  confirm(id: number, evidence?: Bytes): JournalRecord
   /** The card was seen to have gone on without it. */
   void(id: number): JournalRecord
   /** An instant of this till's clock that no record of it has and that is after all of them. */

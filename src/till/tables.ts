@@ -25,6 +25,8 @@ export const MIGRATIONS: readonly string[] = [
     -- By the till's clock, or 1 ms after the record before, whichever is later.
     made_at integer not null unique check (made_at >= 0),
     sealed blob not null,
+    -- Evidence that the card gave when it took the record, in place of that of the intent.
+    shown blob,
     -- Two different records of one maker for one position would prove it a cheat.
     unique (card_key, sequence)
   ) strict;
@@ -36,7 +38,7 @@ export const MIGRATIONS: readonly string[] = [
   create trigger record_in_order before insert on record
   when new.id <> (select coalesce(max(id), 0) + 1 from record)
     or new.made_at <= (select coalesce(max(made_at), -1) from record)
-    or new.state <> 'intended'
+    or new.state <> 'intended' or new.shown is not null
   begin select raise(abort, 'a record comes after all others, as intended'); end;
 
   create trigger record_kept before delete on record
@@ -48,6 +50,7 @@ export const MIGRATIONS: readonly string[] = [
     or old.sequence is not new.sequence or old.order_key is not new.order_key
     or old.undoes is not new.undoes or old.made_at is not new.made_at
     or old.sealed is not new.sealed
+    or (new.shown is not null and new.state <> 'confirmed')
   begin select raise(abort, 'of a record only the state changes, once'); end;
 
   create table given_up (

@@ -56,8 +56,10 @@ export interface TillOptions {
   readonly clock: Clock
   readonly random: RandomSource
   readonly transport: Transport
-  /** The first that recognises a card gets it. */
+  /** Asked in this order whose card it is. */
   readonly schemes: readonly TillScheme[]
+  /** The card that is in the security module's slot now; without, the till has no such slot. */
+  readonly module?: () => Channel | undefined
   /** SHA-256 of the program, told to the office. */
   readonly software: Bytes
   readonly fuse?: Fuse
@@ -144,10 +146,8 @@ export class Till {
     return this.#inTurn(async () => {
       const ready = this.#ready()
       if ('result' in ready) return ready
-      const found = this.#approach(channel, ready)
-      if ('result' in found) return found
       try {
-        return await found.scheme.show(channel, found.desk)
+        return await this.#ask(channel, ready, ({ scheme, desk }) => scheme.show(channel, desk))
       } catch (error) {
         if (error instanceof CardTorn) return { result: 'torn' }
         throw error
@@ -168,9 +168,7 @@ export class Till {
       if ('result' in ready) return ready
       const known = answerFromJournal(this.order(order.id), order, ready.identity)
       if (known) return known
-      const found = this.#approach(channel, ready)
-      if ('result' in found) return found
-      return this.#perform(found, channel, order)
+      return this.#ask(channel, ready, (found) => this.#perform(found, channel, order))
     })
   }
 
@@ -246,11 +244,23 @@ export class Till {
     return policy ? { ...this.#office, policy } : refusal('no_policy')
   }
 
-  #approach(channel: Channel, ready: Ready): Approached | Refusal {
-    const scheme = this.#options.schemes.find((candidate) => candidate.recognises(channel.atr))
-    if (!scheme) return refusal('unknown_card')
-    const secrets = ready.identity.secrets.get(scheme.name)
-    return secrets ? { scheme, desk: this.#desk(ready, secrets) } : refusal('scheme_not_enrolled')
+  /** Asks each scheme whose card it may be, until one knows it. */
+  async #ask<R extends { readonly result: string }>(
+    channel: Channel,
+    ready: Ready,
+    ask: (approached: Approached) => Promise<R | Refusal>,
+  ): Promise<R | Refusal> {
+    const likely = this.#options.schemes.filter((scheme) => scheme.recognises(channel.atr))
+    const enrolled = likely.flatMap((scheme) => {
+      const secrets = ready.identity.secrets.get(scheme.name)
+      return secrets ? [{ scheme, desk: this.#desk(ready, secrets) }] : []
+    })
+    if (likely.length > 0 && enrolled.length === 0) return refusal('scheme_not_enrolled')
+    for (const approached of enrolled) {
+      const answer = await ask(approached)
+      if (!isUnknown(answer)) return answer
+    }
+    return refusal('unknown_card')
   }
 
   #desk({ identity, documents, policy }: Ready, secrets: Bytes): Desk {
@@ -266,6 +276,7 @@ export class Till {
       clock,
       random,
       secrets,
+      module: this.#options.module?.(),
       officeKey,
       keyOf: documents.keyOf,
       isHot: documents.isHot,
@@ -327,6 +338,10 @@ interface Ready extends Office {
 interface Approached {
   readonly scheme: TillScheme
   readonly desk: Desk
+}
+
+function isUnknown(answer: { readonly result: string }): boolean {
+  return 'status' in answer && answer.status === 'unknown_card'
 }
 
 function clockBehind(identity: Identity, acknowledged: Acknowledged | undefined): number {

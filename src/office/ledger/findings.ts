@@ -10,6 +10,7 @@ export const CASE_KINDS = [
   'wrong-sequence',
   'previous-balance-altered',
   'passcode-not-entered',
+  'counterfeit-stamp',
   'overspend',
   'unknown-token',
   'foreign-token',

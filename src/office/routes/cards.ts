@@ -271,12 +271,13 @@ async function changeStatus(
 
 async function issuedToJson(
   trx: Transaction<Tables>,
-  { card, plan, passcode: code }: IssuedCard,
+  { card, plan, passcode: code, unblocking }: IssuedCard,
 ): Promise<IssuedJson> {
   return {
     card: await cardToJson(trx, card),
     plan: Buffer.from(plan).toString('base64'),
     passcode: code,
+    unblocking: unblocking ?? null,
   }
 }
 

@@ -1,8 +1,17 @@
 import type { Kysely, Transaction } from 'kysely'
 import { z } from 'zod'
 import { toHex } from '../../kernel/bytes.ts'
+import { invariant } from '../../kernel/errors.ts'
 import type { TillNumber } from '../../kernel/ids.ts'
-import { codeJson, tillDetailJson, tillJson, type CodeJson, type TillJson } from '../answers.ts'
+import { currency as currencyOf } from '../../kernel/money.ts'
+import {
+  codeJson,
+  moduleJson,
+  tillDetailJson,
+  tillJson,
+  type CodeJson,
+  type TillJson,
+} from '../answers.ts'
 import { tillContacts, type TillContact } from '../books.ts'
 import { giveCode, officeFingerprint } from '../enrolment.ts'
 import { OfficeError } from '../errors.ts'
@@ -19,12 +28,14 @@ import {
   type Api,
   type Desk,
 } from '../http.ts'
+import { schemeOf } from '../office.ts'
 import { recordAct, type Act } from '../registry/audit.ts'
 import { listMakerKeys, revokeMakerKey } from '../registry/keys.ts'
 import { findMerchant, listMerchants } from '../registry/merchants.ts'
 import type { Person } from '../registry/people.ts'
 import {
   defaultPolicy,
+  findPolicy,
   listPolicies,
   policyFromJson,
   policyJson,
@@ -126,6 +137,41 @@ export function tillRoutes(app: Api, { office }: Desk): void {
         await record(trx, request.person, 'till.code', number, {})
         return code
       })
+    },
+  )
+
+  app.post(
+    '/api/tills/:number/module',
+    {
+      schema: {
+        summary: 'A security module for the till: what the issuing desk writes on a blank one',
+        params,
+        body: z.strictObject({ scheme: z.string() }),
+        response: answers(moduleJson),
+      },
+    },
+    async (request) => {
+      const { number } = request.params
+      const scheme = schemeOf(office, request.body.scheme, 'body.scheme')
+      if (!scheme.module) {
+        throw new OfficeError(
+          'bad_input',
+          `Tills need no module for ${scheme.name}.`,
+          'body.scheme',
+        )
+      }
+      const till = await visibleTill(db, actorOf(request), number)
+      const policy = await findPolicy(db, number, till.policyVersion)
+      invariant(policy, 'a till has the policy of its version')
+      const { mayLoad } = policy
+      const wanted = { till: number, currency: currencyOf(till.currency), mayLoad }
+      const plan = scheme.module(wanted, office.secretsOf(scheme.name))
+      await db
+        .transaction()
+        .execute((trx) =>
+          record(trx, request.person, 'till.module', number, { scheme: scheme.name, mayLoad }),
+        )
+      return { mayLoad, plan: Buffer.from(plan).toString('base64') }
     },
   )
 

@@ -214,6 +214,7 @@ export class Till {
     const { policy, hot, knows } = options
     return {
       till: this.number,
+      module: undefined,
       generation: 1,
       key: this.key,
       currency: USD,

@@ -45,6 +45,15 @@ export const CASE_WORDS: Readonly<Record<CaseKind, CaseWords>> = {
       `${who} signed a payment from ${card} without a fresh proof that the holder entered the passcode. Whoever knows the card could have done it without the card being there.`,
     advice: ['Ask the holder whether they were there.', ...PROVEN_TILL],
   },
+  'counterfeit-stamp': {
+    title: 'Counterfeit stamp',
+    happened: (who, card) =>
+      `A payment was handed in with a stamp that ${card} did not make. Either a counterfeit card with stolen keys paid, or the till made the stamp up; suspected: ${who}.`,
+    advice: [
+      'It is not paid until another till has read the payment from the genuine card.',
+      'More than one till with such stamps means that keys of a security module are out: replace the master keys.',
+    ],
+  },
   overspend: {
     title: 'Charged more than the price',
     happened: (who, card) => `${who} took more from ${card} than the products it used up cost.`,

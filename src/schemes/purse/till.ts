@@ -1,0 +1,298 @@
+import { concat, toHex, type Bytes } from '../../kernel/bytes.ts'
+import { FormatError, invariant } from '../../kernel/errors.ts'
+import { cardIdOf, digestOf } from '../../kernel/ids.ts'
+import { currencyByNumber } from '../../kernel/money.ts'
+import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
+import type {
+  CardView,
+  Desk,
+  JournalRecord,
+  NewRecord,
+  Order,
+  RecordKind,
+  Refusal,
+  ShowResult,
+  TapCost,
+  TapResult,
+  TillScheme,
+} from '../../till/scheme.ts'
+import {
+  evidence,
+  KEY_SIZE,
+  MAC_SIZE,
+  PASSCODE_FORM,
+  pinBlock,
+  PIN_SIZE,
+  PURSE_SW,
+  RECORD_SIZE,
+  SCHEME,
+  SIGNED_SIZE,
+  signRecord,
+  STATE_SIZE,
+  xor,
+  type Authorisation,
+} from './message.ts'
+import { checkTap, type Draft, type Plan } from './plan.ts'
+import { balanceAfter, countersAfter, isReversal } from './rules.ts'
+import { findStanding, intentOf, type Tapped } from './standing.ts'
+import { refused } from './statuses.ts'
+import { held, Module, ModuleGone, PurseCard, type Held, type Introduction } from './terminal.ts'
+
+/** The till’s side of the scheme `purse`: docs/protocol/purse.md. */
+export const purseTill: TillScheme = {
+  name: SCHEME,
+  recognises: isProcessorCard,
+  show,
+  perform,
+  cost: () => TAP_COST,
+}
+
+/** Registered id of PC/SC storage cards (PC/SC part 3, 3.1.3.2.3): those have no applets. */
+const STORAGE_CARD_RID = 'a000000306'
+
+/** Any card with a processor: which applets it has, it must be asked. */
+function isProcessorCard(atr: Bytes): boolean {
+  return atr[0] === 0x3b && !toHex(atr).includes(STORAGE_CARD_RID)
+}
+
+async function show(channel: Channel, desk: Desk): Promise<ShowResult> {
+  try {
+    const tapped = await approach(channel, desk, '')
+    if ('result' in tapped) return tapped
+    return { result: 'shown', view: viewOf(tapped.introduction.last) }
+  } catch (error) {
+    if (error instanceof ModuleGone) return refused('module_missing')
+    if (error instanceof CardTorn) return { result: 'torn' }
+    throw error
+  }
+}
+
+/** @throws {CardTorn} if the card goes before anything was written on it or in the journal. */
+async function perform(channel: Channel, order: Order, desk: Desk): Promise<TapResult> {
+  checkOrder(order)
+  try {
+    const tapped = await approach(channel, desk, order.passcode)
+    return 'result' in tapped ? tapped : await atGenuineCard(tapped, order, desk)
+  } catch (error) {
+    if (error instanceof ModuleGone) return refused('module_missing')
+    throw error
+  }
+}
+
+async function atGenuineCard(tapped: Tapped, order: Order, desk: Desk): Promise<TapResult> {
+  const standing = await findStanding(tapped, order, desk)
+  if (standing.kind === 'done') {
+    return { result: 'done', record: standing.record, view: viewOf(tapped.introduction.last) }
+  }
+  if (standing.kind === 'lost') return { result: 'unfinished', record: standing.record }
+  const plan = checkTap({ tapped, standing, order, desk })
+  if ('result' in plan) return plan
+  return new Tap(tapped, desk).carryOut(plan)
+}
+
+/** @throws {FormatError} if no till could carry it out at any card. */
+function checkOrder(order: Order): void {
+  if (order.passcode !== '' && !PASSCODE_FORM.test(order.passcode)) {
+    throw new FormatError('order.passcode', 'expected 4 to 8 digits, or nothing')
+  }
+  if (order.kind === 'passcode') {
+    if (!PASSCODE_FORM.test(order.newPasscode)) {
+      throw new FormatError('order.newPasscode', 'expected 4 to 8 digits')
+    }
+  } else if (order.amount <= 0n) {
+    throw new FormatError('order.amount', `expected more than 0, got ${order.amount}`)
+  }
+}
+
+/** The statuses up to `counterfeit_card`. */
+async function approach(channel: Channel, desk: Desk, passcode: string): Promise<Tapped | Refusal> {
+  const card = await PurseCard.connect(channel)
+  if (!card) return refused('unknown_card')
+  if (!desk.module) return refused('module_missing')
+  const module = await Module.connect(desk.module)
+  if (!module || module.till !== desk.till) return refused('module_refused')
+  const introduction = await introduce(card, module, passcode)
+  if ('result' in introduction) return introduction
+  if (!(await module.check(introduction))) return refused('counterfeit_card')
+  return { card, module, introduction }
+}
+
+async function introduce(
+  card: PurseCard,
+  module: Module,
+  passcode: string,
+): Promise<Introduction | Refusal> {
+  const { challenge, pad } = await module.open(card.id)
+  const hiddenPin = passcode === '' ? undefined : xor(pinBlock(passcode), pad)
+  try {
+    const answer = await card.initialize(challenge, hiddenPin)
+    if (!('pin' in answer)) return answer
+    return refused(answer.pin === 'blocked' ? 'passcode_blocked' : 'wrong_passcode')
+  } catch (error) {
+    if (error instanceof FormatError || error instanceof CardRefused) return refused('damaged_card')
+    throw error
+  }
+}
+
+/** A tap from the point on where something changes. */
+class Tap {
+  readonly #tapped: Tapped
+  readonly #desk: Desk
+  #last: Held
+  /** The order’s own, from its intent on. */
+  #record: JournalRecord | undefined
+
+  constructor(tapped: Tapped, desk: Desk) {
+    this.#tapped = tapped
+    this.#desk = desk
+    this.#last = tapped.introduction.last
+  }
+
+  /** Every step succeeds, or stays unfinished until the next tap. */
+  async carryOut(plan: Plan): Promise<TapResult> {
+    try {
+      return await this.#steps(plan)
+    } catch (error) {
+      if (error instanceof CardRefused && error.sw === PURSE_SW.PIN_NEEDED) {
+        return refused('passcode_needed')
+      }
+      if (
+        error instanceof CardTorn ||
+        error instanceof CardRefused ||
+        error instanceof ModuleGone
+      ) {
+        return { result: 'unfinished', record: this.#record }
+      }
+      throw error
+    }
+  }
+
+  async #steps({ begun, undo, fresh }: Plan): Promise<TapResult> {
+    if (begun) {
+      if (!fresh) this.#record = begun
+      const record = await this.#execute(begun)
+      if (!fresh) return this.#done(record)
+    }
+    if (undo) {
+      const undone = await this.#write(undo, 'reversal')
+      if ('result' in undone) return undone
+    }
+    invariant(fresh, 'what was begun for this order has been finished')
+    if ('result' in fresh) return fresh
+    const written = await this.#write(fresh, recordKind(fresh))
+    return 'result' in written ? written : this.#done(written)
+  }
+
+  #done(record: JournalRecord): TapResult {
+    return { result: 'done', record, view: viewOf(this.#last) }
+  }
+
+  /** Authorisation, intent, card, confirmation. */
+  async #write(draft: Draft, kind: RecordKind): Promise<JournalRecord | Refusal> {
+    const { journal } = this.#desk
+    const madeAt = journal.stamp()
+    const granted = await this.#tapped.module.authorise({
+      kind: draft.kind,
+      amount: draft.amount,
+      generation: this.#desk.generation,
+      madeAt,
+    })
+    if (typeof granted === 'number') return refused('module_refused')
+    const intent = journal.intend(this.#newRecord(draft, kind, madeAt, granted))
+    if (kind !== 'reversal') this.#record = intent
+    return this.#execute(intent)
+  }
+
+  async #execute(record: JournalRecord): Promise<JournalRecord> {
+    const { card, module } = this.#tapped
+    const { signed, authorisation, extra } = intentOf(record)
+    const execution = { signed, authorisation, extra: extra[0] }
+    const { stamp, issuerStamp } = await card.execute(execution)
+    if (!(await module.complete(signed.slice(0, RECORD_SIZE), stamp))) {
+      throw new CardTorn('the card’s stamp is wrong')
+    }
+    this.#last = held(signed)
+    const shown = evidence.encode({ ...intentOf(record), stamp: [issuerStamp] })
+    return this.#desk.journal.confirm(record.id, shown)
+  }
+
+  #newRecord(draft: Draft, kind: RecordKind, madeAt: number, granted: Authorisation): NewRecord {
+    const { till, generation, key, policyVersion } = this.#desk
+    const before = this.#last.content
+    const content = {
+      kind: draft.kind,
+      currency: before.currency,
+      file: before.file,
+      card: before.card,
+      ...countersAfter(before, draft.kind),
+      amount: draft.amount,
+      balance: balanceAfter(before.balance, draft.kind, draft.amount),
+      maker: till,
+      generation,
+      madeAt,
+      moduleSequence: granted.moduleSequence,
+      moduleBatch: granted.moduleBatch,
+      challenge: granted.challenge,
+      cancelLock: granted.cancelLock,
+      previous: this.#last.digest,
+    }
+    const signed = signRecord(content, key)
+    return {
+      orderId: draft.orderId,
+      scheme: SCHEME,
+      card: this.#tapped.card.card,
+      sequence: content.sequence,
+      kind,
+      amount: draft.amount,
+      balanceAfter: content.balance,
+      madeAt,
+      digest: digestOf(held(signed).digest),
+      evidence: evidence.encode({
+        signed,
+        previous: [this.#last.signed],
+        authorisation: granted.mac,
+        extra: extraOf(draft, granted),
+        stamp: [],
+        policyVersion,
+        tokens: draft.tokens.map(({ bytes }) => bytes),
+      }),
+      tokens: draft.tokens,
+    }
+  }
+}
+
+function recordKind({ kind }: Draft): RecordKind {
+  invariant(kind !== 'issue' && !isReversal(kind), 'an order is no issue and no reversal')
+  return kind === 'pay' || kind === 'load' ? kind : 'passcode'
+}
+
+/** Hidden new PIN ‖ 00, or cancel key. */
+function extraOf({ newPasscode }: Draft, { extra: [extra] }: Authorisation): readonly Bytes[] {
+  if (!extra) return []
+  if (newPasscode === undefined) return [extra]
+  const hidden = xor(pinBlock(newPasscode), extra.subarray(0, PIN_SIZE))
+  return [concat(hidden, new Uint8Array(KEY_SIZE - PIN_SIZE))]
+}
+
+function viewOf({ content }: Held): CardView {
+  return {
+    card: cardIdOf(content.card),
+    currency: currencyByNumber(content.currency),
+    balance: content.balance,
+    sequence: content.sequence,
+    lastMaker: content.maker,
+    lastAt: content.madeAt,
+    unfinished: false,
+  }
+}
+
+/** At the card only: SELECT, INITIALIZE with a PIN, EXECUTE. */
+const SELECT_SIZE = 5 + 9 + 1
+const FCI_SIZE = 23 + 2
+const APDU_FRAME = 6
+const TAP_COST: TapCost = {
+  apdus: 3,
+  bytesOut:
+    SELECT_SIZE + (APDU_FRAME + MAC_SIZE / 2 + PIN_SIZE) + (APDU_FRAME + SIGNED_SIZE + MAC_SIZE),
+  bytesIn: FCI_SIZE + (STATE_SIZE + MAC_SIZE + 2) + (2 * MAC_SIZE + 2),
+}
