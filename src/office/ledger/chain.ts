@@ -15,18 +15,24 @@ export interface ChainRecord {
   readonly digest: Digest
   readonly kind: EntryKind
   readonly maker: TillNumber
+  /** Which of the maker's keys signed it. */
+  readonly generation: number
   /** By the maker's clock. */
   readonly madeAt: Instant
   readonly balance: Amount
   /** Handed in by its maker. Otherwise it was only shown, as somebody's predecessor. */
   readonly uploaded: boolean
-  /** These five are known once it is uploaded. */
+  /** What follows is known once it is uploaded. */
   readonly amount: Amount
   readonly outcome: Outcome
   readonly previous: Digest | undefined
   readonly previousMaker: TillNumber | undefined
   readonly previousBalance: Amount | undefined
+  /** By that maker's clock. */
+  readonly previousAt: Instant | undefined
   readonly previousShown: boolean
+  /** Undefined for what the office made itself. */
+  readonly source: Source | undefined
   /** A till has read it from the card: the card did take it. */
   readonly taken: boolean
   /** Proven to be what no honest maker signs: it is not paid. */
@@ -41,15 +47,28 @@ export interface ChainRecord {
   readonly step: number
 }
 
+/** Where a record's evidence lies: the item with that index of that batch. */
+export interface Source {
+  readonly batch: bigint
+  readonly index: number
+}
+
 export const DECISIONS = ['accepted', 'refused'] as const
 export type Decision = (typeof DECISIONS)[number]
 
 export const SETTLEMENTS = ['none', 'held', 'settled'] as const
 export type Settlement = (typeof SETTLEMENTS)[number]
 
+/** A record as it is now and, if the database has it, as it is there. */
+export interface Placement {
+  readonly record: ChainRecord
+  readonly stored: ChainRecord | undefined
+}
+
 /** The records of one card that are at hand, and which positions they are the whole of. */
 export class CardChain {
-  readonly #positions = new Map<number, Map<Digest, ChainRecord>>()
+  /** Mostly one record a position. */
+  readonly #positions = new Map<number, Placement[]>()
   readonly #loaded = new Set<number>()
   /** From here on everything is loaded. */
   #tailFrom = Number.POSITIVE_INFINITY
@@ -66,22 +85,39 @@ export class CardChain {
     this.#tailFrom = Math.min(this.#tailFrom, from)
   }
 
+  /** A record of the database: what is at hand of it already is newer. */
+  load(record: ChainRecord): void {
+    if (this.get(record.sequence, record.digest)) return
+    this.#position(record.sequence).push({ record, stored: record })
+  }
+
   put(record: ChainRecord): void {
-    const position = this.#positions.get(record.sequence)
-    if (position) position.set(record.digest, record)
-    else this.#positions.set(record.sequence, new Map([[record.digest, record]]))
+    const position = this.#position(record.sequence)
+    const index = position.findIndex(({ record: { digest } }) => digest === record.digest)
+    const stored = position[index]?.stored
+    if (index < 0) position.push({ record, stored })
+    else position[index] = { record, stored }
   }
 
   get(sequence: number, digest: Digest): ChainRecord | undefined {
-    return this.#positions.get(sequence)?.get(digest)
+    const found = this.#positions.get(sequence)?.find(({ record }) => record.digest === digest)
+    return found?.record
   }
 
   at(sequence: number): readonly ChainRecord[] {
-    return [...(this.#positions.get(sequence)?.values() ?? [])]
+    return this.#positions.get(sequence)?.map(({ record }) => record) ?? []
   }
 
-  *records(): Iterable<ChainRecord> {
-    for (const position of this.#positions.values()) yield* position.values()
+  *placements(): Iterable<Placement> {
+    for (const position of this.#positions.values()) yield* position
+  }
+
+  #position(sequence: number): Placement[] {
+    const known = this.#positions.get(sequence)
+    if (known) return known
+    const position: Placement[] = []
+    this.#positions.set(sequence, position)
+    return position
   }
 }
 
@@ -123,14 +159,18 @@ export type Missing =
  * @returns what the caller must load before it calls again.
  */
 export function evaluate(chain: CardChain, dirty: Set<number>): Missing {
-  while (dirty.size > 0) {
-    const sequence = Math.min(...dirty)
+  const order = [...dirty].toSorted((a, b) => a - b)
+  for (let next = 0; next < order.length; next += 1) {
+    const sequence = order[next] ?? 0
     const positions = [sequence - 1, sequence].filter((position) => !chain.isLoaded(position))
     if (positions.length > 0) return { what: 'positions', positions }
     dirty.delete(sequence)
     if (!evaluatePosition(chain, sequence)) continue
     dirty.add(sequence + 1)
     if (!chain.isLoaded(sequence + 1)) return { what: 'tail', from: sequence + 1 }
+    // Its turn is now: what is behind it in the order lies further to the right, or is the same.
+    order[next] = sequence + 1
+    next -= 1
   }
   return { what: 'nothing' }
 }

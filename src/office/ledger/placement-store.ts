@@ -2,26 +2,19 @@ import { sql, type Transaction } from 'kysely'
 import type { Outcome } from '../../kernel/batch.ts'
 import type { CardId, Digest } from '../../kernel/ids.ts'
 import type { Instant } from '../../kernel/ports.ts'
-import type { ChainRecord, Decision, Settlement } from './chain.ts'
+import type { ChainRecord, Decision, Settlement, Source } from './chain.ts'
 import { packed } from '../packed.ts'
 import type { EntryKind, VerifiedEntry } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
 
 /** The SQL of placement.ts: sets of rows in, sets of rows out, one statement each. */
 
-/** A record to insert, with what the chain's rules do not look at. */
-export interface NewRecord {
-  readonly record: ChainRecord
-  readonly generation: number
-  readonly upload: Upload | undefined
-}
-
-/** Where and how a record was handed in. */
+/** A verified entry on its way into its card's chain. */
 export interface Upload {
   readonly entry: VerifiedEntry
   readonly outcome: Outcome
   /** Undefined for what the office made itself. */
-  readonly source: { readonly batch: bigint; readonly index: number } | undefined
+  readonly source: Source | undefined
 }
 
 interface RecordRow {
@@ -30,6 +23,7 @@ interface RecordRow {
   digest: Digest
   kind: EntryKind
   maker: string
+  generation: number
   made_at: string
   balance: string
   uploaded: boolean
@@ -38,7 +32,10 @@ interface RecordRow {
   previous: Digest | null
   previous_maker: string | null
   previous_balance: string | null
+  previous_at: string | null
   previous_shown: boolean | null
+  batch: bigint | null
+  index: number | null
   complete: boolean
   contested: boolean
   refuted: boolean
@@ -49,10 +46,11 @@ interface RecordRow {
 }
 
 const RECORD_COLUMNS = sql`
-  e.card, e.sequence, encode(e.digest, 'hex') as digest, e.kind, e.maker::text, e.made_at::text,
-  e.balance::text, e.uploaded, e.amount::text, e.outcome, encode(e.previous, 'hex') as previous,
-  e.previous_maker::text, e.previous_balance::text, e.previous_shown, e.complete, e.contested,
-  e.refuted, e.taken, e.decision, e.settlement, e.settlement_step`
+  e.card, e.sequence, encode(e.digest, 'hex') as digest, e.kind, e.maker::text, e.generation,
+  e.made_at::text, e.balance::text, e.uploaded, e.amount::text, e.outcome,
+  encode(e.previous, 'hex') as previous, e.previous_maker::text, e.previous_balance::text,
+  e.previous_at::text, e.previous_shown, e.batch, e.index, e.complete, e.contested, e.refuted, e.taken,
+  e.decision, e.settlement, e.settlement_step`
 
 /** Positions of a card without a gap, both ends in it. */
 export interface Span {
@@ -99,6 +97,7 @@ function recordOf(row: RecordRow): ChainRecord {
     digest: row.digest,
     kind: row.kind,
     maker: Number(row.maker),
+    generation: row.generation,
     madeAt: Number(row.made_at),
     balance: BigInt(row.balance),
     uploaded: row.uploaded,
@@ -107,7 +106,10 @@ function recordOf(row: RecordRow): ChainRecord {
     previous: row.previous ?? undefined,
     previousMaker: row.previous_maker === null ? undefined : Number(row.previous_maker),
     previousBalance: row.previous_balance === null ? undefined : BigInt(row.previous_balance),
+    previousAt: row.previous_at === null ? undefined : Number(row.previous_at),
     previousShown: row.previous_shown ?? false,
+    source:
+      row.batch === null || row.index === null ? undefined : { batch: row.batch, index: row.index },
     taken: row.taken,
     refuted: row.refuted,
     decision: row.decision ?? undefined,
@@ -121,7 +123,7 @@ function recordOf(row: RecordRow): ChainRecord {
 /** Inserts records, or gives those that were only shown until now what their upload tells. */
 export async function insertRecords(
   trx: Transaction<Tables>,
-  records: readonly NewRecord[],
+  records: readonly ChainRecord[],
   receivedAt: Instant,
 ): Promise<void> {
   if (records.length === 0) return
@@ -138,30 +140,30 @@ export async function insertRecords(
       previous_shown, ${receivedAt}::bigint, batch, index,
       complete, contested, refuted, taken, settlement, settlement_step
     from unnest(
-      ${column.text(({ record }) => record.card)},
-      ${column.int4(({ record }) => record.sequence)},
-      ${column.hex(({ record }) => record.digest)},
-      ${column.text(({ record }) => record.kind)},
-      ${column.int8(({ record }) => record.maker)},
+      ${column.text(({ card }) => card)},
+      ${column.int4(({ sequence }) => sequence)},
+      ${column.hex(({ digest }) => digest)},
+      ${column.text(({ kind }) => kind)},
+      ${column.int8(({ maker }) => maker)},
       ${column.int4(({ generation }) => generation)},
-      ${column.int8(({ record }) => record.madeAt)},
-      ${column.int8(({ record }) => record.balance)},
-      ${column.bool(({ record }) => record.uploaded)},
-      ${column.int8(({ upload }) => upload?.entry.amount)},
-      ${column.text(({ record, upload }) => (upload ? record.outcome : undefined))},
-      ${column.hex(({ record }) => record.previous)},
-      ${column.int8(({ record }) => record.previousMaker)},
-      ${column.int8(({ record }) => record.previousBalance)},
-      ${column.int8(({ upload }) => upload?.entry.predecessor?.madeAt)},
-      ${column.bool(({ record, upload }) => (upload ? record.previousShown : undefined))},
-      ${column.int8(({ upload }) => upload?.source?.batch)},
-      ${column.int4(({ upload }) => upload?.source?.index)},
-      ${column.bool(({ record }) => record.complete)},
-      ${column.bool(({ record }) => record.contested)},
-      ${column.bool(({ record }) => record.refuted)},
-      ${column.bool(({ record }) => record.taken)},
-      ${column.text(({ record }) => record.settlement)},
-      ${column.int4(({ record }) => record.step)}
+      ${column.int8(({ madeAt }) => madeAt)},
+      ${column.int8(({ balance }) => balance)},
+      ${column.bool(({ uploaded }) => uploaded)},
+      ${column.int8(({ uploaded, amount }) => (uploaded ? amount : undefined))},
+      ${column.text(({ uploaded, outcome }) => (uploaded ? outcome : undefined))},
+      ${column.hex(({ previous }) => previous)},
+      ${column.int8(({ previousMaker }) => previousMaker)},
+      ${column.int8(({ previousBalance }) => previousBalance)},
+      ${column.int8(({ previousAt }) => previousAt)},
+      ${column.bool(({ uploaded, previousShown }) => (uploaded ? previousShown : undefined))},
+      ${column.int8(({ source }) => source?.batch)},
+      ${column.int4(({ source }) => source?.index)},
+      ${column.bool(({ complete }) => complete)},
+      ${column.bool(({ contested }) => contested)},
+      ${column.bool(({ refuted }) => refuted)},
+      ${column.bool(({ taken }) => taken)},
+      ${column.text(({ settlement }) => settlement)},
+      ${column.int4(({ step }) => step)}
     ) as new (
       card, sequence, digest, kind, maker, generation, made_at, balance, uploaded, amount, outcome,
       previous, previous_maker, previous_balance, previous_at, previous_shown,

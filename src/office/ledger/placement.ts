@@ -16,7 +16,6 @@ import {
   loadTail,
   loadTokenUses,
   updateRecords,
-  type NewRecord,
   type Span,
   type Upload,
 } from './placement-store.ts'
@@ -78,13 +77,14 @@ export async function place(
   await evaluateAll(trx, group)
   const traced = traceAll(group, facts)
   const transfers = settleAll(group, facts, at)
-  await insertRecords(trx, group.inserted(), at)
-  await updateRecords(trx, group.updated())
+  const { inserted, updated } = group.changes()
+  await insertRecords(trx, inserted, at)
+  await updateRecords(trx, updated)
   await post(trx, transfers)
   return {
     findings: [...group.findings, ...traced.findings],
     withdrawn: [...group.withdrawn, ...traced.withdrawn],
-    shown: group.inserted().flatMap(({ record, upload }) => (upload ? [] : [record])),
+    shown: inserted.filter(({ uploaded }) => !uploaded),
     fresh: group.fresh,
   }
 }
@@ -118,7 +118,7 @@ export async function decide(
   await evaluateAll(trx, group)
   const traced = traceAll(group, facts)
   const transfers = settleAll(group, facts, at)
-  await updateRecords(trx, group.updated())
+  await updateRecords(trx, group.changes().updated)
   await post(trx, transfers)
   return traced
 }
@@ -130,9 +130,6 @@ class Group {
   readonly findings: Finding[] = []
   readonly withdrawn: PositionFindings['withdrawn'][number][] = []
   readonly fresh = new Set<Digest>()
-  /** As they are in the database. */
-  readonly #stored = new Map<string, ChainRecord>()
-  readonly #new = new Map<string, Omit<NewRecord, 'record'>>()
   readonly dirty = new Map<CardId, Set<number>>()
   /** Positions to trace: those that were looked at and have changed. */
   readonly touched = new Map<CardId, Set<number>>()
@@ -153,19 +150,13 @@ class Group {
   }
 
   load(record: ChainRecord): void {
-    const key = keyOf(record)
-    if (this.#stored.has(key)) return
-    this.#stored.set(key, record)
-    this.chain(record.card).put(record)
+    this.chain(record.card).load(record)
   }
 
   /** A record that is new, or was only shown until now. */
-  add(record: ChainRecord, extras: Omit<NewRecord, 'record'>): void {
+  add(record: ChainRecord): void {
     const isLoaded = this.chain(record.card).isLoaded(record.sequence)
     invariant(isLoaded, 'what is there is known before a record is put beside it')
-    const key = keyOf(record)
-    const before = this.#new.get(key)
-    this.#new.set(key, { ...extras, upload: extras.upload ?? before?.upload })
     this.change(record)
   }
 
@@ -176,23 +167,20 @@ class Group {
     touch(this.touched, record.card, record.sequence)
   }
 
-  inserted(): NewRecord[] {
-    return [...this.#records()].flatMap((record) => {
-      const extras = this.#new.get(keyOf(record))
-      return extras ? { record, ...extras } : []
-    })
-  }
-
-  updated(): ChainRecord[] {
-    return [...this.#records()].filter((record) => {
-      const key = keyOf(record)
-      const stored = this.#stored.get(key)
-      return stored !== undefined && !this.#new.has(key) && differs(record, stored)
-    })
-  }
-
-  *#records(): Iterable<ChainRecord> {
-    for (const chain of this.chains.values()) yield* chain.records()
+  /** What is to be written: whole rows, and rows of which only the flags have changed. */
+  changes(): {
+    readonly inserted: readonly ChainRecord[]
+    readonly updated: readonly ChainRecord[]
+  } {
+    const inserted: ChainRecord[] = []
+    const updated: ChainRecord[] = []
+    for (const chain of this.chains.values()) {
+      for (const { record, stored } of chain.placements()) {
+        if (!stored || record.uploaded !== stored.uploaded) inserted.push(record)
+        else if (differs(record, stored)) updated.push(record)
+      }
+    }
+    return { inserted, updated }
   }
 }
 
@@ -202,11 +190,8 @@ function touch(positions: Map<CardId, Set<number>>, card: CardId, sequence: numb
   else positions.set(card, new Set([sequence]))
 }
 
-function keyOf({ card, sequence, digest }: ChainRecord): string {
-  return `${card}:${sequence}:${digest}`
-}
-
 function differs(a: ChainRecord, b: ChainRecord): boolean {
+  if (a === b) return false
   return (
     a.outcome !== b.outcome ||
     a.complete !== b.complete ||
@@ -366,6 +351,7 @@ function mergeUpload(group: Group, upload: Upload, guilty: boolean): void {
     digest: entry.digest,
     kind: entry.kind,
     maker: entry.maker,
+    generation: entry.generation,
     madeAt: entry.madeAt,
     balance: entry.balance,
     uploaded: true,
@@ -374,7 +360,9 @@ function mergeUpload(group: Group, upload: Upload, guilty: boolean): void {
     previous: entry.predecessor?.digest,
     previousMaker: entry.predecessor?.maker,
     previousBalance: entry.predecessor?.balance,
+    previousAt: entry.predecessor?.madeAt,
     previousShown: entry.predecessor?.shown ?? true,
+    source: upload.source,
     taken: known?.taken ?? false,
     refuted,
     decision: undefined,
@@ -383,7 +371,7 @@ function mergeUpload(group: Group, upload: Upload, guilty: boolean): void {
     settlement: 'none',
     step: 0,
   }
-  group.add(record, { generation: entry.generation, upload })
+  group.add(record)
   // What stands on it was there first, perhaps: it then depends on this.
   touch(group.dirty, entry.card, entry.sequence + 1)
   touch(group.touched, entry.card, entry.sequence + 1)
@@ -423,6 +411,7 @@ function showPredecessor(group: Group, entry: VerifiedEntry): void {
     digest: shown.digest,
     kind: shown.kind,
     maker: shown.maker,
+    generation: shown.generation,
     madeAt: shown.madeAt,
     balance: shown.balance,
     uploaded: false,
@@ -431,7 +420,9 @@ function showPredecessor(group: Group, entry: VerifiedEntry): void {
     previous: undefined,
     previousMaker: undefined,
     previousBalance: undefined,
+    previousAt: undefined,
     previousShown: false,
+    source: undefined,
     taken: true,
     refuted: false,
     decision: undefined,
@@ -440,7 +431,7 @@ function showPredecessor(group: Group, entry: VerifiedEntry): void {
     settlement: 'none',
     step: 0,
   }
-  group.add(record, { generation: shown.generation, upload: undefined })
+  group.add(record)
 }
 
 interface RecordName {
@@ -505,7 +496,7 @@ function settleAll(group: Group, facts: GroupFacts, at: Instant): Transfer[] {
   const transfers: Transfer[] = []
   for (const [card, chain] of group.chains) {
     const currency = facts.currencyOf(card)
-    for (const record of [...chain.records()]) {
+    for (const { record } of [...chain.placements()]) {
       const parties = { currency, merchant: facts.merchantOf(record.maker) }
       const settled = settle(record, parties, at)
       if (settled.record !== record) chain.put(settled.record)
