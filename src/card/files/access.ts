@@ -56,6 +56,12 @@ const CODES: readonly (readonly [
 const ALWAYS = 0x0
 const NEVER = 0xf
 
+/** Number of the key whose cryptogram a command must carry, if the rule asks for one. */
+export function cryptogramKey(rule: AccessRule): number | undefined {
+  if (rule === 'always' || rule === 'never' || rule.key?.by !== 'command') return undefined
+  return rule.key.number
+}
+
 /** The rule of two nibbles; a code that has no meaning is `never`. */
 export function accessRule(code: number, keyNumber: number): AccessRule {
   if (code === ALWAYS) return 'always'

@@ -7,6 +7,8 @@ export const REFUSALS = [
   'no-file',
   /** The selected file is of another kind. */
   'wrong-kind',
+  /** It is no cyclic file with room for a value in its records. */
+  'not-a-purse',
   /** The file, the directory or the file of the PIN or key is invalidated. */
   'invalidated',
   /** No rule allows it to whoever asks. */

@@ -30,6 +30,7 @@ const FIRST_KEY_AT = 1
 /** Length, algorithm and two counters. */
 const KEY_OVERHEAD = 4
 const DES_ALGORITHM = 0x00
+const KEY_NUMBER_MAX = 15
 
 /** Where a secret of a file is: secret, then tries allowed, then tries left. */
 interface Secret {
@@ -205,11 +206,12 @@ function keyOf(session: FileSession, id: number, number: number): Secret | Refus
   if (typeof file === 'string') return file
   const bytes = session.tree.read(file, 0, file.size)
   let at = FIRST_KEY_AT
-  for (let index = 0; ; index++) {
+  for (let index = 0; index <= KEY_NUMBER_MAX; index++) {
     const size = bytes[at] ?? 0
     const end = at + KEY_OVERHEAD + size
     if (size === 0 || end > file.size) return 'no-secret'
     if (index === number) return { file, at: at + 2, size }
     at = end
   }
+  return 'no-secret'
 }

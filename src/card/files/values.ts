@@ -2,6 +2,7 @@ import type { Bytes } from '../../kernel/bytes.ts'
 import { HEADER, type StoredFile } from './file.ts'
 import { oldestOf, readRecord } from './records.ts'
 import type { Refusal } from './refusals.ts'
+import type { FileSession } from './session.ts'
 import type { FileTree } from './tree.ts'
 
 /** A value is the rightmost three bytes of a record. */
@@ -10,9 +11,11 @@ export const VALUE_MAX = 0xffffff
 
 export type ValueChange = 'increase' | 'decrease'
 
-/** Whether a file can have a value at all. */
-export function isPurse(file: StoredFile): boolean {
-  return file.kind === 'cyclic' && file.recordSize >= VALUE_SIZE
+/** The selected file, if it can have a value. */
+export function openedPurse(session: FileSession): StoredFile | Refusal {
+  const { file } = session
+  if (!file) return 'no-file'
+  return file.kind === 'cyclic' && file.recordSize >= VALUE_SIZE ? file : 'not-a-purse'
 }
 
 /** The value of a purse: that of the newest record, whichever was read last. */
@@ -22,7 +25,7 @@ export function purseValue(tree: FileTree, file: StoredFile): number {
 
 /**
  * Writes the new value over that of the oldest record, which becomes the newest. The rest of that
- * record stays as it is. The new value.
+ * record stays as it is. Of a purse, as {@link openedPurse} has it; the new value.
  */
 export function changeValue(
   tree: FileTree,
@@ -30,7 +33,6 @@ export function changeValue(
   change: ValueChange,
   amount: number,
 ): number | Refusal {
-  if (!isPurse(file)) return 'wrong-kind'
   if (!file.valueChanges[change]) return 'access-refused'
   const value = purseValue(tree, file) + (change === 'increase' ? amount : -amount)
   if (value < 0) return 'below-minimum'
