@@ -107,6 +107,7 @@ describe('SELECT by name', () => {
     const { send: transmit } = card(first, short)
     transmit(select(short))
     expect(transmit(select(short, '02'))).toBe(`${first}9000`)
+    expect(transmit(select(short, '02'))).toBe('6a82')
   })
 
   test('one that finds nothing leaves the session as it was', () => {
