@@ -31,30 +31,54 @@ test.each([
 
 describe('no data object', () => {
   test.each([
-    ['a tag of 00', '00 00', 'object[0]'],
-    ['no length', '80', 'object[0]'],
-    ['a value that is cut off', '80 02 11', 'object[0]'],
-    ['no value at all', '80 01', 'object[0]'],
-    ['a tag that is cut off', '5f', 'object[0]'],
-    ['a tag that is cut off after its second byte', '5f81', 'object[0]'],
-    ['a long tag for a small number', '5f1e 00', 'object[0]'],
-    ['a long tag with leading zeros', '5f8020 00', 'object[0]'],
-    ['a tag of four bytes', '5f818101 00', 'object[0]'],
-    ['a long length for a short value', '80 8101 11', 'object[0]'],
-    ['a length of 127 in two bytes', `80 817f ${'11'.repeat(127)}`, 'object[0]'],
-    ['a length of 255 in three bytes', `80 8200ff ${'11'.repeat(255)}`, 'object[0]'],
-    ['a length that is cut off', '80 81', 'object[0]'],
-    ['a length that is cut off after its second byte', '80 8201', 'object[0]'],
-    ['a length of four bytes', '80 83010000', 'object[0]'],
-    ['a length that is more than any memory', '80 847fffffff 11', 'object[0]'],
-    ['an indefinite length', 'a0 80 0000', 'object[0]'],
-    ['padding after it', '80 01 11 00', 'object[1]'],
-    ['another tag', '81 00', 'object'],
-    ['one too many', '80 00 80 00', 'object'],
-    ['nothing', '', 'object'],
-  ])('%s', (_, text, field) => {
+    ['a tag of 00', '00 00', 'object[0]: expected a tag'],
+    ['no length', '80', 'object[0]: there is no length'],
+    ['a value that is cut off', '80 02 11', 'object[0]: expected 2 bytes, 1 are left'],
+    ['no value at all', '80 01', 'object[0]: expected 1 bytes, 0 are left'],
+    ['a tag that is cut off', '5f', 'object[0]: the tag is cut off'],
+    ['a tag that is cut off after its second byte', '5f81', 'object[0]: the tag is cut off'],
+    ['a long tag for a small number', '5f1e 00', 'object[0]: the tag is not in its shortest form'],
+    [
+      'a long tag with leading zeros',
+      '5f8020 00',
+      'object[0]: the tag is not in its shortest form',
+    ],
+    ['a tag of four bytes', '5f818101 00', 'object[0]: expected a tag of at most 3 bytes'],
+    [
+      'a long length for a short value',
+      '80 8101 11',
+      'object[0]: the length is not in its shortest form',
+    ],
+    [
+      'a length of 127 in two bytes',
+      `80 817f ${'11'.repeat(127)}`,
+      'object[0]: the length is not in its shortest form',
+    ],
+    [
+      'a length of 255 in three bytes',
+      `80 8200ff ${'11'.repeat(255)}`,
+      'object[0]: the length is not in its shortest form',
+    ],
+    ['a length that is cut off', '80 81', 'object[0]: the length is cut off'],
+    [
+      'a length that is cut off after its second byte',
+      '80 8201',
+      'object[0]: the length is cut off',
+    ],
+    ['a length of four bytes', '80 83010000', 'object[0]: expected a length of at most'],
+    [
+      'a length that is more than any memory',
+      '80 847fffffff 11',
+      'object[0]: expected a length of at most',
+    ],
+    ['an indefinite length', 'a0 80 0000', 'object[0]: the length is indefinite'],
+    ['padding after it', '80 01 11 00', 'object[1]: expected a tag'],
+    ['another tag', '81 00', 'object: expected one object with tag 80'],
+    ['one too many', '80 00 80 00', 'object: expected one object with tag 80'],
+    ['nothing', '', 'object: expected one object with tag 80'],
+  ])('%s', (_, text, message) => {
     expect(() => decodeTlv(hex(text), 0x80, 'object')).toThrow(FormatError)
-    expect(() => decodeTlv(hex(text), 0x80, 'object')).toThrow(`${field}: `)
+    expect(() => decodeTlv(hex(text), 0x80, 'object')).toThrow(message)
   })
 })
 
