@@ -12,6 +12,7 @@ import {
 import { SEQUENCE_MAX } from '../schemes/block/message.ts'
 import { fetchedWay, officeClient, OfficeRefused } from '../town/office-client.ts'
 import { CardDirectory } from './card-directory.ts'
+import { serveCard } from './card-serve.ts'
 import { UsageError, type CardCommand } from './command-line.ts'
 import { issueToImage } from './first-run.ts'
 import { CommandFailed, InputError, type Io } from './io.ts'
@@ -38,6 +39,8 @@ export async function runCard(command: CardCommand, io: Io): Promise<void> {
       const lines = [`${cards.pathOf(copy)} is a copy of ${image}, chip number and all.`]
       return print(io, command.json, { card: image, copy }, lines)
     }
+    case 'serve':
+      return serveCard(command, io)
   }
 }
 

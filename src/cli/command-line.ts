@@ -1,4 +1,6 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
+import { fromHex, type Bytes } from '../kernel/bytes.ts'
+import { FormatError } from '../kernel/errors.ts'
 import { CURRENCY_CODES, isCurrencyCode, type CurrencyCode } from '../kernel/money.ts'
 import { didYouMean } from '../town/nearest.ts'
 
@@ -10,6 +12,7 @@ export type Command =
   | OfficeCommand
   | TillCommand
   | CardCommand
+  | ReaderCommand
   | PlayCommand
 
 export interface UpCommand {
@@ -40,6 +43,8 @@ export interface TillCommand {
   readonly port: number
   /** Directory of card images that can be tapped on its page. */
   readonly cards: string
+  /** PC/SC reader in which it serves cards as well: as people say it. */
+  readonly reader: string | undefined
   /** What its page and receipts call it and its shop. */
   readonly title: string
   readonly merchant: string
@@ -59,12 +64,29 @@ export type CardCommand =
   | (CardPlace & { readonly act: 'show'; readonly image: string })
   | (CardPlace & { readonly act: 'list' })
   | (CardPlace & { readonly act: 'clone'; readonly image: string; readonly copy: string })
+  | (CardPlace & {
+      readonly act: 'serve'
+      readonly image: string
+      /** Of a virtual reader on this machine; undefined for the first, if there is no `reader` either. */
+      readonly port: number | undefined
+      readonly reader: string | undefined
+    })
 
 interface CardPlace {
   readonly name: 'card'
   readonly cards: string
   readonly json: boolean
 }
+
+export type ReaderCommand = { readonly name: 'reader'; readonly json: boolean } & (
+  | { readonly act: 'list' | 'watch' }
+  | {
+      readonly act: 'apdu'
+      /** Undefined: the only one with a card in it. */
+      readonly reader: string | undefined
+      readonly apdus: readonly Bytes[]
+    }
+)
 
 export interface PlayCommand {
   readonly name: 'play'
@@ -73,7 +95,7 @@ export interface PlayCommand {
   readonly database: string | undefined
 }
 
-export const TOPICS = ['up', 'office', 'till', 'card', 'play'] as const
+export const TOPICS = ['up', 'office', 'till', 'card', 'reader', 'play'] as const
 export type Topic = (typeof TOPICS)[number]
 
 /** A command line that is none. The message is for the person who typed it. */
@@ -158,6 +180,7 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       code: 'value',
       port: 'value',
       cards: 'value',
+      reader: 'value',
       title: 'value',
       merchant: 'value',
     } as const
@@ -173,11 +196,13 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       code: options.code,
       port: portOf('till', options.port, DEFAULT_PORT + 1),
       cards: options.cards ?? `${DEFAULT_DATA}/cards`,
+      reader: options.reader,
       title: options.title ?? 'Till',
       merchant: options.merchant ?? 'Kontant',
     }
   },
   card: (argv, environment) => parseCard(argv, environment),
+  reader: (argv) => parseReader(argv),
   play: (argv, { DATABASE_URL }) => {
     const words = { json: 'flag', database: 'value' } as const
     const { options, positionals } = read('play', argv, words, ['FILE'])
@@ -191,14 +216,18 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
   },
 }
 
-export const CARD_ACTS = ['issue', 'show', 'list', 'clone'] as const
+export const CARD_ACTS = ['issue', 'show', 'list', 'clone', 'serve'] as const
 
 function parseCard(argv: readonly string[], environment: Environment): CardCommand {
   const [word, ...rest] = argv
-  const act = CARD_ACTS.find((candidate) => candidate === word)
-  if (act) return CARD_PARSERS[act](rest, environment)
-  const hint = word === undefined ? '' : didYouMean(word, CARD_ACTS)
-  throw new UsageError(`expected one of ${CARD_ACTS.join(', ')} after "card".${hint}`, 'card')
+  return CARD_PARSERS[actOf('card', word, CARD_ACTS)](rest, environment)
+}
+
+function actOf<A extends string>(topic: Topic, word: string | undefined, acts: readonly A[]): A {
+  const act = acts.find((candidate) => candidate === word)
+  if (act !== undefined) return act
+  const hint = word === undefined ? '' : didYouMean(word, acts)
+  throw new UsageError(`expected one of ${acts.join(', ')} after "${topic}".${hint}`, topic)
 }
 
 type CardParser = (argv: readonly string[], environment: Environment) => CardCommand
@@ -217,6 +246,23 @@ const CARD_PARSERS: Readonly<Record<(typeof CARD_ACTS)[number], CardParser>> = {
     const [image, copy] = positionals
     return { ...cardPlace(options), act: 'clone', image: imageName(image), copy: imageName(copy) }
   },
+  serve: (argv) => parseServe(argv),
+}
+
+function parseServe(argv: readonly string[]): CardCommand {
+  const words = { cards: 'value', port: 'value', reader: 'value' } as const
+  const { options, positionals } = read('card', argv, words, ['CARD'])
+  const { port, reader } = options
+  if (port !== undefined && reader !== undefined) {
+    throw new UsageError('give --port or --reader, not both', 'card')
+  }
+  return {
+    ...cardPlace(options),
+    act: 'serve',
+    image: imageName(positionals[0]),
+    port: port === undefined ? undefined : portOf('card', port),
+    reader,
+  }
 }
 
 function parseIssue(argv: readonly string[], environment: Environment): CardCommand {
@@ -248,6 +294,40 @@ function cardPlace(options: { readonly cards?: string; readonly json?: boolean }
     cards: options.cards ?? `${DEFAULT_DATA}/cards`,
     json: options.json ?? false,
   }
+}
+
+export const READER_ACTS = ['list', 'watch', 'apdu'] as const
+
+function parseReader(argv: readonly string[]): ReaderCommand {
+  const [word, ...rest] = argv
+  const act = actOf('reader', word, READER_ACTS)
+  if (act !== 'apdu') {
+    const { options } = read('reader', rest, { json: 'flag' }, [])
+    return { name: 'reader', act, json: options.json ?? false }
+  }
+  const words = { json: 'flag', reader: 'value' } as const
+  const { options, positionals } = read('reader', rest, words, ['HEX…'])
+  return {
+    name: 'reader',
+    act,
+    json: options.json ?? false,
+    reader: options.reader,
+    apdus: positionals.map(apduOf),
+  }
+}
+
+/** At least CLA, INS, P1 and P2: a single byte would be taken for a control code by virtual readers. */
+function apduOf(text: string): Bytes {
+  try {
+    const bytes = fromHex(text.replaceAll(/[\s:]/g, ''))
+    if (bytes.length >= 4) return bytes
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+  }
+  throw new UsageError(
+    `"${text}" is no command APDU: expected at least 4 bytes in hexadecimal, such as 00a4000c023f00`,
+    'reader',
+  )
 }
 
 /** The name of a file without its ending: no way out of the directory. */
@@ -294,7 +374,10 @@ type Read<W extends Words> = {
   readonly [K in keyof W]?: W[K] extends 'flag' ? boolean : string
 }
 
-/** Options and positionals, each option once and exactly the positionals that are asked for. */
+/**
+ * Options and positionals, each option once and exactly the positionals that are asked for; of one whose
+ * name ends in `…`, one or more.
+ */
 function read<W extends Words>(
   topic: Topic,
   argv: readonly string[],
@@ -338,7 +421,8 @@ function read<W extends Words>(
       throw new UsageError(`${rawName} needs a value`, topic)
     }
   }
-  if (parsed.positionals.length !== positionals.length) {
+  const isMore = positionals.at(-1)?.endsWith('…') && parsed.positionals.length > positionals.length
+  if (parsed.positionals.length !== positionals.length && !isMore) {
     const wanted = positionals.length === 0 ? 'nothing' : positionals.join(' ')
     const got = parsed.positionals.length === 0 ? 'nothing' : parsed.positionals.join(' ')
     throw new UsageError(`expected ${wanted} here, got ${got}`, topic)

@@ -13,7 +13,8 @@ network, the office names whoever cheated.
   kontant play FILE          plays a scenario and checks what it expects
   kontant office             an office
   kontant till               a till
-  kontant card …             card images: issue, show, list, clone
+  kontant card …             card images: issue, show, list, clone, serve
+  kontant reader …           card readers: list, watch, apdu
 
 Start with \`kontant up\`. Every command has its own help: \`kontant play --help\`.
 
@@ -55,7 +56,7 @@ Put a proxy with TLS before it if it listens on a network.
 ${EXIT}
 `,
   till: `kontant till --data DIR [--office URL] [--code CODE] [--port N] [--cards DIR]
-             [--title NAME] [--merchant NAME]
+             [--reader NAME] [--title NAME] [--merchant NAME]
 
 Runs one till and its page. It needs no network to sell. The first time it has to be enrolled with a
 code that an operator gets in the console.
@@ -65,6 +66,8 @@ code that an operator gets in the console.
   --code CODE    such as 7-K3QX-90TB-5RZM, the first time only
   --port N       of its page on this machine; default ${DEFAULT_PORT + 1}
   --cards DIR    card images that can be tapped on the page; default ${DEFAULT_DATA}/cards
+  --reader NAME  serves cards in this PC/SC reader as well: its number or name in
+                 \`kontant reader list\`, or a part of the name that no other reader has
   --title, --merchant   what page and receipts call the till and its shop
 
 ${EXIT}
@@ -74,6 +77,7 @@ ${EXIT}
 kontant card show CARD      [--cards DIR] [--json]
 kontant card list           [--cards DIR] [--json]
 kontant card clone CARD COPY [--cards DIR] [--json]
+kontant card serve CARD     [--port N | --reader NAME] [--cards DIR]
 
 Cards as files: CARD.mfd is the memory of a MIFARE Classic 1K, 1024 bytes, as nfc-mfclassic reads
 and writes it.
@@ -82,15 +86,39 @@ and writes it.
   show     what can be read from a card without secrets
   list     all cards of the directory
   clone    copies a card, chip number and all, as a thief would
+  serve    puts a card into a virtual reader (vsmartcard-vpcd), where every PC/SC program finds it.
+           What is written on it is in its image at once. Ctrl-C takes it out again
 
   --cards DIR      where the images are; default ${DEFAULT_DATA}/cards
   --balance        what it holds at first; default 0
   --currency       that it holds; default EUR
   --passcode       4 to 8 digits; default: made up
   --office URL     default http://127.0.0.1:${DEFAULT_PORT}
+  --port N         where a virtual reader listens on this machine; default 35963, the first one
+  --reader NAME    the virtual reader as PC/SC names it, or a part of that
   --login FILE     name and password of an operator, a line each; default: the variable
                    KONTANT_LOGIN, else ${DEFAULT_DATA}/login
   --json           the answer as JSON
+
+${EXIT}
+`,
+  reader: `kontant reader list  [--json]
+kontant reader watch [--json]
+kontant reader apdu HEX… [--reader NAME] [--json]
+
+Card readers, by PC/SC. Needs its library and its service: on Debian, apt-get install pcscd
+libpcsclite1. Without them everything else works.
+
+  list     the readers that are plugged in, and what is in them. Also says which commands for MIFARE
+           cards a reader is known to have, which is told from its name: docs/operating.md
+  watch    the same, and every change from then on
+  apdu     sends commands to the card, one after the other while no other program can, and prints
+           what it answers: data, then the status word. Any answer counts as done
+
+  HEX              a command APDU, such as ffca000000 for a contactless card's number
+  --reader NAME    its number or name in the list, or a part of the name that no other reader has;
+                   default: the only reader with a card
+  --json           the answer as JSON; with \`watch\` a line each
 
 ${EXIT}
 `,

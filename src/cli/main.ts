@@ -6,6 +6,7 @@ import { parseCommand, UsageError, type Command } from './command-line.ts'
 import { HELP, TOPIC_HELP } from './help.ts'
 import { CommandFailed, EXIT, InputError, type ExitStatus, type Io } from './io.ts'
 import { play } from './play.ts'
+import { runReader } from './reader.ts'
 import { runOffice, runOneTill } from './serve.ts'
 import { up } from './up.ts'
 import { VERSION } from './version.ts'
@@ -38,6 +39,9 @@ async function run(command: Command, io: Io): Promise<ExitStatus> {
       return EXIT.OK
     case 'card':
       await runCard(command, io)
+      return EXIT.OK
+    case 'reader':
+      await runReader(command, io)
       return EXIT.OK
     case 'play':
       return (await play(command, io)) ? EXIT.OK : EXIT.FAILED

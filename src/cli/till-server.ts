@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fromHex, toHex, utf8, type Bytes } from '../kernel/bytes.ts'
 import { FormatError } from '../kernel/errors.ts'
 import { sha256 } from '../kernel/hash.ts'
+import type { Transport } from '../kernel/ports.ts'
 import { tillSchemes } from '../schemes/till.ts'
 import { Counter } from '../till/counter.ts'
 import { createKiosk } from '../till/kiosk.ts'
@@ -16,6 +17,7 @@ import { httpTransport } from './http-transport.ts'
 import { CommandFailed, InputError } from './io.ts'
 import { listen } from './office-server.ts'
 import { builtPage, codeOf, systemClock, systemRandom } from './system.ts'
+import { openTillReader, schemesFor, type TillReader } from './till-reader.ts'
 import { VERSION } from './version.ts'
 
 export interface TillServerOptions {
@@ -26,6 +28,8 @@ export interface TillServerOptions {
   readonly code: string | undefined
   readonly port: number
   readonly cards: string
+  /** PC/SC reader, as people say it; undefined: none. */
+  readonly reader?: string | undefined
   readonly title: string
   readonly merchant: string
 }
@@ -33,6 +37,7 @@ export interface TillServerOptions {
 export interface TillServer {
   readonly url: string
   readonly till: Till
+  readonly reader: TillReader | undefined
   /** Rejects if one of its loops breaks: then the process must stop. */
   readonly running: Promise<void>
   stop(): Promise<void>
@@ -47,10 +52,23 @@ const SYNC_INTERVAL_MS = 15_000
  * @throws {CommandFailed} if it cannot be opened, enrolled or reached.
  */
 export async function startTillServer(options: TillServerOptions): Promise<TillServer> {
+  const reader = options.reader === undefined ? undefined : await openTillReader(options.reader)
+  try {
+    return await startWith(options, reader)
+  } catch (error) {
+    reader?.close()
+    throw error
+  }
+}
+
+async function startWith(
+  options: TillServerOptions,
+  reader: TillReader | undefined,
+): Promise<TillServer> {
   const { data, office, code, port, cards, title, merchant } = options
   await mkdir(data, { recursive: true })
   const network = networkSwitch(httpTransport(office))
-  const till = await openTill(data, network.transport)
+  const till = await openTill(data, network.transport, reader)
   if (code !== undefined && !till.status.identity) await enrol(till, code)
   const counter = new Counter(till, { clock: systemClock, random: systemRandom })
   const pageDirectory = builtPage('till')
@@ -58,7 +76,8 @@ export async function startTillServer(options: TillServerOptions): Promise<TillS
     till,
     counter,
     network,
-    cards: new CardDirectory(cards),
+    // Held to its own reader, if it has one: one till reads all cards in one way.
+    cards: new CardDirectory(cards, reader?.profile),
     name: title,
     merchant,
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
@@ -72,7 +91,7 @@ export async function startTillServer(options: TillServerOptions): Promise<TillS
   const running = runTill(
     {
       counter,
-      slots: [],
+      slots: reader ? [reader.slot] : [],
       inputs: new InputQueue(),
       timer: realTimer,
       random: systemRandom,
@@ -84,9 +103,11 @@ export async function startTillServer(options: TillServerOptions): Promise<TillS
   return {
     url,
     till,
+    reader,
     running,
     async stop() {
       ending.abort()
+      reader?.close()
       await kiosk.close()
       await running.catch(() => {})
       till.close()
@@ -94,7 +115,11 @@ export async function startTillServer(options: TillServerOptions): Promise<TillS
   }
 }
 
-async function openTill(data: string, transport: ReturnType<typeof httpTransport>): Promise<Till> {
+async function openTill(
+  data: string,
+  transport: Transport,
+  reader: TillReader | undefined,
+): Promise<Till> {
   try {
     return createTill({
       path: join(data, 'till.db'),
@@ -102,7 +127,7 @@ async function openTill(data: string, transport: ReturnType<typeof httpTransport
       clock: systemClock,
       random: systemRandom,
       transport,
-      schemes: tillSchemes,
+      schemes: reader ? schemesFor(reader.profile) : tillSchemes,
       software: sha256(utf8(`kontant ${VERSION}`)),
     })
   } catch (error) {

@@ -130,7 +130,7 @@ function isSocketError(error: unknown): boolean {
 
 export interface ServeOptions extends VpcdAddress {
   readonly signal: AbortSignal
-  /** Told of every change: whether a reader has the card. */
+  /** Told at first and of every change: whether a reader has the card. */
   readonly onChange?: (inserted: boolean) => void
 }
 
@@ -139,14 +139,20 @@ const RETRY_MS = 300
 
 /** Keeps a card in a virtual reader until `signal` aborts, over restarts of the reader's service. */
 export async function serveInVpcd(card: VpcdCard, options: ServeOptions): Promise<void> {
-  const { signal, onChange = () => {} } = options
+  const { signal, onChange } = options
+  let told: boolean | undefined
+  const tell = (inserted: boolean) => {
+    if (told !== inserted) onChange?.(inserted)
+    told = inserted
+  }
   while (!signal.aborted) {
     try {
-      await insertIntoVpcd(card, options, signal, () => onChange(true))
-      onChange(false)
+      await insertIntoVpcd(card, options, signal, () => tell(true))
     } catch (error) {
       if (!(error instanceof VpcdUnreachable)) throw error
     }
+    if (signal.aborted) return
+    tell(false)
     await wait(RETRY_MS, undefined, { signal }).catch(() => {})
   }
 }

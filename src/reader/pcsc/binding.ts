@@ -87,5 +87,11 @@ export class PcscError extends Error {
   }
 }
 
+/** For when one leaves a card: whether it was still there makes no difference then. */
+export function ignorePcscError(error: unknown): undefined {
+  if (error instanceof PcscError) return undefined
+  throw error
+}
+
 /** The longest answer: 65536 bytes of data and a status word (ISO/IEC 7816-4, 5.1). */
 export const ANSWER_MAX = 65_538

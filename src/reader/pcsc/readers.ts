@@ -38,6 +38,11 @@ export class PcscReaders {
     return readers
   }
 
+  /** Readers that can be seen at once. */
+  get readersMax(): number {
+    return this.#binding.readersMax
+  }
+
   /** Readers that are plugged in, in the order in which the service has them. */
   get states(): ReadonlyMap<string, ReaderState> {
     return this.#states

@@ -1,6 +1,6 @@
 import type { Bytes } from '../../kernel/bytes.ts'
 import { CardTorn, type Channel, type Slot, type SlotEvent } from '../channel.ts'
-import { PcscError, type PcscCard, type ReaderState } from './binding.ts'
+import { ignorePcscError, PcscError, type PcscCard, type ReaderState } from './binding.ts'
 
 /** One PC/SC reader, plugged in or not, and the card in it. */
 export class PcscSlot implements Slot {
@@ -139,10 +139,4 @@ class HeldCard implements Channel {
 
 async function leave(card: PcscCard): Promise<void> {
   await card.disconnect().catch(ignorePcscError)
-}
-
-/** Of a card that is gone, or of a service: both are told as events. */
-function ignorePcscError(error: unknown): undefined {
-  if (error instanceof PcscError) return undefined
-  throw error
 }

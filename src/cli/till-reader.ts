@@ -1,0 +1,41 @@
+import type { ReaderProfile } from '../kernel/storage-apdu.ts'
+import { profileOf } from '../reader/pcsc/profiles.ts'
+import type { PcscSlot } from '../reader/pcsc/slot.ts'
+import { SCHEME as BLOCK } from '../schemes/block/message.ts'
+import { blockTillFor } from '../schemes/block/till.ts'
+import { tillSchemes } from '../schemes/till.ts'
+import type { TillScheme } from '../till/scheme.ts'
+import { chooseReader, openReaders } from './pcsc.ts'
+
+/** The PC/SC reader of a till. */
+export interface TillReader {
+  readonly slot: PcscSlot
+  /** What it can do for MIFARE cards. */
+  readonly profile: ReaderProfile
+  close(): void
+}
+
+/** @throws {CommandFailed} if there is no such reader. */
+export async function openTillReader(wanted: string): Promise<TillReader> {
+  const readers = await openReaders()
+  try {
+    const name = chooseReader([...readers.states.keys()], wanted)
+    return { slot: readers.slot(name), profile: profileOf(name), close: () => readers.close() }
+  } catch (error) {
+    readers.close()
+    throw error
+  }
+}
+
+/** Whether block cards can be served: they are committed by value operations. */
+export function servesBlock({ valueOperations }: ReaderProfile): boolean {
+  return valueOperations !== 'none'
+}
+
+/** What a till serves whose cards lie in such a reader. */
+export function schemesFor(profile: ReaderProfile): readonly TillScheme[] {
+  return tillSchemes.flatMap((scheme) => {
+    if (scheme.name !== BLOCK) return [scheme]
+    return servesBlock(profile) ? [blockTillFor(profile)] : []
+  })
+}
