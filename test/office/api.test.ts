@@ -26,12 +26,14 @@ import {
   parseEnrolmentCode,
 } from '../../src/kernel/enrolment.ts'
 import { generatePrivateKey } from '../../src/kernel/p256.ts'
-import { cardJson, codeJson, issuedJson, tillJson } from '../../src/office/answers.ts'
+import { cardJson, codeJson, issuedJson, moduleJson, tillJson } from '../../src/office/answers.ts'
 import { createApi } from '../../src/office/api.ts'
 import { bookSums } from '../../src/office/books.ts'
 import { PERMISSIONS } from '../../src/office/permissions.ts'
+import { defaultPolicy, policyToJson } from '../../src/office/registry/policies.ts'
 import { FAILURE_WINDOW_MS, FAILURES_MAX } from '../../src/office/registry/login-failures.ts'
 import { SESSION_MS } from '../../src/office/registry/sessions.ts'
+import { modulePlan } from '../../src/schemes/purse/message.ts'
 import { injectTransport } from '../../src/office/transport.ts'
 import { createTestOffice, PASSWORD, type Answer, type TestOffice } from '../support/office.ts'
 
@@ -451,6 +453,50 @@ describe('a till', () => {
       body: batch,
     })
     expect(late.status).toBe(403)
+  })
+
+  describe('of a scheme with modules', () => {
+    let tills = 0
+    const planOf = async (mayLoad: boolean) => {
+      tills += 1
+      const policy = { ...policyToJson(defaultPolicy('USD')), mayLoad }
+      const body = { name: `Module ${tills}`, merchant: town.merchant, policy }
+      const created = await town.call('operator', 'POST', '/api/tills', body)
+      const { number } = tillJson.parse((created.json as { till: unknown }).till)
+      const path = `/api/tills/${number}/module`
+      const made = await town.call('administrator', 'POST', path, { scheme: 'purse' })
+      const { plan } = moduleJson.parse(made.json)
+      return { number, path, plan: modulePlan.decode(Buffer.from(plan, 'base64')) }
+    }
+
+    test('gets the load key only if its policy lets it load', async () => {
+      const payOnly = await planOf(false)
+      expect(payOnly.plan).toMatchObject({ till: payOnly.number, load: [] })
+      const loader = await planOf(true)
+      expect(loader.plan).toMatchObject({ till: loader.number, load: [expect.anything()] })
+      expect(loader.plan.debit).toEqual(payOnly.plan.debit)
+      expect(loader.plan.own).not.toEqual(payOnly.plan.own)
+    })
+
+    test.each([
+      ['a scheme without', { scheme: 'block' }],
+      ['no scheme', { scheme: 'gold' }],
+    ])('%s is refused', async (_, body) => {
+      const { path } = await planOf(false)
+      const refused = await town.call('administrator', 'POST', path, body)
+      expect(refused.status).toBe(400)
+      expect(errorOf(refused)).toMatchObject({ code: 'bad_input', field: 'body.scheme' })
+    })
+
+    test('leaves its making in the log, without its keys', async () => {
+      const { number } = await planOf(true)
+      const { json } = await town.call('administrator', 'GET', '/api/audit')
+      const { entries } = json as { entries: readonly { act: string; subject: string }[] }
+      expect(entries.find(({ act }) => act === 'till.module')).toMatchObject({
+        subject: `till:${number}`,
+        detail: { scheme: 'purse', mayLoad: true },
+      })
+    })
   })
 
   test('of another merchant is not there for a merchant', async () => {

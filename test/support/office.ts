@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { Bytes } from '../../src/kernel/bytes.ts'
-import { blockOffice } from '../../src/schemes/block/office.ts'
+import { officeSchemes } from '../../src/schemes/office.ts'
 import { createApi } from '../../src/office/api.ts'
 import { startEvidence, type EvidenceService } from '../../src/office/ledger/evidence.ts'
 import type { Api } from '../../src/office/http.ts'
@@ -73,13 +73,13 @@ export async function createTestOffice(): Promise<TestOffice> {
   }
   const office = await createOffice({
     db,
-    schemes: [blockOffice],
+    schemes: officeSchemes,
     clock,
     random: RANDOM,
     dataKey: RANDOM.bytes(32),
     currency: 'USD',
   })
-  const evidence = startEvidence(office, { verifier: localVerifier([blockOffice]), fail })
+  const evidence = startEvidence(office, { verifier: localVerifier(officeSchemes), fail })
   const api = await createApi(office, { evidence, fail })
   const merchant = await addMerchant(db, 'Kiosk', clock.now())
   const passwordHash = await hashPassword(PASSWORD, RANDOM)

@@ -64,6 +64,17 @@ describe('a record', () => {
     expect(listRecords(store, 9).map(({ state }) => state)).toEqual(['void', 'confirmed'])
   })
 
+  test('shows the evidence that came with its confirmation, and no other later', () => {
+    const { path, store, journal } = openJournal()
+    const record = journal.intend(recordOf({ madeAt: journal.stamp() }))
+    const stamped = utf8('what the card said')
+    expect(journal.confirm(record.id, stamped).evidence).toEqual(stamped)
+    expect(journal.confirm(record.id, utf8('something else')).evidence).toEqual(stamped)
+    store.close()
+    const latest = openJournal(path).journal.latest(cardNumber(1))
+    expect(latest).toEqual({ ...record, state: 'confirmed', evidence: stamped })
+  })
+
   test('the latest of a card is the one with the highest sequence, whatever other cards did', () => {
     const { journal } = openJournal()
     for (const [card, sequence] of [
@@ -294,6 +305,11 @@ describe('the file', () => {
     [`update record set state = 'void', sequence = 5 where id = 2`, 'only the state changes'],
     [`update record set state = 'void', undoes = 1 where id = 2`, 'only the state changes'],
     [`update record set state = 'void', id = 5 where id = 2`, 'only the state changes'],
+    [
+      `update record set state = 'void', shown = zeroblob(9) where id = 2`,
+      'only the state changes',
+    ],
+    [`update record set shown = zeroblob(9) where id = 2`, 'only the state changes'],
     [
       `update record set state = 'void', sealed = zeroblob(9) where id = 2`,
       'only the state changes',

@@ -185,6 +185,18 @@ describe('a till refuses', () => {
     expect(await refusal(strange, card, pay('b'))).toBe('scheme_not_enrolled')
   })
 
+  test('of schemes whose cards look alike, the one that knows the card gets it', async () => {
+    const { till, office, path, clock } = await openTown()
+    till.close()
+    const unknown = { result: 'refused', status: 'unknown_card', explanation: '' } as const
+    const other: TillScheme = { ...toyScheme, perform: () => Promise.resolve(unknown) }
+    const two = tillAt(office, { path, clock, schemes: [stranger, other, toyScheme] })
+    expect(await tap(two, new ToyCard(1), pay('a'))).toMatchObject({ result: 'done' })
+    two.close()
+    const neither = tillAt(office, { path, clock, schemes: [stranger, other] })
+    expect(await refusal(neither, new ToyCard(1), pay('b'))).toBe('unknown_card')
+  })
+
   test('an order that no card could carry out', async () => {
     const { till } = await openTown()
     const order: Order = { kind: 'passcode', id: 'a', passcode: '1234', newPasscode: 'x' }
