@@ -338,7 +338,7 @@ function mergeUpload(group: Group, upload: Upload, guilty: boolean): void {
     if (conflicting) group.findings.push(contradiction(entry))
     group.change({
       ...known,
-      outcome: strongest(known.outcome, upload.outcome),
+      outcome: strongest(known.outcome, outcomeOf(upload)),
       refuted: known.refuted || refuted || conflicting,
     })
     return
@@ -356,7 +356,7 @@ function mergeUpload(group: Group, upload: Upload, guilty: boolean): void {
     balance: entry.balance,
     uploaded: true,
     amount: entry.amount,
-    outcome: upload.outcome,
+    outcome: outcomeOf(upload),
     previous: entry.predecessor?.digest,
     previousMaker: entry.predecessor?.maker,
     previousBalance: entry.predecessor?.balance,
@@ -390,19 +390,28 @@ function contradiction({ card, digest, maker, amount }: VerifiedEntry): Finding 
   }
 }
 
+/** Where a card says itself that it took a record, a till's word for it does not count. */
+function outcomeOf({ entry, outcome }: Upload): Outcome {
+  return outcome === 'confirmed' && entry.isAttested === false ? 'unconfirmed' : outcome
+}
+
 /** Later knowledge wins, and a till's `confirmed` is its claim to the money. */
 function strongest(a: Outcome, b: Outcome): Outcome {
   const order: readonly Outcome[] = ['unconfirmed', 'void', 'confirmed']
   return order.indexOf(a) > order.indexOf(b) ? a : b
 }
 
-/** The predecessor that an upload shows with its maker's signature: the card did take it. */
+/**
+ * The predecessor that an upload shows with its maker's signature: the card did take it, as a till has
+ * read or, where cards say so themselves, as the card has said.
+ */
 function showPredecessor(group: Group, entry: VerifiedEntry): void {
   const shown = entry.predecessor
   if (!shown?.shown) return
+  const taken = entry.isAttested !== false
   const known = group.chain(entry.card).get(shown.sequence, shown.digest)
   if (known) {
-    if (!known.taken && !isEffective(known)) group.change({ ...known, taken: true })
+    if (taken && !known.taken && !isEffective(known)) group.change({ ...known, taken })
     return
   }
   const record: ChainRecord = {
@@ -423,7 +432,7 @@ function showPredecessor(group: Group, entry: VerifiedEntry): void {
     previousAt: undefined,
     previousShown: false,
     source: undefined,
-    taken: true,
+    taken,
     refuted: false,
     decision: undefined,
     complete: false,
