@@ -18,8 +18,10 @@ import { Nvm } from './nvm.ts'
 
 /** What is current before an applet is selected, and again by a SELECT that is not for an applet. */
 export interface RootApplication {
-  /** Bytes of the card's memory that it takes. They are 00 on a new card. */
+  /** Bytes of the card's memory that it takes. */
   readonly memorySize: number
+  /** Makes of 00 what it needs: once, at the factory, where no card loses its power. */
+  format(memory: AtomicMemory): void
   /** Called after a reset, and when it becomes current again. */
   open(host: AppletHost): CommandHandler
 }
@@ -63,6 +65,7 @@ const CLASS = {
 /** A card without files. */
 const NO_ROOT: RootApplication = {
   memorySize: 0,
+  format: () => {},
   open: () => ({
     process: ({ cla, ins }) => {
       if (cla !== 0x00) return response(SW.CLA_NOT_SUPPORTED)
@@ -230,10 +233,17 @@ export class IsoCard implements PoweredCard {
 
 /** The memory of a new card, or of one with this image. */
 export function isoCardNvm(design: IsoCardDesign, image?: Uint8Array): Nvm {
-  const { pageSize, commitCapacity } = chipOf(design)
-  const size = journalSize(pageSize, { capacity: commitCapacity }) + layoutOf(design).size
-  return new Nvm({ size, pageSize, ...(image && { image }) })
+  const { pageSize, commitCapacity: capacity } = chipOf(design)
+  const size = journalSize(pageSize, { capacity }) + layoutOf(design).size
+  if (image) return new Nvm({ size, pageSize, image })
+  const nvm = new Nvm({ size, pageSize })
+  const { root = NO_ROOT } = design
+  root.format(new JournalledMemory(nvm, { capacity }).part(ROOT_AT, root.memorySize))
+  return nvm
 }
+
+/** The root comes first. */
+const ROOT_AT = 0
 
 interface Layout {
   readonly placed: readonly {
@@ -246,7 +256,7 @@ interface Layout {
 /** The root, then the applets; each begins a page, so that none pays for its neighbour. */
 function layoutOf(design: IsoCardDesign): Layout {
   const { pageSize } = chipOf(design)
-  let size = 0
+  let size = ROOT_AT
   const placed = [design.root ?? NO_ROOT, ...design.applets].map((part) => {
     const offset = size
     size += wholePages(part.memorySize, pageSize)
