@@ -57,6 +57,11 @@ export const issuedJson = z.object({
 })
 export type IssuedJson = z.output<typeof issuedJson>
 
+export const refundedJson = z.object({
+  card: cardJson,
+  paid: amountText.meta({ description: 'To be handed to the holder' }),
+})
+
 export const moduleJson = z.object({
   mayLoad: z.boolean().meta({ description: 'By the till’s policy: whether it can add money' }),
   plan: z.base64().meta({ description: 'What the issuing desk writes on the module. Secret.' }),

@@ -67,7 +67,7 @@ export interface Renewal {
  * complete and that nobody contests. What tills report later still settles against the old card's
  * shadow account, so whoever fears that freezes the card first and waits.
  *
- * @throws {OfficeError} `not_found`, or `conflict` if the old card was replaced already.
+ * @throws {OfficeError} `not_found`, or `conflict` if the old card was replaced or paid out already.
  */
 export async function renewCard(
   office: Office,
@@ -77,7 +77,8 @@ export async function renewCard(
   const old = await lockCard(trx, oldId)
   if (!old) throw new OfficeError('not_found', `There is no card ${oldId}.`)
   if (old.successor !== undefined || old.status === 'retired') {
-    throw new OfficeError('conflict', `Card ${oldId} was replaced by card ${old.successor}.`)
+    const how = old.successor === undefined ? 'paid out' : `replaced by card ${old.successor}`
+    throw new OfficeError('conflict', `Card ${oldId} was ${how}.`)
   }
   const balance = await completeBalance(trx, oldId)
   // The label and, if it is used again, the chip go to the new card.
@@ -93,6 +94,36 @@ export async function renewCard(
   const shadow: AccountName = { kind: 'shadow', owner: oldId, currency: code }
   await fund(office, trx, shadow, issued.card, balance, `renew:${oldId}`)
   return issued
+}
+
+/**
+ * Pays out what a card held by its last complete record that nobody contests: to the holder of a card
+ * that no till can read any more. For good: the card is not used again, nor replaced.
+ *
+ * @throws {OfficeError} `not_found`, or `conflict` if the card can still be used, or was replaced or
+ *   paid out already.
+ */
+export async function refundCard(
+  office: Office,
+  trx: Transaction<Tables>,
+  { card: id, reason }: { readonly card: CardId; readonly reason: string },
+): Promise<Amount> {
+  const card = await lockCard(trx, id)
+  if (!card) throw new OfficeError('not_found', `There is no card ${id}.`)
+  if (card.status === 'active') {
+    const advice = 'Freeze it, and wait until every till has reported what it sold before.'
+    throw new OfficeError('conflict', `Card ${id} can still be used. ${advice}`)
+  }
+  const at = office.clock.now()
+  const result = await setCardStatus(trx, id, 'retired', `paid out: ${reason}`, at)
+  if (result !== 'changed') throw new OfficeError('conflict', `Card ${id} is closed already.`)
+  const balance = await completeBalance(trx, id)
+  if (balance === 0n) return balance
+  const { currency: code } = card
+  const debit: AccountName = { kind: 'shadow', owner: id, currency: code }
+  const credit: AccountName = { kind: 'world', owner: '', currency: code }
+  await post(trx, [{ reference: `refund:${id}`, debit, credit, amount: balance, at }])
+  return balance
 }
 
 /** What the card held by its last complete record that nobody contests. */

@@ -33,6 +33,7 @@ export const PERMISSIONS: Readonly<Record<string, Access>> = {
   'POST /api/cards/:id/freeze': [...HELP, 'cardholder'],
   'POST /api/cards/:id/release': DESK,
   'POST /api/cards/:id/renew': DESK,
+  'POST /api/cards/:id/refund': DESK,
 
   'GET /api/merchants': STAFF,
   'POST /api/merchants': DESK,

@@ -330,6 +330,31 @@ describe('cards', () => {
     for (const { sum } of await bookSums(town.db)) expect(sum).toBe(0n)
   })
 
+  test('that broke are paid out once, when they cannot be used any more', async () => {
+    const { card } = await issue({ balance: '700' })
+    const refund = () =>
+      town.call('operator', 'POST', `/api/cards/${card.id}/refund`, { reason: 'does not answer' })
+    expect(errorOf(await refund())).toMatchObject({ code: 'conflict' })
+    const freeze = { reason: 'does not answer' }
+    await town.call('operator', 'POST', `/api/cards/${card.id}/freeze`, freeze)
+    expect((await refund()).json).toMatchObject({
+      paid: '700',
+      card: { status: 'retired', balance: '0' },
+    })
+    const renewal = { uid: 'aa00aa00', lost: false, reason: 'again' }
+    const renewed = await town.call('operator', 'POST', `/api/cards/${card.id}/renew`, renewal)
+    for (const again of [await refund(), renewed]) {
+      expect(errorOf(again)).toMatchObject({ code: 'conflict' })
+    }
+    const missing = await town.call(
+      'operator',
+      'POST',
+      '/api/cards/0000000000000000/refund',
+      freeze,
+    )
+    expect(missing.status).toBe(404)
+  })
+
   test('that are kept can carry the new card on the same chip', async () => {
     const { card } = await issue({ balance: '300' })
     const renewal = { uid: card.uid, lost: false, reason: 'sequence ran out' }

@@ -12,7 +12,7 @@ import { traceCash, withheld, type PositionFindings } from './tracing.ts'
 
 /** One batch on its way into the ledger. */
 export interface PlacingBatch {
-  readonly id: string
+  readonly id: bigint
   readonly batch: Batch
   readonly digest: Digest
   readonly verdicts: readonly Verdict[]

@@ -58,6 +58,8 @@ export interface Resolution {
 
 /** Records that are in the ledger together, in one transaction. */
 const GROUP_ITEMS_MAX = 4000
+/** Groups that are verified, or being verified, while another is written: threads must not run dry. */
+const GROUPS_AHEAD = 2
 /** Batches kept in memory from their arrival until they are placed; the others are read again. */
 const AT_HAND_MAX = 256
 /** One writer at a time, over all processes of an office: a number of our own. */
@@ -144,38 +146,37 @@ export class Placer {
   }
 
   async #placeAll(): Promise<void> {
-    let taken = 0n
-    let next = this.#verifyNext(taken)
-    for (;;) {
+    const ahead = new Ahead(
+      (after) => this.#take(after),
+      (group) => this.#verify(group),
+    )
+    await ahead.fill()
+    for (let next = ahead.shift(); next && !this.#stopped; next = ahead.shift()) {
       const group = await next
-      const last = group.at(-1)
-      if (!last) return
-      taken = BigInt(last.id)
-      // Starts now, runs while this group is written, and is awaited in the next turn.
-      next = this.#verifyNext(taken)
-      next.catch(() => {})
-      await this.#apply(group)
-      if (this.#stopped) return
+      await Promise.all([this.#apply(group), ahead.fill()])
     }
   }
 
-  async #verifyNext(after: bigint): Promise<readonly PlacingBatch[]> {
-    const { db, verifier } = this.#office
-    const { rows } = await sql<{ id: string; digest: Digest }>`
-      select id::text, encode(digest, 'hex') as digest from (
+  /** The oldest stored batches behind that one which are not placed yet: a group. */
+  async #take(after: bigint): Promise<readonly StoredBatch[]> {
+    const { rows } = await sql<{ id: bigint; digest: Digest }>`
+      select id, encode(digest, 'hex') as digest from (
         select id, digest, sum(items) over (order by id) - items as before
         from (
           select id, digest, items from batch
           where not placed and id > ${after}::bigint order by id limit 500
         ) as waiting
       ) as numbered
-      where before < ${GROUP_ITEMS_MAX} order by numbered.id`.execute(db)
-    const batches = await this.#contents(rows)
-    const items = batches.flatMap(({ batch }) => batch.items)
-    const context = items.length > 0 ? await this.#office.verifyContext() : undefined
-    const verdicts = context ? await verifier.verify({ items, ...context }) : []
+      where before < ${GROUP_ITEMS_MAX} order by numbered.id`.execute(this.#office.db)
+    return this.#contents(rows)
+  }
+
+  async #verify(group: readonly StoredBatch[]): Promise<readonly PlacingBatch[]> {
+    const items = group.flatMap(({ batch }) => batch.items)
+    const context = await this.#office.verifyContext()
+    const verdicts = await this.#office.verifier.verify({ items, ...context })
     let offset = 0
-    return batches.map((placing) => {
+    return group.map((placing) => {
       const end = offset + placing.batch.items.length
       const own = verdicts.slice(offset, end)
       offset = end
@@ -184,7 +185,7 @@ export class Placer {
   }
 
   /** Their content, from memory or from the database. */
-  async #contents(rows: readonly { readonly id: string; readonly digest: Digest }[]) {
+  async #contents(rows: readonly { readonly id: bigint; readonly digest: Digest }[]) {
     const missing = rows.filter(({ digest }) => !this.#atHand.has(digest)).map(({ id }) => id)
     const read = missing.length > 0 ? await loadBatches(this.#office.db, missing) : new Map()
     return rows.map(({ id, digest }) => {
@@ -242,7 +243,7 @@ export class Placer {
         invariant(item, 'one verdict an item')
         const reason = verdict.ok ? misplaced(verdict.entry, batch.till, cards) : verdict.reason
         if (verdict.ok && reason === undefined) {
-          const source = { batch: BigInt(id), index }
+          const source = { batch: id, index }
           uploads.push({ entry: verdict.entry, outcome: item.outcome, source })
         } else rejected.push({ batch: id, index, reason: reason ?? 'rejected' })
       }
@@ -251,17 +252,53 @@ export class Placer {
   }
 }
 
+type StoredBatch = Omit<PlacingBatch, 'verdicts'>
+
+/** The groups after the one that is being written, in order. */
+class Ahead {
+  readonly #take: (after: bigint) => Promise<readonly StoredBatch[]>
+  readonly #verify: (group: readonly StoredBatch[]) => Promise<readonly PlacingBatch[]>
+  readonly #groups: Promise<readonly PlacingBatch[]>[] = []
+  #taken = 0n
+
+  constructor(
+    take: (after: bigint) => Promise<readonly StoredBatch[]>,
+    verify: (group: readonly StoredBatch[]) => Promise<readonly PlacingBatch[]>,
+  ) {
+    this.#take = take
+    this.#verify = verify
+  }
+
+  shift(): Promise<readonly PlacingBatch[]> | undefined {
+    return this.#groups.shift()
+  }
+
+  /** Resolves as soon as enough groups are taken: they are verified meanwhile. */
+  async fill(): Promise<void> {
+    while (this.#groups.length < GROUPS_AHEAD) {
+      const group = await this.#take(this.#taken)
+      const last = group.at(-1)
+      if (!last) return
+      this.#taken = last.id
+      const verified = this.#verify(group)
+      // Whoever takes it out sees its failure; nobody may be there to do so.
+      verified.catch(() => {})
+      this.#groups.push(verified)
+    }
+  }
+}
+
 async function loadBatches(
   db: Kysely<Tables>,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, Batch>> {
-  const { rows } = await sql<{ id: string; bytes: Buffer }>`
-    select id::text, bytes from batch where id = any(${[...ids]}::bigint[])`.execute(db)
+  ids: readonly bigint[],
+): Promise<ReadonlyMap<bigint, Batch>> {
+  const { rows } = await sql<{ id: bigint; bytes: Buffer }>`
+    select id, bytes from batch where id = any(${packed(ids).int8((id) => id)})`.execute(db)
   return new Map(rows.map(({ id, bytes }) => [id, decodeBatch(new Uint8Array(bytes)).batch]))
 }
 
 interface RejectedItem {
-  readonly batch: string
+  readonly batch: bigint
   readonly index: number
   readonly reason: string
 }
@@ -285,10 +322,10 @@ async function claim(
   trx: Transaction<Tables>,
   group: readonly PlacingBatch[],
 ): Promise<readonly PlacingBatch[]> {
-  const { rows } = await sql<{ id: string }>`
+  const { rows } = await sql<{ id: bigint }>`
     update batch set placed = true
-    where id = any(${group.map(({ id }) => id)}::bigint[]) and not placed
-    returning id::text`.execute(trx)
+    where id = any(${packed(group).int8(({ id }) => id)}) and not placed
+    returning id`.execute(trx)
   const claimed = new Set(rows.map(({ id }) => id))
   return group.filter(({ id }) => claimed.has(id))
 }
@@ -302,7 +339,7 @@ async function insertRejected(
   await sql`
     insert into rejected_item (batch, index, reason)
     select * from unnest(
-      ${column.int8(({ batch }) => BigInt(batch))},
+      ${column.int8(({ batch }) => batch)},
       ${column.int4(({ index }) => index)},
       ${column.text(({ reason }) => reason)}
     )`.execute(trx)

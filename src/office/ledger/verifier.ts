@@ -3,7 +3,7 @@ import { FormatError, invariant } from '../../kernel/errors.ts'
 import { toHex } from '../../kernel/bytes.ts'
 import type { TillNumber } from '../../kernel/ids.ts'
 import { publicKeyFrom, type PublicKey } from '../../kernel/p256.ts'
-import type { OfficeScheme, Verdict } from '../scheme.ts'
+import type { OfficeScheme, Verdict, VerifyContext } from '../scheme.ts'
 
 /** Checks evidence, wherever that is done: here or in worker threads. */
 export interface Verifier {
@@ -26,6 +26,19 @@ export interface MakerKey {
   readonly publicKey: Bytes
 }
 
+/** The whole of a job, in this thread. Pure. */
+export function runVerifyJob(schemes: readonly OfficeScheme[], job: VerifyJob): Verdict[] {
+  const keyOf = keyRing(job.keys)
+  const byName = new Map(schemes.map((scheme) => [scheme.name, scheme]))
+  return job.items.map(({ scheme: name, evidence }) => {
+    const scheme = byName.get(name)
+    if (!scheme) return { ok: false, reason: 'unknown_scheme' }
+    const secrets = job.secrets[name]
+    invariant(secrets !== undefined, `the office has secrets of the scheme ${name}`)
+    return verdictOf(scheme, evidence, { secrets, keyOf })
+  })
+}
+
 /** Imported keys by their bytes: importing one costs as much as using it. */
 const imported = new Map<string, PublicKey>()
 
@@ -38,29 +51,28 @@ function importKey(bytes: Uint8Array): PublicKey {
   return key
 }
 
-/** The whole of a job, in this thread. Pure. */
-export function runVerifyJob(schemes: readonly OfficeScheme[], job: VerifyJob): Verdict[] {
-  const keys = new Map(
-    job.keys.map(({ maker, generation, publicKey }) => [`${maker}:${generation}`, publicKey]),
-  )
-  const keyOf = (maker: TillNumber, generation: number) => {
-    const bytes = keys.get(`${maker}:${generation}`)
-    return bytes && importKey(bytes)
+/** Imports a key when it is asked for. */
+function keyRing(keys: readonly MakerKey[]): VerifyContext['keyOf'] {
+  const ring = new Map(keys.map((key) => [keyName(key.maker, key.generation), key]))
+  const opened = new Map<number, PublicKey>()
+  return (maker, generation) => {
+    const name = keyName(maker, generation)
+    const known = opened.get(name)
+    if (known) return known
+    const listed = ring.get(name)
+    if (!listed) return undefined
+    const key = importKey(listed.publicKey)
+    opened.set(name, key)
+    return key
   }
-  return job.items.map(({ scheme: name, evidence }) => {
-    const scheme = schemes.find((candidate) => candidate.name === name)
-    if (!scheme) return { ok: false, reason: 'unknown_scheme' }
-    const secrets = job.secrets[name]
-    invariant(secrets !== undefined, `the office has secrets of the scheme ${name}`)
-    return verdictOf(scheme, evidence, { secrets, keyOf })
-  })
 }
 
-function verdictOf(
-  scheme: OfficeScheme,
-  evidence: Uint8Array,
-  context: Parameters<OfficeScheme['verify']>[1],
-): Verdict {
+/** Generations are 16-bit, tills 32-bit: together less than 2^53. */
+function keyName(maker: TillNumber, generation: number): number {
+  return maker * 0x1_0000 + generation
+}
+
+function verdictOf(scheme: OfficeScheme, evidence: Uint8Array, context: VerifyContext): Verdict {
   try {
     return scheme.verify(evidence, context)
   } catch (error) {

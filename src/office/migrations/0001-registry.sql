@@ -157,7 +157,7 @@ create table card (
   label text unique check (label <> ''),
   holder bigint references person (id),
   -- active: pays. frozen: stopped until somebody has looked. hot: lost or fraudulent, for good.
-  -- retired: another card took its place.
+  -- retired: another card took its place, or its money was paid out.
   status text not null default 'active' check (status in ('active', 'frozen', 'hot', 'retired')),
   status_reason text not null default '',
   issued_at bigint not null,

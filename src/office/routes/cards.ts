@@ -1,10 +1,18 @@
 import type { Kysely, Transaction } from 'kysely'
 import { z } from 'zod'
 import { utf8 } from '../../kernel/bytes.ts'
+import { invariant } from '../../kernel/errors.ts'
 import { sha256 } from '../../kernel/hash.ts'
 import type { CardId } from '../../kernel/ids.ts'
 import { amountText } from '../amount-text.ts'
-import { cardJson, issuedJson, ledgerLineJson, type CardJson, type IssuedJson } from '../answers.ts'
+import {
+  cardJson,
+  issuedJson,
+  ledgerLineJson,
+  refundedJson,
+  type CardJson,
+  type IssuedJson,
+} from '../answers.ts'
 import { shadowBalances } from '../books.ts'
 import { OfficeError } from '../errors.ts'
 import {
@@ -21,7 +29,7 @@ import {
   type Api,
   type Desk,
 } from '../http.ts'
-import { issueCard, renewCard, type IssuedCard } from '../issue.ts'
+import { issueCard, refundCard, renewCard, type IssuedCard } from '../issue.ts'
 import { ledgerOf } from '../ledger/view.ts'
 import type { Office } from '../office.ts'
 import { recordAct } from '../registry/audit.ts'
@@ -190,6 +198,33 @@ export function cardRoutes(app: Api, { office }: Desk): void {
         detail: { old, lost: body.lost, reason: body.reason },
         issue: (trx) => renewCard(office, trx, renewal),
       })
+    },
+  )
+
+  app.post(
+    '/api/cards/:id/refund',
+    {
+      schema: {
+        summary: 'Pay out what a card held that cannot be used any more, for good',
+        params,
+        body: reasonBody,
+        response: answers(refundedJson),
+      },
+    },
+    async (request) => {
+      const id = cardIdParam(request.params.id)
+      const { reason: why } = request.body
+      const refunded = await db.transaction().execute(async (trx) => {
+        const amount = await refundCard(office, trx, { card: id, reason: why })
+        const detail = { reason: why, amount: String(amount) }
+        const act = { person: actorOf(request).id, act: 'card.refund', subject: `card:${id}` }
+        await recordAct(trx, { ...act, detail }, clock.now())
+        const card = await findCard(trx, id)
+        invariant(card, 'a card that was paid out is there')
+        return { card: await cardToJson(trx, card), paid: String(amount) }
+      })
+      events.emit({ type: 'card', card: id })
+      return refunded
     },
   )
 
