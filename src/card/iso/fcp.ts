@@ -102,8 +102,8 @@ function decodeDescriptor(bytes: Bytes = new Uint8Array()): Descriptor {
     if (bytes.length > 2) throw new FormatError(field, 'has records of no common length')
     return { kind, recordSize: 0, records: 0 }
   }
-  if (bytes.length !== 5 || high !== 0 || recordSize === 0) {
-    throw new FormatError(field, 'expected records of 1 to 255 bytes, and their number')
+  if (bytes.length !== 5 || high !== 0) {
+    throw new FormatError(field, 'expected records of at most 255 bytes, and their number')
   }
   return { kind, recordSize, records }
 }
