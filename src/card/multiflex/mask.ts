@@ -20,7 +20,13 @@ import {
 } from './commands.ts'
 import { headerLength } from './header.ts'
 import type { ModelName } from './models.ts'
-import { isProtected, protectedData, protectedLength, protectedMessage } from './protection.ts'
+import {
+  isProtected,
+  PROTECTED_P3_MAX,
+  protectedData,
+  protectedLength,
+  protectedMessage,
+} from './protection.ts'
 import { REFUSED, STATUS, withCount } from './status.ts'
 
 /** A command of T=0 with its data: five bytes and what P3 announces. */
@@ -83,7 +89,7 @@ export class Mask {
     if (typeof found === 'number') return { sw: found }
     const [name, row] = found
     if (!PARAMETERS[row.parameters].allows(tpdu.p1, tpdu.p2)) return { sw: STATUS.WRONG_P1_P2 }
-    return name === 'Get Response' ? this.#respond(tpdu) : this.#act(name, row, tpdu)
+    return name === 'Get Response' ? this.#respond(row, tpdu) : this.#act(name, row, tpdu)
   }
 
   #find({ cla, ins }: Tpdu): (typeof ROWS)[number] | StatusWord {
@@ -145,9 +151,12 @@ export class Mask {
   }
 
   /** Get Response: what waits, or its beginning. */
-  #respond({ p3 }: Tpdu): Outcome {
+  #respond(row: CommandRow, tpdu: Tpdu): Outcome {
+    const wrongLength = checkLength(row, 'plain', tpdu)
+    if (wrongLength !== undefined) return { sw: wrongLength }
     const waiting = this.#waiting
     if (!waiting) return { sw: STATUS.NO_CHALLENGE }
+    const { p3 } = tpdu
     const wanted = p3 === 0 ? 256 : p3
     if (wanted > waiting.length) {
       return { sw: withCount(STATUS.WRONG_LE, waiting.length), waiting }
@@ -181,8 +190,11 @@ function checkLength(row: CommandRow, form: Form, { p3, data }: Tpdu): StatusWor
   }
   const [inner = 0] = data
   const expected = expectedLength(row.p3.data, protectedData(data), inner)
-  const fits = inner === expected && p3 === protectedLength(expected)
-  return fits ? undefined : expectedP3(row, form, expected)
+  const length = protectedLength(expected)
+  if (inner === expected && p3 === length) return undefined
+  return p3 > PROTECTED_P3_MAX
+    ? STATUS.TOO_LONG_TO_PROTECT
+    : withCount(STATUS.WRONG_P3, length ?? 0)
 }
 
 /** How long the data has to be, as far as the command alone tells. */

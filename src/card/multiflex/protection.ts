@@ -8,6 +8,8 @@ const PROTECTED_MAX = 24
 /** INS, P1 and P2, which stay in the header of the command. */
 const IN_HEADER = 3
 const PADDING = 0xff
+/** P3 of the longest protected form. */
+export const PROTECTED_P3_MAX = PROTECTED_MAX - IN_HEADER + CRYPTOGRAM_SIZE
 
 /** A command whose data is a protected form: `length 1 ‖ data ‖ FF … ‖ cryptogram 6`. */
 export interface ProtectedCommand {
