@@ -8,10 +8,8 @@ import {
   cancelLock,
   cardState,
   CHALLENGE_SIZE,
-  CLA,
-  encodeFci,
-  EXECUTE_P1,
   executeP1,
+  fci,
   INS,
   isMac,
   isPinBlock,
@@ -20,6 +18,7 @@ import {
   LOG_SIZES,
   mac,
   MAC_SIZE,
+  NONCE_SIZE,
   openSigned,
   parameters,
   PARAMETERS_SIZE,
@@ -39,10 +38,10 @@ import {
   type Parameters,
   type PurseRecord,
 } from './message.ts'
+import { refusalOfForm, type Forms } from './forms.ts'
 import {
   balanceAfter,
   follows,
-  isExhausted,
   isReversal,
   logSort,
   reverses,
@@ -52,16 +51,20 @@ import {
 /** How far a card is: blank, with its keys, in use for good. */
 const STAGES = { blank: 0, keyed: 1, inUse: 2 } as const
 
-/** The applet’s memory. Each log is a ring; the newest record of all is the purse. */
+/**
+ * The applet’s memory. Each log is a ring; the newest record of all is the purse. No record lies across
+ * two pages of a chip with pages of 256 bytes: writing one is what a payment waits for.
+ */
 const STAGE_AT = 0
 const PIN_TRIES_AT = 1
 const UNBLOCK_TRIES_AT = 2
 const PIN_AT = 8
 const FIXED_AT = 16
-const LOGS_AT = FIXED_AT + PERSONALISATION_SIZE
+const LOGS_AT = 256
+const SLOT_SIZE = 256
 const LOG_ORDER: readonly LogSort[] = ['payment', 'load', 'other']
 const LOG_SLOTS = LOG_SIZES.payment + LOG_SIZES.load + LOG_SIZES.other
-const MEMORY_SIZE = LOGS_AT + LOG_SLOTS * SIGNED_SIZE
+const MEMORY_SIZE = LOGS_AT + LOG_SLOTS * SLOT_SIZE
 
 /**
  * The purse on a card: docs/protocol/purse.md, "The card". One write of one record changes the
@@ -85,44 +88,43 @@ interface Order {
 
 class PurseSession implements AppletSession {
   readonly #host: AppletHost
+  readonly #nonce: Bytes
   #initialised = false
   #pinVerified = false
 
   constructor(host: AppletHost) {
     this.#host = host
+    host.spend('random')
+    this.#nonce = host.random.bytes(NONCE_SIZE)
   }
 
   get selected(): ResponseApdu {
     const id = this.#stage === STAGES.inUse ? this.#parameters.card : new Uint8Array(CARD_ID_SIZE)
-    return response(SW.OK, encodeFci(PURSE_AID, id))
+    return response(SW.OK, fci.encode({ name: PURSE_AID, id, nonce: this.#nonce }))
   }
 
   /** Malformed data is a `FormatError`: the card answers 6A80 to that. */
   process(apdu: CommandApdu): ResponseApdu {
-    if (apdu.cla !== CLA) return response(SW.CLA_NOT_SUPPORTED)
+    const refusal = refusalOfForm(apdu, FORMS)
+    if (refusal !== undefined) return response(refusal)
     if (apdu.ins === INS.PERSONALISE) return this.#personalise(apdu)
-    if (!COMMANDS.has(apdu.ins)) return response(SW.INS_NOT_SUPPORTED)
     if (this.#stage !== STAGES.inUse) return response(PURSE_SW.NOT_NOW)
     switch (apdu.ins) {
       case INS.INITIALIZE:
-        return this.#initialize(apdu)
+        return this.#initialize(apdu.data)
       case INS.EXECUTE:
         return this.#execute(apdu)
       case INS.GET_PREVIOUS_SIGNATURE:
-        return this.#previousSignature(apdu)
+        return this.#previousSignature(apdu.data)
       case INS.READ_LOG:
         return this.#readLog(apdu)
       default:
-        return this.#unblockPin(apdu)
+        return this.#unblockPin(apdu.data)
     }
   }
 
   /** P1 00: parameters, keys and PINs, as often as needed. P1 01: the first record, once: it is in use. */
-  #personalise({ p1, p2, data }: CommandApdu): ResponseApdu {
-    if (p1 > 1 || p2 !== 0) return response(SW.WRONG_P1_P2)
-    if (data.length !== (p1 === 0 ? PERSONALISATION_SIZE : SIGNED_SIZE)) {
-      return response(PURSE_SW.WRONG_LENGTH)
-    }
+  #personalise({ p1, data }: CommandApdu): ResponseApdu {
     if (this.#stage === STAGES.inUse || (p1 === 1 && this.#stage === STAGES.blank)) {
       return response(PURSE_SW.NOT_NOW)
     }
@@ -167,11 +169,7 @@ class PurseSession implements AppletSession {
    * Challenge, and the hidden PIN if there is one: what the card is, with a MAC for the module. A wrong
    * PIN ends it; the try is gone before the PIN is looked at.
    */
-  #initialize({ p1, p2, data }: CommandApdu): ResponseApdu {
-    if (p1 !== 0 || p2 !== 0) return response(SW.WRONG_P1_P2)
-    if (data.length !== CHALLENGE_SIZE && data.length !== CHALLENGE_SIZE + PIN_SIZE) {
-      return response(PURSE_SW.WRONG_LENGTH)
-    }
+  #initialize(data: Bytes): ResponseApdu {
     this.#initialised = false
     this.#pinVerified = false
     const challenge = data.subarray(0, CHALLENGE_SIZE)
@@ -191,7 +189,7 @@ class PurseSession implements AppletSession {
 
   #verifyPin(challenge: Bytes, hidden: Bytes): ResponseApdu | undefined {
     this.#host.spend('aes-cmac')
-    const pin = xor(hidden, pinPad(this.#fixed.pin, challenge))
+    const pin = xor(hidden, pinPad(this.#fixed.pin, this.#nonce, challenge))
     const refusal = this.#tryCode(PIN_TRIES_AT, pin, this.#host.memory.read(PIN_AT, PIN_SIZE))
     this.#pinVerified = refusal === undefined
     return refusal
@@ -210,9 +208,8 @@ class PurseSession implements AppletSession {
 
   /** A record that a module has authorised. The answer: stamp ‖ issuer stamp. */
   #execute(apdu: CommandApdu): ResponseApdu {
-    const order = readOrder(apdu)
-    if ('sw' in order) return order
     if (!this.#initialised) return response(PURSE_SW.NOT_NOW)
+    const order = readOrder(apdu)
     const refusal = this.#refusalOf(order)
     if (refusal !== undefined) return response(refusal)
     this.#host.memory.write(this.#slotOf(order.content, order.signed), ...this.#newPin(order))
@@ -234,8 +231,7 @@ class PurseSession implements AppletSession {
     return (
       bytesEqual(content.card, last.content.card) &&
       follows(content, last.content) &&
-      bytesEqual(content.previous, recordDigest(last.signed)) &&
-      !isExhausted(last.content, content.kind)
+      bytesEqual(content.previous, recordDigest(last.signed))
     )
   }
 
@@ -279,9 +275,7 @@ class PurseSession implements AppletSession {
   }
 
   /** The stamps of a record that is still in a log, again: what a torn tap may have swallowed. */
-  #previousSignature({ p1, p2, data }: CommandApdu): ResponseApdu {
-    if (p1 !== 0 || p2 !== 0) return response(SW.WRONG_P1_P2)
-    if (data.length !== 4) return response(PURSE_SW.WRONG_LENGTH)
+  #previousSignature(data: Bytes): ResponseApdu {
     const wanted = new DataView(data.buffer, data.byteOffset).getUint32(0)
     const found = this.#slots().find(({ content }) => content.sequence === wanted)
     if (!found) return response(PURSE_SW.RECORD_NOT_FOUND)
@@ -289,22 +283,17 @@ class PurseSession implements AppletSession {
     return response(SW.OK, concat(found.signed, this.#stamps(bytes)))
   }
 
-  /** P1: 1 payments, 2 loads, 3 others. P2: how many back, 0 the newest. Anybody may read them. */
-  #readLog({ p1, p2, data }: CommandApdu): ResponseApdu {
-    const sort = LOG_ORDER[p1 - 1]
-    if (!sort) return response(SW.WRONG_P1_P2)
-    if (data.length > 0) return response(PURSE_SW.WRONG_LENGTH)
+  /** P1: 0 payments, 1 loads, 2 others. P2: how many back, 0 the newest. Anybody may read them. */
+  #readLog({ p1, p2 }: CommandApdu): ResponseApdu {
     const log = this.#slots()
-      .filter(({ content }) => logSort(content.kind) === sort)
+      .filter(({ content }) => logSort(content.kind) === LOG_ORDER[p1])
       .toSorted((a, b) => b.content.sequence - a.content.sequence)
     const found = log[p2]
     return found ? response(SW.OK, found.signed) : response(PURSE_SW.RECORD_NOT_FOUND)
   }
 
   /** Unblocking code ‖ new PIN, in clear: for the issuer’s desk and the holder’s own reader. */
-  #unblockPin({ p1, p2, data }: CommandApdu): ResponseApdu {
-    if (p1 !== 0 || p2 !== 0) return response(SW.WRONG_P1_P2)
-    if (data.length !== 2 * PIN_SIZE) return response(PURSE_SW.WRONG_LENGTH)
+  #unblockPin(data: Bytes): ResponseApdu {
     const pin = data.slice(PIN_SIZE)
     if (!isPinBlock(pin)) return response(PURSE_SW.MALFORMED)
     const refusal = this.#tryCode(UNBLOCK_TRIES_AT, data.slice(0, PIN_SIZE), this.#fixed.unblocking)
@@ -354,7 +343,7 @@ class PurseSession implements AppletSession {
 
   #slots(): { signed: Bytes; content: PurseRecord }[] {
     return Array.from({ length: LOG_SLOTS }, (_, index) =>
-      this.#host.memory.read(LOGS_AT + index * SIGNED_SIZE, SIGNED_SIZE),
+      this.#host.memory.read(LOGS_AT + index * SLOT_SIZE, SIGNED_SIZE),
     )
       .filter(([version]) => version !== 0)
       .map((signed) => ({ signed, content: openSigned(signed) }))
@@ -367,32 +356,26 @@ class PurseSession implements AppletSession {
     const { paymentSequence, loadSequence } = content
     const counted = { payment: paymentSequence, load: loadSequence, other: 0 }[sort]
     return {
-      offset: LOGS_AT + (first + (counted % LOG_SIZES[sort])) * SIGNED_SIZE,
+      offset: LOGS_AT + (first + (counted % LOG_SIZES[sort])) * SLOT_SIZE,
       bytes: signed,
     }
   }
 }
 
-const COMMANDS: ReadonlySet<number> = new Set([
-  INS.INITIALIZE,
-  INS.EXECUTE,
-  INS.GET_PREVIOUS_SIGNATURE,
-  INS.READ_LOG,
-  INS.UNBLOCK_PIN,
-])
+const EXTRA_AT = SIGNED_SIZE + MAC_SIZE
 
-const EXTRA_SIZES: ReadonlyMap<number, number> = new Map([
-  [EXECUTE_P1.plain, 0],
-  [EXECUTE_P1.newPin, PIN_SIZE],
-  [EXECUTE_P1.cancel, KEY_SIZE],
+const FORMS: Forms = new Map([
+  [INS.PERSONALISE, [[PERSONALISATION_SIZE], [SIGNED_SIZE]]],
+  [INS.INITIALIZE, [[CHALLENGE_SIZE, CHALLENGE_SIZE + PIN_SIZE]]],
+  /** P1 as in `EXECUTE_P1`. */
+  [INS.EXECUTE, [[EXTRA_AT], [EXTRA_AT + PIN_SIZE], [EXTRA_AT + KEY_SIZE]]],
+  [INS.GET_PREVIOUS_SIGNATURE, [[4]]],
+  [INS.READ_LOG, LOG_ORDER.map(() => [0])],
+  [INS.UNBLOCK_PIN, [[2 * PIN_SIZE]]],
 ])
 
 /** @throws {FormatError} if there is no record in it, or one that takes another P1. */
-function readOrder({ p1, p2, data }: CommandApdu): Order | ResponseApdu {
-  const extraSize = EXTRA_SIZES.get(p1)
-  if (extraSize === undefined || p2 !== 0) return response(SW.WRONG_P1_P2)
-  const extraAt = SIGNED_SIZE + MAC_SIZE
-  if (data.length !== extraAt + extraSize) return response(PURSE_SW.WRONG_LENGTH)
+function readOrder({ p1, data }: CommandApdu): Order {
   const signed = data.slice(0, SIGNED_SIZE)
   const content = openSigned(signed)
   if (executeP1(content.kind) !== p1) throw new FormatError('execute.p1', 'is of another kind')
@@ -400,7 +383,7 @@ function readOrder({ p1, p2, data }: CommandApdu): Order | ResponseApdu {
     signed,
     bytes: signed.slice(0, RECORD_SIZE),
     content,
-    authorisation: data.slice(SIGNED_SIZE, extraAt),
-    extra: data.slice(extraAt),
+    authorisation: data.slice(SIGNED_SIZE, EXTRA_AT),
+    extra: data.slice(EXTRA_AT),
   }
 }

@@ -11,7 +11,7 @@ import {
   personalisation,
   PURSE_AID,
 } from './message.ts'
-import { selectApplet } from './terminal.ts'
+import { isPersonalised, selectApplet } from './terminal.ts'
 
 /**
  * What came of writing a plan. The order is the order of the checks. `torn` may be tried again, the
@@ -62,8 +62,8 @@ async function write(
   try {
     const found = await selectApplet(channel, aid)
     if (!found) return 'wrong_chip'
-    if (bytesEqual(found, id)) return 'written'
-    if (found.some((byte) => byte !== 0)) return 'already_issued'
+    if (bytesEqual(found.id, id)) return 'written'
+    if (isPersonalised(found)) return 'already_issued'
     await work()
     return 'written'
   } catch (error) {

@@ -35,6 +35,7 @@ export const PURSE_FILE = 0x0104
 export const MAC_SIZE = 16
 export const KEY_SIZE = 16
 export const CHALLENGE_SIZE = 8
+export const NONCE_SIZE = 8
 export const LOCK_SIZE = 16
 export const PIN_SIZE = 8
 export const PASSCODE_FORM = /^\d{4,8}$/
@@ -157,9 +158,12 @@ export function issuerStamp(issuer: Uint8Array, recordBytes: Uint8Array): Bytes 
   return mac(issuer, 'issuer stamp', recordBytes)
 }
 
-/** What hides a PIN between module and card; each pad is used for one PIN. */
-export function pinPad(pin: Uint8Array, unique: Uint8Array): Bytes {
-  return mac(pin, 'pin', unique).slice(0, PIN_SIZE)
+/**
+ * What hides a PIN between module and card. `unique`: the card's nonce ‖ the challenge for a PIN that is
+ * entered, the record for a new one. Without the nonce who has overheard a PIN could enter it again.
+ */
+export function pinPad(pin: Uint8Array, ...unique: readonly Uint8Array[]): Bytes {
+  return mac(pin, 'pin', ...unique).slice(0, PIN_SIZE)
 }
 
 /** ASCII digits, filled up with FF. @throws {FormatError} if they are not 4 to 8 digits. */
@@ -183,23 +187,19 @@ export function cancelLock(key: Uint8Array): Bytes {
   return sha256(key).slice(0, LOCK_SIZE)
 }
 
-/**
- * The answer to SELECT of either applet: file control information (ISO/IEC 7816-4, 5.3.3) of the name
- * and 8 proprietary bytes, the card's id or the module's till; 00 until it is personalised.
- */
+/** The answer to SELECT of either applet: file control information (ISO/IEC 7816-4, 5.3.3). */
 export const fci = message('fci', {
-  template: octets(2, 'always 6f15'),
-  name: octets(2 + PURSE_AID.length, 'always 8409 and the AID'),
-  tag: octets(2, 'always 8508'),
-  id: octets(CARD_ID_SIZE, 'card id; of a module 00000000 and the till’s number'),
+  template: constant(0x6f),
+  templateSize: constant(0x1d),
+  nameTag: constant(0x84),
+  nameSize: constant(0x09),
+  name: octets(PURSE_AID.length, 'AID'),
+  proprietaryTag: constant(0x85),
+  proprietarySize: constant(0x10),
+  id: octets(CARD_ID_SIZE, 'card id; of a module 00000000 and the till; 00 if blank'),
+  nonce: octets(NONCE_SIZE, 'random, new with every SELECT; 00 of a module'),
 })
-
-export function encodeFci(aid: Bytes, id: Bytes): Bytes {
-  const name = concat(Uint8Array.of(0x84, aid.length), aid)
-  const tag = Uint8Array.of(0x85, id.length)
-  const template = Uint8Array.of(0x6f, name.length + tag.length + id.length)
-  return fci.encode({ template, name, tag, id })
-}
+export const FCI_SIZE = 31
 
 /** What an issuer fixes on a card for good. */
 export const parameters = message('parameters', {
@@ -348,14 +348,14 @@ export const INS = {
 export const CLA = 0x80
 
 /**
- * Status words of the two applets, beside 9000, 63Cx (wrong PIN, x tries left), 6B00, 6D00 and 6E00.
- * The order is the order of the checks.
+ * Status words of the two applets, beside 9000 and 63Cx (wrong PIN, x tries left). Before them come
+ * 6E00, 6D00 and 6B00. The order is the order of the checks.
  */
 export const PURSE_SW = {
   WRONG_LENGTH: 0x6700,
-  MALFORMED: 0x6a80,
   /** Blank and to be used, or in use and to be personalised; or not the command’s turn. */
   NOT_NOW: 0x6985,
+  MALFORMED: 0x6a80,
   /** The PIN, or its unblocking code, is blocked. */
   BLOCKED: 0x6983,
   /** The record does not stand after the card’s newest, or a counter has run out. */

@@ -11,9 +11,8 @@ import {
   cardKey,
   cardState,
   CHALLENGE_SIZE,
-  CLA,
   draft,
-  encodeFci,
+  fci,
   INS,
   isMac,
   KEY_SIZE,
@@ -21,6 +20,7 @@ import {
   MAC_SIZE,
   modulePlan,
   MODULE_AID,
+  NONCE_SIZE,
   openSigned,
   pinPad,
   PURSE_SW,
@@ -35,9 +35,18 @@ import {
   type PurseRecord,
   type Summary,
 } from './message.ts'
-import { balanceAfter, countersAfter, isExhausted, isReversal, reverses } from './rules.ts'
+import { refusalOfForm, type Forms } from './forms.ts'
+import {
+  balanceAfter,
+  countersAfter,
+  isExhausted,
+  isReversal,
+  reverses,
+  SEQUENCE_MAX,
+} from './rules.ts'
 
-const PLAN_SIZE_MAX = 80
+/** Without the load key and with it. */
+const PLAN_SIZES = [57, 57 + KEY_SIZE]
 /** Of how many of its own transactions a module remembers whether it has counted them. */
 export const COUNTED_WINDOW = 1024
 
@@ -63,11 +72,12 @@ const NO_BOOKS: Books = {
 }
 const planSize = uint8()
 
+/** The applet’s memory. What every payment writes is in one page of a chip with pages of 256 bytes. */
 const PLAN_SIZE_AT = 0
 const PLAN_AT = 16
-const BOOKS_AT = PLAN_AT + PLAN_SIZE_MAX
-const SUMMARY_AT = BOOKS_AT + BOOKS_SIZE
-const COUNTED_AT = SUMMARY_AT + SUMMARY_SIZE
+const SUMMARY_AT = 128
+const BOOKS_AT = 256
+const COUNTED_AT = BOOKS_AT + BOOKS_SIZE
 const MEMORY_SIZE = COUNTED_AT + COUNTED_WINDOW / 8
 
 /**
@@ -106,18 +116,13 @@ class ModuleSession implements AppletSession {
   get selected(): ResponseApdu {
     const id = new Uint8Array(CARD_ID_SIZE)
     if (this.#isInUse) new DataView(id.buffer).setUint32(CARD_ID_SIZE - 4, this.#plan.till)
-    return response(SW.OK, encodeFci(MODULE_AID, id))
+    return response(SW.OK, fci.encode({ name: MODULE_AID, id, nonce: new Uint8Array(NONCE_SIZE) }))
   }
 
   /** Malformed data is a `FormatError`: the card answers 6A80 to that. */
   process(apdu: CommandApdu): ResponseApdu {
-    if (apdu.cla !== CLA) return response(SW.CLA_NOT_SUPPORTED)
-    const size = DATA_SIZES.get(apdu.ins)
-    if (size === undefined) return response(SW.INS_NOT_SUPPORTED)
-    if (apdu.p1 > (apdu.ins === INS.CASH_UP ? 1 : 0) || apdu.p2 !== 0) {
-      return response(SW.WRONG_P1_P2)
-    }
-    if (size !== 'any' && apdu.data.length !== size) return response(PURSE_SW.WRONG_LENGTH)
+    const refusal = refusalOfForm(apdu, FORMS)
+    if (refusal !== undefined) return response(refusal)
     if (apdu.ins === INS.PERSONALISE) return this.#personalise(apdu.data)
     if (!this.#isInUse) return response(PURSE_SW.NOT_NOW)
     switch (apdu.ins) {
@@ -145,13 +150,17 @@ class ModuleSession implements AppletSession {
     return response(SW.OK)
   }
 
-  /** Card id → challenge ‖ pad for the PIN. */
-  #open(card: Bytes): ResponseApdu {
+  /** Card id → challenge. Card id ‖ nonce → challenge ‖ pad for the PIN. */
+  #open(data: Bytes): ResponseApdu {
     const { debit, pin } = this.#plan
-    this.#spend('random', 'aes-cmac', 'aes-cmac', 'aes-cmac')
+    const card = data.slice(0, CARD_ID_SIZE)
+    this.#spend('random', 'aes-cmac')
     const challenge = this.#host.random.bytes(CHALLENGE_SIZE)
     this.#visit = { card, challenge, debit: cardKey(debit, card, 'debit'), last: undefined }
-    return response(SW.OK, concat(challenge, pinPad(cardKey(pin, card, 'pin'), challenge)))
+    if (data.length === CARD_ID_SIZE) return response(SW.OK, challenge)
+    this.#spend('aes-cmac', 'aes-cmac')
+    const pad = pinPad(cardKey(pin, card, 'pin'), data.slice(CARD_ID_SIZE), challenge)
+    return response(SW.OK, concat(challenge, pad))
   }
 
   /** The card’s state with its MAC: whether it is that card, here and now. */
@@ -160,22 +169,22 @@ class ModuleSession implements AppletSession {
     if (!visit) return response(PURSE_SW.NOT_NOW)
     visit.last = undefined
     const state = data.slice(0, STATE_SIZE)
+    const { last } = cardState.decode(state)
+    const content = openSigned(last)
+    if (!bytesEqual(content.card, visit.card)) return response(PURSE_SW.DOES_NOT_FOLLOW)
     this.#spend('aes-cmac', 'sha-256')
     if (!isMac(mac(visit.debit, 'state', visit.challenge, state), data.slice(STATE_SIZE))) {
       return response(PURSE_SW.WRONG_MAC)
     }
-    const { last } = cardState.decode(state)
-    const content = openSigned(last)
-    if (!bytesEqual(content.card, visit.card)) return response(PURSE_SW.DOES_NOT_FOLLOW)
     visit.last = { content, digest: recordDigest(last) }
     return response(SW.OK)
   }
 
   /** A draft → what makes it a record that the card takes. The sequence is used up before it leaves. */
   #authorise(data: Bytes): ResponseApdu {
-    const wanted = draft.decode(data)
     const visit = this.#visit
     if (!visit?.last) return response(PURSE_SW.NOT_NOW)
+    const wanted = draft.decode(data)
     const refusal = this.#refusalOf(wanted, visit.last.content)
     if (refusal !== undefined) return response(refusal)
     const own = this.#books
@@ -204,7 +213,8 @@ class ModuleSession implements AppletSession {
   #refusalOf(wanted: ValueOf<typeof draft>, last: PurseRecord): number | undefined {
     const { till, currency, load } = this.#plan
     const { kind } = wanted
-    if (last.currency !== currency || isExhausted(last, kind)) return PURSE_SW.DOES_NOT_FOLLOW
+    const isOver = isExhausted(last, kind) || this.#books.sequence === SEQUENCE_MAX
+    if (last.currency !== currency || isOver) return PURSE_SW.DOES_NOT_FOLLOW
     if (kind === 'issue' || (kind === 'load' && load.length === 0)) return PURSE_SW.MAY_NOT
     const balance = balanceAfter(last.balance, kind, wanted.amount)
     if (balance < 0n) return PURSE_SW.INSUFFICIENT_FUNDS
@@ -221,6 +231,7 @@ class ModuleSession implements AppletSession {
   ): Grant {
     const { till } = this.#plan
     const { content: before, digest } = last
+    this.#spend('sha-256')
     const content: PurseRecord = {
       kind,
       currency: before.currency,
@@ -235,19 +246,19 @@ class ModuleSession implements AppletSession {
       moduleSequence,
       moduleBatch,
       challenge,
-      cancelLock: cancelLock(this.#cancelKey(card, moduleSequence)),
+      cancelLock: cancelLock(this.#cancelKey({ card, moduleSequence, challenge })),
       previous: digest,
     }
-    const extra = isReversal(kind) ? [this.#cancelKey(card, before.moduleSequence)] : []
+    const extra = isReversal(kind) ? [this.#cancelKey(before)] : []
     return { content, extra }
   }
 
   /** A record with the card’s stamp: counted once, if it is this module’s. */
   #complete(data: Bytes): ResponseApdu {
-    const bytes = data.slice(0, RECORD_SIZE)
-    const content = record.decode(bytes)
     const visit = this.#visit
     if (!visit) return response(PURSE_SW.NOT_NOW)
+    const bytes = data.slice(0, RECORD_SIZE)
+    const content = record.decode(bytes)
     if (!bytesEqual(content.card, visit.card)) return response(PURSE_SW.DOES_NOT_FOLLOW)
     this.#spend('aes-cmac', 'sha-256')
     if (!isMac(boundStamp(visit.debit, bytes), data.slice(RECORD_SIZE))) {
@@ -318,9 +329,11 @@ class ModuleSession implements AppletSession {
     return concat(pad, new Uint8Array(KEY_SIZE - pad.length))
   }
 
-  #cancelKey(card: Bytes, moduleSequence: number): Bytes {
+  /** Bound to the challenge: a module that replaces this one has its key and counts from 1 again. */
+  #cancelKey(own: Pick<PurseRecord, 'card' | 'moduleSequence' | 'challenge'>): Bytes {
     this.#spend('aes-cmac')
-    return mac(this.#plan.own, 'cancel', card, uint32().write(moduleSequence, 'moduleSequence'))
+    const sequence = uint32().write(own.moduleSequence, 'moduleSequence')
+    return mac(this.#plan.own, 'cancel', own.card, sequence, own.challenge)
   }
 
   #spend(...operations: Parameters<AppletHost['spend']>[0][]): void {
@@ -356,12 +369,12 @@ const COLUMNS: Readonly<Partial<Record<PurseKind, 'paid' | 'paidBack' | 'loaded'
   }
 
 const DRAFT_SIZE = 15
-/** Bytes of data that each command takes. */
-const DATA_SIZES: ReadonlyMap<number, number | 'any'> = new Map<number, number | 'any'>([
-  [INS.PERSONALISE, 'any'],
-  [INS.OPEN, CARD_ID_SIZE],
-  [INS.CHECK, STATE_SIZE + MAC_SIZE],
-  [INS.AUTHORISE, DRAFT_SIZE],
-  [INS.COMPLETE, RECORD_SIZE + MAC_SIZE],
-  [INS.CASH_UP, 0],
+
+const FORMS: Forms = new Map([
+  [INS.PERSONALISE, [PLAN_SIZES]],
+  [INS.OPEN, [[CARD_ID_SIZE, CARD_ID_SIZE + NONCE_SIZE]]],
+  [INS.CHECK, [[STATE_SIZE + MAC_SIZE]]],
+  [INS.AUTHORISE, [[DRAFT_SIZE]]],
+  [INS.COMPLETE, [[RECORD_SIZE + MAC_SIZE]]],
+  [INS.CASH_UP, [[0], [0]]],
 ])

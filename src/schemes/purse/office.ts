@@ -1,5 +1,7 @@
+import { diversify } from '../../kernel/aes.ts'
 import { bytesEqual, utf8, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError } from '../../kernel/errors.ts'
+import { DIGEST_SIZE } from '../../kernel/hash.ts'
 import {
   CARD_ID_SIZE,
   cardIdBytes,
@@ -8,6 +10,7 @@ import {
   OFFICE,
   type Digest,
 } from '../../kernel/ids.ts'
+import { uint32 } from '../../kernel/message.ts'
 import { currencyByNumber, type Amount } from '../../kernel/money.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
 import { decodeToken, tokenDigest } from '../../kernel/token.ts'
@@ -36,7 +39,6 @@ import {
   KEY_SIZE,
   LOCK_SIZE,
   MAC_SIZE,
-  mac,
   masters,
   modulePlan,
   openSigned,
@@ -108,7 +110,7 @@ function makeModule({ till, currency, mayLoad }: ModuleRequest, secrets: Bytes):
 
 /** With it a module makes its summaries. The same for every module of a till, one after the other. */
 export function moduleKey(master: Uint8Array, till: number): Bytes {
-  return mac(master, 'summary', utf8(`module of till ${till}`))
+  return diversify(master, uint32().write(till, 'till'), 'purse module')
 }
 
 function issue(request: IssueRequest, office: IssuingOffice): Issue {
@@ -137,7 +139,7 @@ function issue(request: IssueRequest, office: IssuingOffice): Issue {
       moduleBatch: 0,
       challenge: new Uint8Array(CHALLENGE_SIZE),
       cancelLock: new Uint8Array(LOCK_SIZE),
-      previous: new Uint8Array(NO_DIGEST_SIZE),
+      previous: new Uint8Array(DIGEST_SIZE),
     },
     office.key,
   )
@@ -178,8 +180,6 @@ function issue(request: IssueRequest, office: IssuingOffice): Issue {
     known: utf8(unblocking),
   }
 }
-
-const NO_DIGEST_SIZE = 32
 
 /** Each as likely as any other. */
 function randomDigits(random: RandomSource, count: number): string {
@@ -378,6 +378,9 @@ function findingsOf(judged: Judged, previous: Previous | undefined): readonly Fi
   if (content.kind === 'issue' && content.maker !== OFFICE) {
     find('unauthorised-load', till, content.balance)
   }
+  if (before?.kind === 'issue' && previous && before.maker !== OFFICE) {
+    findings.push(unauthorisedIssue(judged, previous.predecessor))
+  }
   return findings
 }
 
@@ -394,6 +397,22 @@ function against(
 ): Finding {
   const card = cardIdOf(content.card)
   return { kind, strength, suspects, card, about: digest, amount, records: [digest] }
+}
+
+/** Somebody else's issue, found as a predecessor: only the office issues. */
+function unauthorisedIssue(
+  { content, digest }: Read,
+  { digest: about, maker, balance }: Predecessor,
+): Finding {
+  return {
+    kind: 'unauthorised-load',
+    strength: 'proven',
+    suspects: [{ kind: 'till', till: maker }],
+    card: cardIdOf(content.card),
+    about,
+    amount: balance,
+    records: [about, digest],
+  }
 }
 
 function unlessMalformed<T>(work: () => T): T | undefined {

@@ -112,7 +112,8 @@ function draftOrder(question: Question, standsOn: Footing): Draft | Refusal {
   const limit = desk.stoppedBy(order, balance)
   if (limit !== undefined) return refused('over_limit', limit)
   if (order.kind === 'pay') {
-    if (desk.clock.now() > expires) return refused('card_expired')
+    // What the card compares: the stamps of a till never go back, even if its clock does.
+    if (desk.journal.stamp() > expires) return refused('card_expired')
     if (amount > paymentMax) return refused('payment_too_high')
   }
   const needsPin = order.kind === 'passcode' || (order.kind === 'pay' && amount > pinFreeMax)

@@ -12,6 +12,7 @@ export const PURSE_STATUSES = [
   'wrong_passcode',
   'damaged_card',
   'counterfeit_card',
+  'bad_signature',
   'foreign_currency',
   'hot_card',
   'copied_card',
@@ -43,6 +44,8 @@ const EXPLANATIONS: Readonly<Record<Exclude<PurseStatus, 'done'>, string>> = {
     'The card cannot be read. Hold it still and tap again; if that does not help, send the customer to the office, which knows the balance.',
   counterfeit_card:
     'This card does not prove that it is genuine. Take no money from it and keep the goods.',
+  bad_signature:
+    'The last payment on this card was not signed by a till that this one knows. Synchronise this till; if that does not help, send the customer to the office.',
   foreign_currency: 'The card holds another currency than this till takes. Ask for another card.',
   hot_card: 'This card is blocked. Take no money from it and send the customer to the office.',
   copied_card:

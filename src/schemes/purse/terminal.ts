@@ -1,4 +1,10 @@
-import { command, SW, type CommandApdu, type StatusWord } from '../../kernel/apdu.ts'
+import {
+  command,
+  SW,
+  type CommandApdu,
+  type ResponseApdu,
+  type StatusWord,
+} from '../../kernel/apdu.ts'
 import { bytesEqual, concat, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError } from '../../kernel/errors.ts'
 import { cardIdOf, type CardId } from '../../kernel/ids.ts'
@@ -76,27 +82,28 @@ export interface Execution {
 export class PurseCard {
   readonly card: CardId
   readonly id: Bytes
+  /** New whenever it is selected. */
+  readonly nonce: Bytes
   readonly #channel: Channel
 
-  private constructor(channel: Channel, id: Bytes) {
+  private constructor(channel: Channel, { id, nonce }: Selected) {
     this.#channel = channel
     this.id = id
+    this.nonce = nonce
     this.card = cardIdOf(id)
   }
 
   /** Undefined if it has no purse that is in use. */
   static async connect(channel: Channel): Promise<PurseCard | undefined> {
-    const id = await selectApplet(channel, PURSE_AID)
-    return id?.some((byte) => byte !== 0) ? new PurseCard(channel, id) : undefined
+    const selected = await selectApplet(channel, PURSE_AID)
+    return selected && isPersonalised(selected) ? new PurseCard(channel, selected) : undefined
   }
 
   /** `hiddenPin`: undefined if the holder entered none. */
   async initialize(challenge: Bytes, hiddenPin?: Bytes): Promise<Introduction | PinAnswer> {
     const data = concat(challenge, hiddenPin ?? new Uint8Array())
-    const { data: answer, sw } = await exchange(
-      this.#channel,
-      command(CLA, INS.INITIALIZE, 0, 0, data, 256),
-    )
+    const apdu = command(CLA, INS.INITIALIZE, 0, 0, data, 256)
+    const { data: answer, sw } = await ask(this.#channel, apdu)
     if (sw === PURSE_SW.BLOCKED) return { pin: 'blocked' }
     if (sw >> 4 === 0x63c) return { pin: 'wrong', triesLeft: sw & 0xf }
     const bytes = expectSize(expectOk('initialize', answer, sw), STATE_SIZE + MAC_SIZE)
@@ -109,20 +116,19 @@ export class PurseCard {
     const part = p1 === EXECUTE_P1.newPin ? extra?.slice(0, PIN_SIZE) : extra
     const data = concat(signed, granted, part ?? new Uint8Array())
     const apdu = command(CLA, INS.EXECUTE, p1, 0, data, 256)
-    return readStamps(await send(this.#channel, 'execute', apdu, 2 * MAC_SIZE))
+    const { data: answer, sw } = await ask(this.#channel, apdu)
+    return readStamps(expectSize(expectOk('execute', answer, sw), 2 * MAC_SIZE))
   }
 
-  /** A record that is still in the card’s logs, with its stamps; undefined if it is not. */
+  /** A record that is still in the card’s logs, with its stamps; undefined if it shows none. */
   async previousSignature(sequence: number): Promise<(Held & Stamps) | undefined> {
     const wanted = uint32().write(sequence, 'sequence')
     const apdu = command(CLA, INS.GET_PREVIOUS_SIGNATURE, 0, 0, wanted, 256)
-    const { data, sw } = await exchange(this.#channel, apdu)
-    if (sw === PURSE_SW.RECORD_NOT_FOUND) return undefined
-    const bytes = expectSize(
-      expectOk('get previous signature', data, sw),
-      SIGNED_SIZE + 2 * MAC_SIZE,
-    )
-    return { ...held(bytes.slice(0, SIGNED_SIZE)), ...readStamps(bytes.slice(SIGNED_SIZE)) }
+    const { data, sw } = await ask(this.#channel, apdu)
+    if (sw !== SW.OK) return undefined
+    const bytes = expectSize(data, SIGNED_SIZE + 2 * MAC_SIZE)
+    const found = unlessMalformed(() => held(bytes.slice(0, SIGNED_SIZE)))
+    return found && { ...found, ...readStamps(bytes.slice(SIGNED_SIZE)) }
   }
 }
 
@@ -144,14 +150,21 @@ export class Module {
 
   /** Undefined if it is no module, or not personalised. */
   static async connect(channel: Channel): Promise<Module | undefined> {
-    const id = await unlessGone(async () => selectApplet(channel, MODULE_AID))
-    const till = id && new DataView(id.buffer, id.byteOffset).getUint32(id.length - 4)
-    return till ? new Module(channel, till) : undefined
+    const selected = await unlessGone(async () => selectApplet(channel, MODULE_AID))
+    if (!selected || !isPersonalised(selected)) return undefined
+    const { id } = selected
+    return new Module(channel, new DataView(id.buffer, id.byteOffset).getUint32(id.length - 4))
   }
 
-  /** Begins with a card. `pad` hides the holder’s PIN. */
-  async open(card: Bytes): Promise<{ readonly challenge: Bytes; readonly pad: Bytes }> {
-    const answer = await this.#send('open', INS.OPEN, card, CHALLENGE_SIZE + PIN_SIZE)
+  /** Begins with a card. */
+  open({ id }: Pick<PurseCard, 'id'>): Promise<Bytes> {
+    return this.#send('open', INS.OPEN, id, CHALLENGE_SIZE)
+  }
+
+  /** The same for a holder who enters a PIN: `pad` hides it. */
+  async openWithPin({ id, nonce }: Pick<PurseCard, 'id' | 'nonce'>): Promise<OpenedWithPin> {
+    const size = CHALLENGE_SIZE + PIN_SIZE
+    const answer = await this.#send('open', INS.OPEN, concat(id, nonce), size)
     return { challenge: answer.slice(0, CHALLENGE_SIZE), pad: answer.slice(CHALLENGE_SIZE) }
   }
 
@@ -164,7 +177,10 @@ export class Module {
   /** The status word if it does not. */
   async authorise(wanted: ValueOf<typeof draft>): Promise<Authorisation | StatusWord> {
     const { data, sw } = await this.#exchange(INS.AUTHORISE, draft.encode(wanted))
-    return sw === SW.OK ? unlessMalformed(() => authorisation.decode(data)) : sw
+    if (sw !== SW.OK) return sw
+    const granted = unlessMalformed(() => authorisation.decode(data))
+    if (!granted) throw new ModuleGone('the module answered nonsense')
+    return granted
   }
 
   /** Whether the card that was opened stamped this record: then it is counted. */
@@ -187,8 +203,13 @@ export class Module {
   }
 
   async #exchange(ins: number, data: Bytes, p1 = 0) {
-    return unlessGone(async () => exchange(this.#channel, command(CLA, ins, p1, 0, data, 256)))
+    return unlessGone(async () => ask(this.#channel, command(CLA, ins, p1, 0, data, 256)))
   }
+}
+
+export interface OpenedWithPin {
+  readonly challenge: Bytes
+  readonly pad: Bytes
 }
 
 /** A summary with the module’s MAC: the office can check it. */
@@ -208,36 +229,34 @@ async function unlessGone<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function unlessMalformed<T>(work: () => T): T {
+function unlessMalformed<T>(work: () => T): T | undefined {
   try {
     return work()
-  } catch (error) {
-    if (error instanceof FormatError) throw new ModuleGone('the module answered nonsense')
-    throw error
-  }
-}
-
-/** The id that the applet names, or undefined if the card has no such applet. */
-export async function selectApplet(channel: Channel, aid: Bytes): Promise<Bytes | undefined> {
-  const { data, sw } = await exchange(channel, command(0x00, 0xa4, 0x04, 0x00, aid, 256))
-  if (sw !== SW.OK) return undefined
-  try {
-    const { name, id } = fci.decode(data)
-    return bytesEqual(name.subarray(2), aid) ? id : undefined
   } catch (error) {
     if (error instanceof FormatError) return undefined
     throw error
   }
 }
 
-async function send(
-  channel: Channel,
-  attempted: string,
-  apdu: CommandApdu,
-  size: number,
-): Promise<Bytes> {
-  const { data, sw } = await exchange(channel, apdu)
-  return expectSize(expectOk(attempted, data, sw), size)
+/** What an applet says when it is selected. */
+export type Selected = ValueOf<typeof fci>
+
+/** Undefined if the card has no such applet. */
+export async function selectApplet(channel: Channel, aid: Bytes): Promise<Selected | undefined> {
+  const { data, sw } = await ask(channel, command(0x00, 0xa4, 0x04, 0x00, aid, 256))
+  const selected = sw === SW.OK ? unlessMalformed(() => fci.decode(data)) : undefined
+  return selected && bytesEqual(selected.name, aid) ? selected : undefined
+}
+
+export function isPersonalised({ id }: Selected): boolean {
+  return id.some((byte) => byte !== 0)
+}
+
+/** A refusal has no data: an answer that was cut off can end in bytes that look like one. */
+async function ask(channel: Channel, apdu: CommandApdu): Promise<ResponseApdu> {
+  const answer = await exchange(channel, apdu)
+  if (answer.sw !== SW.OK && answer.data.length > 0) throw new CardTorn('the card went away')
+  return answer
 }
 
 function expectOk(attempted: string, data: Bytes, sw: StatusWord): Bytes {

@@ -1,6 +1,6 @@
 import { concat, toHex, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError, invariant } from '../../kernel/errors.ts'
-import { cardIdOf, digestOf } from '../../kernel/ids.ts'
+import { cardIdOf, digestOf, OFFICE } from '../../kernel/ids.ts'
 import { currencyByNumber } from '../../kernel/money.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
 import type {
@@ -17,12 +17,16 @@ import type {
   TillScheme,
 } from '../../till/scheme.ts'
 import {
+  CHALLENGE_SIZE,
   evidence,
+  FCI_SIZE,
+  isSignedBy,
   KEY_SIZE,
   MAC_SIZE,
   PASSCODE_FORM,
   pinBlock,
   PIN_SIZE,
+  PURSE_AID,
   PURSE_SW,
   RECORD_SIZE,
   SCHEME,
@@ -44,7 +48,7 @@ export const purseTill: TillScheme = {
   recognises: isProcessorCard,
   show,
   perform,
-  cost: () => TAP_COST,
+  cost,
 }
 
 /** Registered id of PC/SC storage cards (PC/SC part 3, 3.1.3.2.3): those have no applets. */
@@ -104,7 +108,7 @@ function checkOrder(order: Order): void {
   }
 }
 
-/** The statuses up to `counterfeit_card`. */
+/** The statuses up to `bad_signature`. */
 async function approach(channel: Channel, desk: Desk, passcode: string): Promise<Tapped | Refusal> {
   const card = await PurseCard.connect(channel)
   if (!card) return refused('unknown_card')
@@ -114,7 +118,20 @@ async function approach(channel: Channel, desk: Desk, passcode: string): Promise
   const introduction = await introduce(card, module, passcode)
   if ('result' in introduction) return introduction
   if (!(await module.check(introduction))) return refused('counterfeit_card')
+  if (!isTrusted(introduction.last, desk)) return refused('bad_signature')
   return { card, module, introduction }
+}
+
+/**
+ * A card takes a record with any signature, for it checks none. Whoever builds on one vouches for it
+ * to the office.
+ */
+function isTrusted({ content, signed }: Held, desk: Desk): boolean {
+  // Only the office issues, and it does nothing else.
+  const isFirst = content.kind === 'issue' && content.sequence === 0
+  if (isFirst !== (content.maker === OFFICE)) return false
+  const key = desk.keyOf(content.maker, content.generation, content.madeAt)
+  return key !== undefined && isSignedBy(signed, key)
 }
 
 async function introduce(
@@ -122,8 +139,7 @@ async function introduce(
   module: Module,
   passcode: string,
 ): Promise<Introduction | Refusal> {
-  const { challenge, pad } = await module.open(card.id)
-  const hiddenPin = passcode === '' ? undefined : xor(pinBlock(passcode), pad)
+  const { challenge, hiddenPin } = await openModule(card, module, passcode)
   try {
     const answer = await card.initialize(challenge, hiddenPin)
     if (!('pin' in answer)) return answer
@@ -132,6 +148,12 @@ async function introduce(
     if (error instanceof FormatError || error instanceof CardRefused) return refused('damaged_card')
     throw error
   }
+}
+
+async function openModule(card: PurseCard, module: Module, passcode: string) {
+  if (passcode === '') return { challenge: await module.open(card), hiddenPin: undefined }
+  const { challenge, pad } = await module.openWithPin(card)
+  return { challenge, hiddenPin: xor(pinBlock(passcode), pad) }
 }
 
 /** A tap from the point on where something changes. */
@@ -286,13 +308,19 @@ function viewOf({ content }: Held): CardView {
   }
 }
 
-/** At the card only: SELECT, INITIALIZE with a PIN, EXECUTE. */
-const SELECT_SIZE = 5 + 9 + 1
-const FCI_SIZE = 23 + 2
-const APDU_FRAME = 6
-const TAP_COST: TapCost = {
-  apdus: 3,
-  bytesOut:
-    SELECT_SIZE + (APDU_FRAME + MAC_SIZE / 2 + PIN_SIZE) + (APDU_FRAME + SIGNED_SIZE + MAC_SIZE),
-  bytesIn: FCI_SIZE + (STATE_SIZE + MAC_SIZE + 2) + (2 * MAC_SIZE + 2),
+/** Header, Lc and Le of a command; status word of an answer. */
+const COMMAND_FRAME = 6
+const ANSWER_FRAME = 2
+
+/** At the card only: SELECT, INITIALIZE, EXECUTE. */
+function cost({ kind, passcode }: Order): TapCost {
+  const pin = passcode === '' ? 0 : PIN_SIZE
+  const newPin = kind === 'passcode' ? PIN_SIZE : 0
+  const out = [PURSE_AID.length, CHALLENGE_SIZE + pin, SIGNED_SIZE + MAC_SIZE + newPin]
+  const back = [FCI_SIZE, STATE_SIZE + MAC_SIZE, 2 * MAC_SIZE]
+  return {
+    apdus: out.length,
+    bytesOut: out.reduce((sum, size) => sum + COMMAND_FRAME + size, 0),
+    bytesIn: back.reduce((sum, size) => sum + ANSWER_FRAME + size, 0),
+  }
 }
