@@ -45,6 +45,8 @@ export interface TillCommand {
   readonly cards: string
   /** PC/SC reader in which it serves cards as well: as people say it. */
   readonly reader: string | undefined
+  /** PC/SC reader of its security module. */
+  readonly moduleReader: string | undefined
   /** What its page and receipts call it and its shop. */
   readonly title: string
   readonly merchant: string
@@ -181,6 +183,7 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       port: 'value',
       cards: 'value',
       reader: 'value',
+      'module-reader': 'value',
       title: 'value',
       merchant: 'value',
     } as const
@@ -197,6 +200,7 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       port: portOf('till', options.port, DEFAULT_PORT + 1),
       cards: options.cards ?? `${DEFAULT_DATA}/cards`,
       reader: options.reader,
+      moduleReader: options['module-reader'],
       title: options.title ?? 'Till',
       merchant: options.merchant ?? 'Kontant',
     }

@@ -56,7 +56,7 @@ Put a proxy with TLS before it if it listens on a network.
 ${EXIT}
 `,
   till: `kontant till --data DIR [--office URL] [--code CODE] [--port N] [--cards DIR]
-             [--reader NAME] [--title NAME] [--merchant NAME]
+             [--reader NAME] [--module-reader NAME] [--title NAME] [--merchant NAME]
 
 Runs one till and its page. It needs no network to sell. The first time it has to be enrolled with a
 code that an operator gets in the console.
@@ -68,6 +68,8 @@ code that an operator gets in the console.
   --cards DIR    card images that can be tapped on the page; default ${DEFAULT_DATA}/cards
   --reader NAME  serves cards in this PC/SC reader as well: its number or name in
                  \`kontant reader list\`, or a part of the name that no other reader has
+  --module-reader NAME  the PC/SC reader that holds the till's security module, which purse cards
+                 need
   --title, --merchant   what page and receipts call the till and its shop
 
 ${EXIT}

@@ -15,8 +15,34 @@ export interface TillReader {
   close(): void
 }
 
-/** @throws {CommandFailed} if there is no such reader. */
-export async function openTillReader(wanted: string): Promise<TillReader> {
+/** The readers of a till: for its customers' cards, and for its security module. */
+export interface TillReaders {
+  readonly customer: TillReader | undefined
+  readonly module: TillReader | undefined
+  close(): void
+}
+
+/** As people say them; undefined: none. @throws {CommandFailed} if there is no such reader. */
+export async function openTillReaders(
+  customer: string | undefined,
+  module: string | undefined,
+): Promise<TillReaders> {
+  const opened: TillReader[] = []
+  const open = async (wanted: string | undefined) => {
+    const reader = wanted === undefined ? undefined : await openTillReader(wanted)
+    if (reader) opened.push(reader)
+    return reader
+  }
+  const close = () => opened.forEach((reader) => reader.close())
+  try {
+    return { customer: await open(customer), module: await open(module), close }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+async function openTillReader(wanted: string): Promise<TillReader> {
   const readers = await openReaders()
   try {
     const name = chooseReader([...readers.states.keys()], wanted)

@@ -17,7 +17,7 @@ import { httpTransport } from './http-transport.ts'
 import { CommandFailed, InputError } from './io.ts'
 import { listen } from './office-server.ts'
 import { builtPage, codeOf, systemClock, systemRandom } from './system.ts'
-import { openTillReader, schemesFor, type TillReader } from './till-reader.ts'
+import { openTillReaders, schemesFor, type TillReader, type TillReaders } from './till-reader.ts'
 import { VERSION } from './version.ts'
 
 export interface TillServerOptions {
@@ -30,6 +30,8 @@ export interface TillServerOptions {
   readonly cards: string
   /** PC/SC reader, as people say it; undefined: none. */
   readonly reader?: string | undefined
+  /** PC/SC reader of the security module, likewise. */
+  readonly moduleReader?: string | undefined
   readonly title: string
   readonly merchant: string
 }
@@ -52,23 +54,21 @@ const SYNC_INTERVAL_MS = 15_000
  * @throws {CommandFailed} if it cannot be opened, enrolled or reached.
  */
 export async function startTillServer(options: TillServerOptions): Promise<TillServer> {
-  const reader = options.reader === undefined ? undefined : await openTillReader(options.reader)
+  const readers = await openTillReaders(options.reader, options.moduleReader)
   try {
-    return await startWith(options, reader)
+    return await startWith(options, readers)
   } catch (error) {
-    reader?.close()
+    readers.close()
     throw error
   }
 }
 
-async function startWith(
-  options: TillServerOptions,
-  reader: TillReader | undefined,
-): Promise<TillServer> {
+async function startWith(options: TillServerOptions, readers: TillReaders): Promise<TillServer> {
+  const { customer: reader } = readers
   const { data, office, code, port, cards, title, merchant } = options
   await mkdir(data, { recursive: true })
   const network = networkSwitch(httpTransport(office))
-  const till = await openTill(data, network.transport, reader)
+  const till = await openTill(data, network.transport, readers)
   if (code !== undefined && !till.status.identity) await enrol(till, code)
   const counter = new Counter(till, { clock: systemClock, random: systemRandom })
   const pageDirectory = builtPage('till')
@@ -107,7 +107,7 @@ async function startWith(
     running,
     async stop() {
       ending.abort()
-      reader?.close()
+      readers.close()
       await kiosk.close()
       await running.catch(() => {})
       till.close()
@@ -118,7 +118,7 @@ async function startWith(
 async function openTill(
   data: string,
   transport: Transport,
-  reader: TillReader | undefined,
+  { customer, module }: TillReaders,
 ): Promise<Till> {
   try {
     return createTill({
@@ -127,7 +127,8 @@ async function openTill(
       clock: systemClock,
       random: systemRandom,
       transport,
-      schemes: reader ? schemesFor(reader.profile) : tillSchemes,
+      schemes: customer ? schemesFor(customer.profile) : tillSchemes,
+      ...(module && { module: () => module.slot.card() }),
       software: sha256(utf8(`kontant ${VERSION}`)),
     })
   } catch (error) {

@@ -58,6 +58,7 @@ describe('a command line', () => {
         port: 7002,
         cards: './.kontant/cards',
         reader: undefined,
+        moduleReader: undefined,
         title: 'Till',
         merchant: 'Kontant',
       },
@@ -187,7 +188,7 @@ describe('the help', () => {
   })
 
   test.each(TOPICS)('of %s shows only options that there are', (topic) => {
-    const options = new Set(TOPIC_HELP[topic].match(/(?<=[\s[])--[a-z]+/g))
+    const options = new Set(TOPIC_HELP[topic].match(/(?<=[\s[])--[a-z]+(?:-[a-z]+)*/g))
     const tails = {
       up: [''],
       office: [''],
