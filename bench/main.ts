@@ -1,4 +1,5 @@
 import { availableParallelism, cpus } from 'node:os'
+import type { CpuTimes } from './cpu.ts'
 import { benchOffice } from './office.ts'
 import { opensslSpeed } from './openssl.ts'
 import { benchPlainPostgres } from './postgres.ts'
@@ -6,14 +7,30 @@ import { benchTaps } from './tap.ts'
 import { benchUpload } from './upload.ts'
 
 /** All figures of docs/benchmarks.md in one run: only their ratios mean anything on another machine. */
-const PAYMENTS = Number(process.env.KONTANT_BENCH_PAYMENTS ?? 90_000)
+const LOAD = {
+  tills: 100,
+  cards: 1000,
+  payments: Number(process.env.KONTANT_BENCH_PAYMENTS ?? 90_000),
+  batchItems: 200,
+}
 
 function line(name: string, value: string): void {
-  console.log(`${name.padEnd(58)} ${value}`)
+  console.log(`${name.padEnd(72)} ${value}`)
 }
 
 function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US')
+}
+
+function cpuLine({ main, workers, helpers, database }: CpuTimes, payments: number): string {
+  const each = (us: number) => `${(us / payments).toFixed(0)} µs`
+  return [
+    each(main + workers + helpers + database),
+    `= threads that verify ${each(workers)}`,
+    `+ placer ${each(main)}`,
+    `+ collector and compiler ${each(helpers)}`,
+    `+ PostgreSQL ${each(database)}`,
+  ].join(' ')
 }
 
 const [cpu] = cpus()
@@ -25,16 +42,27 @@ const openssl = opensslSpeed()
 line(`P-256 verifications a second, all cores (${openssl.version})`, whole(openssl.perSecond))
 
 const plain = await benchPlainPostgres()
-line(`plain PostgreSQL, a transaction a payment (${plain.driver})`, whole(plain.perSecond))
+const plainForms = [
+  [
+    `statement by statement (${plain.driver}, ${plain.statements.clients} clients)`,
+    plain.statements,
+  ],
+  [`as one function call (${plain.driver}, ${plain.call.clients} clients)`, plain.call],
+] as const
+line('plain PostgreSQL, a transaction a payment:', '')
+for (const [name, { perSecond }] of plainForms) line(`  ${name}`, whole(perSecond))
 
-const office = await benchOffice({ tills: 100, cards: 1000, payments: PAYMENTS, batchItems: 200 })
-line('payments a second, upload to settled and durable', whole(office.perSecond))
-line('  of the P-256 verifications', (office.perSecond / openssl.perSecond).toFixed(2))
-line('  of plain PostgreSQL', `${(office.perSecond / plain.perSecond).toFixed(1)} x`)
-line(
-  '  uploads acknowledged after',
-  `${((100 * office.acknowledgedSeconds) / office.seconds).toFixed(0)} % of that time`,
-)
+for (const order of ['in order', 'shuffled'] as const) {
+  const office = await benchOffice({ ...LOAD, order })
+  line(`payments a second, upload to settled and durable, ${order}`, whole(office.perSecond))
+  line('  of the P-256 verifications', (office.perSecond / openssl.perSecond).toFixed(2))
+  for (const [name, { perSecond }] of plainForms) {
+    line(`  of plain PostgreSQL, ${name}`, `${(office.perSecond / perSecond).toFixed(1)} x`)
+  }
+  const acknowledged = (100 * office.acknowledgedSeconds) / office.seconds
+  line('  uploads acknowledged after', `${acknowledged.toFixed(0)} % of that time`)
+  if (office.cpu) line('  processor time a payment', cpuLine(office.cpu, office.payments))
+}
 line('a till uploads 1,000 offline payments over HTTP', `${(await benchUpload(1000)).toFixed(2)} s`)
 console.log('')
 

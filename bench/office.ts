@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { cpuBetween, cpuTimes, type CpuTimes } from './cpu.ts'
 import { openDatabase, type OpenDatabase } from '../src/office/database.ts'
 import { poolVerifier } from '../src/office/ledger/verifier-pool.ts'
 import { officeSchemes } from '../src/schemes/office.ts'
@@ -14,6 +15,11 @@ export interface OfficeLoad {
   readonly cards: number
   readonly payments: number
   readonly batchItems: number
+  /**
+   * `in order`: each card pays at one till, so that predecessors are there first. `shuffled`: each pays
+   * at another till every time, and all tills upload at once, so that most come after their successors.
+   */
+  readonly order: 'in order' | 'shuffled'
 }
 
 export interface OfficeResult {
@@ -24,6 +30,8 @@ export interface OfficeResult {
   readonly perSecond: number
   /** Until the last batch was acknowledged. */
   readonly acknowledgedSeconds: number
+  /** Used for the measured payments; undefined where the system does not tell. */
+  readonly cpu: CpuTimes | undefined
   /** Resident memory of the process at the end, workers in it. */
   readonly memoryMb: number
 }
@@ -43,7 +51,8 @@ export async function benchOffice(load: OfficeLoad): Promise<OfficeResult> {
     for (let n = 0; n < load.cards; n += 1) cards.push(await town.addCard(60_000n))
     const queues = new Map(tills.map((till) => [till, [] as ReturnType<typeof town.mint.make>[]]))
     for (let n = 0; n < load.payments; n += 1) {
-      const till = tills[(n * 31) % tills.length]
+      const round = load.order === 'shuffled' ? Math.floor(n / load.cards) : 0
+      const till = tills[(n * 31 + round * 7) % tills.length]
       const card = cards[(n * 17) % cards.length]
       if (till && card) queues.get(till)?.push(town.mint.make(till, card, { amount: 1n }))
     }
@@ -52,29 +61,34 @@ export async function benchOffice(load: OfficeLoad): Promise<OfficeResult> {
       const round = tills.flatMap((till) => {
         const items = queues.get(till)?.slice(part * load.batchItems, (part + 1) * load.batchItems)
         const last = items?.at(-1)
-        return items && last ? [town.mint.batch(till, items, { completeUpTo: last.at })] : []
+        if (!items || !last) return []
+        const bytes = town.mint.batch(till, items, { completeUpTo: last.at })
+        return [{ bytes, payments: items.length }]
       })
       if (round.length === 0) break
       batches.push(...round)
     }
     // An office runs for months: what its first seconds spend on compiling is not its speed.
     const warmUp = batches.splice(0, Math.floor(batches.length * WARM_UP))
-    await Promise.all(warmUp.map((batch) => town.evidence.receive(batch)))
+    await Promise.all(warmUp.map(({ bytes }) => town.evidence.receive(bytes)))
     await town.evidence.settled()
-    const before = await settledCount(database)
+    const measured = batches.reduce((total, { payments }) => total + payments, 0)
+    const cpuBefore = cpuTimes(database.cluster)
     const start = performance.now()
-    await Promise.all(batches.map((batch) => town.evidence.receive(batch)))
+    await Promise.all(batches.map(({ bytes }) => town.evidence.receive(bytes)))
     const acknowledged = performance.now()
     await town.evidence.settled()
     const end = performance.now()
+    const cpuAfter = cpuTimes(database.cluster)
     const after = await settledCount(database)
     if (after !== load.payments) throw new Error(`only ${after} settled`)
     const seconds = (end - start) / 1000
     return {
-      payments: after - before,
+      payments: measured,
       seconds,
-      perSecond: (after - before) / seconds,
+      perSecond: measured / seconds,
       acknowledgedSeconds: (acknowledged - start) / 1000,
+      cpu: cpuBefore && cpuAfter && cpuBetween(cpuBefore, cpuAfter),
       memoryMb: process.memoryUsage().rss / 1024 / 1024,
     }
   } finally {
