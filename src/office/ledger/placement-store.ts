@@ -52,6 +52,9 @@ const RECORD_COLUMNS = sql`
   e.previous_at::text, e.previous_shown, e.batch, e.index, e.complete, e.contested, e.refuted, e.taken,
   e.decision, e.settlement, e.settlement_step`
 
+/** A chain ends before it: the largest `integer` of PostgreSQL. */
+export const LAST_POSITION = 0x7fff_ffff
+
 /** Positions of a card without a gap, both ends in it. */
 export interface Span {
   readonly card: CardId
@@ -75,18 +78,6 @@ export async function loadSpans(
     ) as span (card, first, last)
     join entry e on e.card = span.card and e.sequence between span.first and span.last
   `.execute(trx)
-  return rows.map(recordOf)
-}
-
-/** All records of a card from a position on. */
-export async function loadTail(
-  trx: Transaction<Tables>,
-  card: CardId,
-  from: number,
-): Promise<ChainRecord[]> {
-  const { rows } = await sql<RecordRow>`
-    select ${RECORD_COLUMNS} from entry e
-    where e.card = ${card} and e.sequence >= ${from}`.execute(trx)
   return rows.map(recordOf)
 }
 

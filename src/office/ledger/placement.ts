@@ -12,8 +12,8 @@ import type { Finding } from './findings.ts'
 import {
   insertRecords,
   insertTokenUses,
+  LAST_POSITION,
   loadSpans,
-  loadTail,
   loadTokenUses,
   updateRecords,
   type Span,
@@ -470,19 +470,18 @@ function markRefuted(group: Group, byTokens: readonly RecordName[]): void {
 async function evaluateAll(trx: Transaction<Tables>, group: Group): Promise<void> {
   for (;;) {
     const positions: { card: CardId; sequence: number }[] = []
-    const tails: { card: CardId; from: number }[] = []
+    const tails: Span[] = []
     for (const [card, dirty] of group.dirty) {
       const missing = evaluate(group.chain(card), dirty)
       if (missing.what === 'positions') {
         positions.push(...missing.positions.map((sequence) => ({ card, sequence })))
-      } else if (missing.what === 'tail') tails.push({ card, from: missing.from })
+      } else if (missing.what === 'tail')
+        tails.push({ card, from: missing.from, to: LAST_POSITION })
     }
     if (positions.length === 0 && tails.length === 0) return
     await load(trx, group, positions)
-    for (const { card, from } of tails) {
-      for (const record of await loadTail(trx, card, from)) group.load(record)
-      group.chain(card).markTailLoaded(from)
-    }
+    for (const record of await loadSpans(trx, tails)) group.load(record)
+    for (const { card, from } of tails) group.chain(card).markTailLoaded(from)
   }
 }
 
