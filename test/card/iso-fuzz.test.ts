@@ -1,0 +1,3 @@
+import { defineIsoFuzz } from './iso-fuzz.ts'
+
+defineIsoFuzz(20_000)
