@@ -156,10 +156,12 @@ export async function issueToImage(
   cards: CardDirectory,
   { name, balance, currency: code, passcode }: ImageOrder,
 ): Promise<string> {
-  const card = TownCard.blank(name, chipNumber())
+  const number = chipNumber()
+  const card = TownCard.blank({ name, scheme: 'block', number, random: systemRandom })
   const issued = await client.issueCard({
+    scheme: 'block',
     label: name,
-    uid: card.uid,
+    uid: number,
     balance,
     currency: code,
     ...(passcode !== undefined && { passcode }),

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { formatAmount, parseAmount, type Currency } from '../kernel/money.ts'
-import type { AccountRow, CaseResult, LedgerRow, PlayResult, TillRow } from './result.ts'
+import type { AccountRow, CaseResult, CashUpRow, LedgerRow, PlayResult, TillRow } from './result.ts'
 import type { Path } from './scenario-check.ts'
 import type { AmountText } from './scenario-values.ts'
 import type { ExpectedCase, ExpectedRow, Expectations } from './scenario.ts'
@@ -9,6 +9,8 @@ import type { ExpectedCase, ExpectedRow, Expectations } from './scenario.ts'
 export interface Snapshot extends Pick<PlayResult, 'ledgers' | 'accounts' | 'cases' | 'tills'> {
   /** What the chips hold; a sentence where that cannot be read. */
   readonly chips: ReadonlyMap<string, { readonly balance: string } | { readonly problem: string }>
+  /** The last of each till. */
+  readonly cashUps: ReadonlyMap<string, CashUpRow>
   /** The cards that the office issued: no copies. */
   readonly issued: readonly string[]
 }
@@ -28,13 +30,14 @@ export function checkExpectations(
 ): readonly Miss[] {
   const check = new Checker(snapshot, currency)
   const at = (key: string) => [...path, key]
-  const { cases, only, ledger, cards, accounts, tills, conservation } = expected
+  const { cases, only, ledger, cards, accounts, tills, cashUps, conservation } = expected
   return [
     ...(cases === undefined ? [] : check.cases(cases, only === true, at('cases'))),
     ...each(ledger, at('ledger'), (card, rows, here) => check.ledger(card, rows, here)),
     ...each(cards, at('cards'), (card, balance, here) => check.chip(card, balance, here)),
     ...each(accounts, at('accounts'), (kind, wanted, here) => check.accounts(kind, wanted, here)),
     ...each(tills, at('tills'), (till, wanted, here) => check.till(till, wanted, here)),
+    ...each(cashUps, at('cashUps'), (till, wanted, here) => check.cashUp(till, wanted, here)),
     ...(conservation ? check.conservation(at('conservation')) : []),
   ]
 }
@@ -217,6 +220,29 @@ class Checker {
       (wanted.lastBatch === undefined || wanted.lastBatch === found.lastBatch)
     if (fits) return []
     return [{ path, expected: fieldsText(wanted), found: found ? tillText(found) : 'no such till' }]
+  }
+
+  cashUp(
+    name: string,
+    wanted: NonNullable<Expectations['cashUps']>[string],
+    path: Path,
+  ): readonly Miss[] {
+    const { batch, count, ...amounts } = wanted
+    const expected = {
+      batch,
+      count,
+      ...Object.fromEntries(
+        Object.entries(amounts).map(([field, amount]) => [field, amount && this.#money(amount)]),
+      ),
+    }
+    const found = this.#snapshot.cashUps.get(name)
+    const fits = Object.entries(expected).every(
+      ([field, value]) => value === undefined || value === found?.[field as keyof CashUpRow],
+    )
+    if (found && fits) return []
+    return [
+      { path, expected: fieldsText(expected), found: found ? fieldsText(found) : 'no cash-up' },
+    ]
   }
 
   conservation(path: Path): readonly Miss[] {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { toHex } from '../kernel/bytes.ts'
+import { toHex, type Bytes } from '../kernel/bytes.ts'
 import { parseCardId } from '../kernel/ids.ts'
 import { parseWith } from '../kernel/schema.ts'
 import {
@@ -9,6 +9,7 @@ import {
   issuedJson,
   ledgerLineJson,
   merchantJson,
+  moduleJson,
   productJson,
   tillJson,
   type AccountJson,
@@ -179,13 +180,18 @@ export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {})
       await session.post(path, { till, count }, z.object({ count: z.int() }))
     },
     async issueCard({ uid, balance, ...card }) {
-      const body = { ...card, scheme: 'block', uid: toHex(uid), balance: String(balance) }
+      const body = { ...card, uid: toHex(uid), balance: String(balance) }
       const issued = await session.post('/api/cards', body, issuedJson)
       return {
         id: parseCardId(issued.card.id),
-        plan: new Uint8Array(Buffer.from(issued.plan, 'base64')),
+        plan: fromBase64(issued.plan),
         passcode: issued.passcode,
+        unblocking: issued.unblocking ?? undefined,
       }
+    },
+    async makeModule(till, scheme) {
+      const path = `/api/tills/${till}/module`
+      return fromBase64((await session.post(path, { scheme }, moduleJson)).plan)
     },
     async ledger(card) {
       const { entries } = await session.get(`/api/cards/${card}/ledger`, ledgerJson)
@@ -199,6 +205,10 @@ export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {})
       await session.post(`/api/cases/${id}/resolve`, { reason }, caseJson)
     },
   }
+}
+
+function fromBase64(text: string): Bytes {
+  return new Uint8Array(Buffer.from(text, 'base64'))
 }
 
 const newTillJson = z.object({ till: tillJson, enrolment: codeJson })

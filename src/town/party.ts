@@ -9,11 +9,13 @@ import { countingFuse, PowerLost, type Cut } from '../till/fuse.ts'
 import type { Identity } from '../till/identity.ts'
 import type { Order, TapResult, TillScheme } from '../till/scheme.ts'
 import { createTill, type Till } from '../till/till.ts'
+import { InProcessSlot } from '../reader/in-process.ts'
+import type { Channel } from '../reader/channel.ts'
 import { Books, type Signing } from './cheats/books.ts'
 import { Crook, type Cheating } from './cheats/crook.ts'
 import type { Line } from './network.ts'
 import type { TillRow } from './result.ts'
-import type { CardTear, TownCard } from './town-card.ts'
+import type { CardTear, TownCard, TownChip } from './town-card.ts'
 
 export interface PartyOptions {
   readonly name: string
@@ -37,8 +39,15 @@ export interface Tap {
   readonly card: TownCard
   readonly order: Order
   readonly cheating: Cheating
+  readonly accidents: Accidents
+}
+
+/** What else happens during a tap. */
+export interface Accidents {
   readonly cardTear: CardTear | undefined
   readonly tillTear: TillTear | undefined
+  /** What somebody between card and till makes of the channel. */
+  readonly between: (card: Channel) => Channel
 }
 
 /** `crashed`: the till lost its power; it has to be started again. */
@@ -64,6 +73,9 @@ export class Party {
   readonly crook: Crook | undefined
   readonly #options: PartyOptions
   readonly #fuse = countingFuse()
+  /** Of the security module. */
+  readonly #slot: InProcessSlot
+  #module: TownChip | undefined
   /** Undefined while it has no power. */
   #till: Till | undefined
   #lastOrder: Order | undefined
@@ -75,6 +87,7 @@ export class Party {
     this.line = options.line
     this.crook = options.isCrook ? new Crook(new Books()) : undefined
     this.#options = options
+    this.#slot = new InProcessSlot(`module of ${options.name}`)
     this.start()
   }
 
@@ -88,15 +101,45 @@ export class Party {
       random,
       transport: line,
       schemes: schemes.map((scheme) => this.crook?.scheme(scheme) ?? scheme),
+      module: () => this.#slot.card(),
       software: sha256(new Uint8Array()),
       fuse: this.#fuse.fuse,
     })
+    this.#powerModule()
   }
 
   /** What was committed stays, the rest never was. */
   stop(): void {
     this.#till?.close()
+    this.#powerless()
+  }
+
+  #powerless(): void {
     this.#till = undefined
+    this.#slot.remove()
+  }
+
+  #powerModule(): void {
+    this.#slot.remove()
+    if (this.#module && this.#till) this.#slot.insert(this.#module.field)
+  }
+
+  /** What is in the slot of the security module. */
+  get module(): TownChip | undefined {
+    return this.#module
+  }
+
+  /** Puts that into the slot, and takes out what was there. */
+  putModule(module: TownChip | undefined): void {
+    this.#module = module
+    this.#powerModule()
+  }
+
+  /** Works with the module that is in the slot, unless there is none. */
+  async atModule<T>(work: (channel: Channel) => Promise<T>): Promise<T | undefined> {
+    this.#running()
+    const channel = this.#slot.card()
+    return channel && work(channel)
   }
 
   /** Undefined while it has no power. */
@@ -113,18 +156,14 @@ export class Party {
     this.#number = (await this.#running().enrol(code)).till
   }
 
-  async tap({ card, order, cheating, cardTear, tillTear }: Tap): Promise<PartyResult> {
+  async tap({ card, order, cheating, accidents }: Tap): Promise<PartyResult> {
     this.#honestOrder = order
     const entered = this.crook?.plan(order, cheating) ?? order
-    return this.#tap(card, entered, cardTear, tillTear)
+    return this.#tap(card, entered, accidents)
   }
 
   /** The order of the last tap again, with a card of the customer's choice. */
-  async retap(
-    card: TownCard,
-    cardTear: CardTear | undefined,
-    tillTear: TillTear | undefined,
-  ): Promise<PartyResult> {
+  async retap(card: TownCard, accidents: Accidents): Promise<PartyResult> {
     if (!this.#lastOrder) {
       return {
         result: 'refused',
@@ -132,24 +171,23 @@ export class Party {
         explanation: 'nothing was begun at this till',
       }
     }
-    return this.#tap(card, this.#lastOrder, cardTear, tillTear)
+    return this.#tap(card, this.#lastOrder, accidents)
   }
 
   async #tap(
     card: TownCard,
     order: Order,
-    cardTear: CardTear | undefined,
-    tillTear: TillTear | undefined,
+    { cardTear, tillTear, between }: Accidents,
   ): Promise<PartyResult> {
     const till = this.#running()
     this.#lastOrder = order
     // Two cut points a write: before it is durable and after.
     this.#fuse.arm(tillTear && 2 * tillTear.write - (tillTear.cut === 'before' ? 1 : 0))
     try {
-      return await card.tap(cardTear, (channel) => till.tap(channel, order))
+      return await card.tap(cardTear, (channel) => till.tap(between(channel), order))
     } catch (error) {
       if (!(error instanceof PowerLost)) throw error
-      this.#till = undefined
+      this.#powerless()
       return { result: 'crashed' }
     } finally {
       this.#fuse.arm(undefined)

@@ -98,7 +98,7 @@ class Play {
     clock.goTo(timeOf(step, clock.now()))
     const path: Path = ['steps', index]
     const outcome = await this.#play(step, index, path)
-    const { result, status, text, misses = [] } = outcome
+    const { result, status, text, cashUp, misses = [] } = outcome
     const verb = verbOf(step) ?? 'show'
     this.#steps.push({
       step: index + 1,
@@ -108,6 +108,7 @@ class Play {
       result,
       ...(status !== undefined && { status }),
       text,
+      ...(cashUp && { cashUp }),
     })
     if (verb !== 'show' && verb !== 'expect') this.#print(stepLine(clock.now(), outcome))
     this.#miss(misses)

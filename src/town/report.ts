@@ -1,6 +1,6 @@
-import { formatAmount, type Amount, type Currency } from '../kernel/money.ts'
+import { formatAmount, parseAmount, type Amount, type Currency } from '../kernel/money.ts'
 import type { Instant } from '../kernel/ports.ts'
-import type { AccountRow, CaseResult, LedgerRow, TillRow } from './result.ts'
+import type { AccountRow, CaseResult, CashUpRow, LedgerRow, TillRow } from './result.ts'
 
 /** Tables for people. A ledger has the columns and the wording of Shah et al., tables I to IV. */
 
@@ -178,6 +178,21 @@ export function tillTable(tills: readonly TillRow[]): Table {
     header: ['till', 'queue', 'last batch'],
     rows: tills.map(({ name, queue, lastBatch }) => [name, String(queue), String(lastBatch)]),
   }
+}
+
+/** `batch 2: 3 transactions, $12 paid, $4 paid back`; sums of nothing are left out. */
+export function cashUpText(row: CashUpRow, currency: Currency): string {
+  const sums = [
+    [row.paid, 'paid'],
+    [row.paidBack, 'paid back'],
+    [row.loaded, 'added'],
+    [row.loadedBack, 'taken off again'],
+  ] as const
+  const texts = sums
+    .filter(([sum]) => parseAmount(sum, currency) !== 0n)
+    .map(([sum, what]) => `${moneyText(sum, currency)} ${what}`)
+  const count = row.count === 1 ? '1 transaction' : `${row.count} transactions`
+  return `batch ${row.batch}: ${[count, ...texts].join(', ')}`
 }
 
 /** Title, header, rule and rows; columns as wide as their widest cell, two spaces between. */

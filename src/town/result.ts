@@ -78,6 +78,20 @@ export interface TillRow {
   readonly lastBatch: number
 }
 
+/** What a till's security module counted since its last cash-up. */
+export interface CashUpRow {
+  readonly till: string
+  /** Number of the module's batch. */
+  readonly batch: number
+  /** Transactions that cards stamped. */
+  readonly count: number
+  readonly paid: Money
+  /** Payments that were taken back. */
+  readonly paidBack: Money
+  readonly loaded: Money
+  readonly loadedBack: Money
+}
+
 export const RESULTS = [
   'done',
   'refused',
@@ -99,4 +113,6 @@ export interface StepResult {
   readonly status?: string
   /** For people. */
   readonly text: string
+  /** Of a step `cashUp`. */
+  readonly cashUp?: CashUpRow
 }

@@ -2,12 +2,16 @@ import { FormatError } from '../kernel/errors.ts'
 import { currency as currencyOf } from '../kernel/money.ts'
 import { didYouMean } from './nearest.ts'
 import { AmountText } from './scenario-values.ts'
+import { cardScheme, type Cheat, type SchemeName } from './chips.ts'
 import {
+  moduleScheme,
   startOf,
   timeOf,
   verbOf,
+  type Cheats,
   type Expectations,
   type ExpectedCase,
+  type MiddlemanWords,
   type Scenario,
   type Step,
   type StepOf,
@@ -49,15 +53,47 @@ class Names {
   readonly cards: Set<string>
   readonly tills: ReadonlySet<string>
   readonly products: ReadonlySet<string>
-  readonly images = new Set<string>()
+  /** Whose scheme each is of. */
+  readonly images = new Map<string, SchemeName | undefined>()
+  readonly tapes = new Set<string>()
+  /** Tills for which there is a security module. */
+  readonly modules: ReadonlySet<string>
+  readonly #schemes: Map<string, SchemeName>
+  readonly #tills: Scenario['tills']
   /** Cards that a step issues, until it has. */
   readonly toIssue: Set<string>
 
-  constructor({ cards, tills, products, steps }: Scenario) {
+  constructor(scenario: Scenario) {
+    const { cards, tills, products, steps } = scenario
     this.cards = new Set(Object.keys(cards))
     this.tills = new Set(Object.keys(tills))
     this.products = new Set(Object.keys(products))
     this.toIssue = new Set(steps.flatMap((step) => ('issue' in step ? [step.issue] : [])))
+    this.modules = new Set(moduleScheme(scenario) ? tillsWithModule(tills) : [])
+    this.#schemes = new Map(Object.entries(cards).map(([card, { scheme }]) => [card, scheme]))
+    this.#tills = tills
+  }
+
+  copy(original: string, as: string): void {
+    this.cards.add(as)
+    const scheme = this.#schemes.get(original)
+    if (scheme) this.#schemes.set(as, scheme)
+  }
+
+  /** Undefined if there is no such card. */
+  schemeOf(card: string): SchemeName | undefined {
+    return this.#schemes.get(card)
+  }
+
+  cheatsOf(till: string): Cheats {
+    return this.#tills[till]?.cheats ?? {}
+  }
+
+  module(till: string, path: Path): readonly Issue[] {
+    const issues = this.till(till, path)
+    if (issues.length > 0 || this.modules.has(till)) return issues
+    const message = `${till} has no security module: there are no purse cards, or it says so itself`
+    return [{ path, message }]
   }
 
   card(name: string, path: Path): readonly Issue[] {
@@ -167,11 +203,30 @@ type Check<V extends Verb> = (step: StepOf<V>, path: Path, names: Names) => read
 
 const CHECKS: { readonly [V in Verb]: Check<V> } = {
   issue: ({ issue, tear }, path, names) => issueIssues(issue, tear !== undefined, path, names),
-  pay: ({ pay }, path, names) => payIssues(pay, [...path, 'pay'], names),
-  load: ({ load }, path, names) => tapIssues(load, [...path, 'load'], names),
-  passcode: ({ passcode }, path, names) => tapIssues(passcode, [...path, 'passcode'], names),
-  retap: ({ retap }, path, names) => tapIssues(retap, [...path, 'retap'], names),
+  pay: (step, path, names) => [
+    ...payIssues(step.pay, [...path, 'pay'], names),
+    ...tapIssues(step.pay, step, path, names),
+  ],
+  load: (step, path, names) => [
+    ...namesOfTap(step.load, [...path, 'load'], names),
+    ...tapIssues(step.load, step, path, names),
+  ],
+  passcode: (step, path, names) => [
+    ...namesOfTap(step.passcode, [...path, 'passcode'], names),
+    ...tapIssues(step.passcode, step, path, names),
+  ],
+  unblock: ({ unblock: { card } }, path, names) => unblockIssues(card, [...path, 'unblock'], names),
+  retap: (step, path, names) => [
+    ...namesOfTap(step.retap, [...path, 'retap'], names),
+    ...tapIssues(step.retap, step, path, names),
+  ],
   giveUp: ({ giveUp }, path, names) => names.till(giveUp, [...path, 'giveUp']),
+  cashUp: ({ cashUp }, path, names) => names.module(cashUp, [...path, 'cashUp']),
+  pullModule: ({ pullModule }, path, names) => names.till(pullModule, [...path, 'pullModule']),
+  putModule: ({ putModule, of }, path, names) => [
+    ...names.till(putModule, [...path, 'putModule']),
+    ...names.module(of ?? putModule, [...path, of === undefined ? 'putModule' : 'of']),
+  ],
   offline: ({ offline }, path, names) => names.lists('till', offline, [...path, 'offline']),
   online: ({ online }, path, names) => names.lists('till', online, [...path, 'online']),
   sync: ({ sync }, path, names) => names.lists('till', sync, [...path, 'sync']),
@@ -184,14 +239,17 @@ const CHECKS: { readonly [V in Verb]: Check<V> } = {
   restart: ({ restart }, path, names) => machines(restart, [...path, 'restart'], names),
   clone: (step, path, names) => cloneIssues(step, path, names),
   snapshot: ({ snapshot, as }, path, names) => {
-    names.images.add(as)
+    names.images.set(as, names.schemeOf(snapshot))
     return names.card(snapshot, [...path, 'snapshot'])
   },
   restore: ({ restore, to }, path, names) => [
     ...names.card(restore, [...path, 'restore']),
-    ...unknown('image', to, [...names.images], [...path, 'to']),
+    ...imageIssues(restore, to, [...path, 'to'], names),
   ],
-  invent: ({ invent }, path, names) => tapIssues(invent, [...path, 'invent'], names),
+  invent: ({ invent }, path, names) => [
+    ...namesOfTap(invent, [...path, 'invent'], names),
+    ...cheatIssues(invent, ['invent'], [...path, 'invent'], names),
+  ],
   release: ({ release }, path, names) => names.till(release, [...path, 'release']),
   rewrite: ({ rewrite }, path, names) => names.till(rewrite, [...path, 'rewrite']),
   resolve: ({ resolve }, path, names) => caseIssues(resolve, [...path, 'resolve'], names),
@@ -224,7 +282,7 @@ function payIssues(
 ): readonly Issue[] {
   const both = (amount === undefined) === (products === undefined)
   return [
-    ...tapIssues({ card, till }, path, names),
+    ...namesOfTap({ card, till }, path, names),
     ...Object.keys(products ?? {}).flatMap((product) =>
       unknown('product', product, [...names.products], [...path, 'products', product]),
     ),
@@ -238,16 +296,93 @@ function cloneIssues({ clone, as }: StepOf<'clone'>, path: Path, names: Names): 
     ...names.card(clone, [...path, 'clone']),
     ...(taken ? [{ path: [...path, 'as'], message: `there is a "${as}" already` }] : []),
   ]
-  names.cards.add(as)
+  names.copy(clone, as)
   return issues
 }
 
+interface CardAtTill {
+  readonly card: string
+  readonly till: string
+}
+
+function namesOfTap({ card, till }: CardAtTill, path: Path, names: Names): readonly Issue[] {
+  return [...names.card(card, [...path, 'card']), ...names.till(till, [...path, 'till'])]
+}
+
+interface TapWords {
+  readonly cheat?: Cheats | undefined
+  readonly middleman?: MiddlemanWords | undefined
+}
+
+/** Whether what happens at a tap can happen to such a card. */
 function tapIssues(
-  { card, till }: { readonly card: string; readonly till: string },
+  tap: CardAtTill,
+  { cheat = {}, middleman }: TapWords,
   path: Path,
   names: Names,
 ): readonly Issue[] {
-  return [...names.card(card, [...path, 'card']), ...names.till(till, [...path, 'till'])]
+  const standing = Object.keys(names.cheatsOf(tap.till)) as Cheat[]
+  return [
+    ...cheatIssues(tap, standing, path, names),
+    ...cheatIssues(tap, Object.keys(cheat) as Cheat[], [...path, 'cheat'], names),
+    ...(middleman ? middlemanIssues(tap.card, middleman, [...path, 'middleman'], names) : []),
+  ]
+}
+
+function cheatIssues(
+  { card, till }: CardAtTill,
+  cheats: readonly Cheat[],
+  path: Path,
+  names: Names,
+): readonly Issue[] {
+  const scheme = names.schemeOf(card)
+  const possible = scheme && cardScheme(scheme).cheats
+  if (!possible) return []
+  const known = [...possible].join(', ')
+  return cheats
+    .filter((cheat) => !possible.has(cheat))
+    .map((cheat) => ({
+      path,
+      message: `${till} cannot cheat with ${cheat} here: ${card} is a ${scheme} card. With those: ${known}`,
+    }))
+}
+
+function middlemanIssues(
+  card: string,
+  words: MiddlemanWords,
+  path: Path,
+  names: Names,
+): readonly Issue[] {
+  const scheme = names.schemeOf(card)
+  if ('listen' in words) names.tapes.add(words.listen)
+  return [
+    ...(scheme && !cardScheme(scheme).traffic
+      ? [{ path, message: `nobody stands between a till and a ${scheme} card: ${card} is one` }]
+      : []),
+    ...('replay' in words
+      ? unknown('recording', words.replay, [...names.tapes], [...path, 'replay'])
+      : []),
+  ]
+}
+
+function unblockIssues(card: string, path: Path, names: Names): readonly Issue[] {
+  const scheme = names.schemeOf(card)
+  const issues = names.card(card, [...path, 'card'])
+  if (issues.length > 0 || !scheme || cardScheme(scheme).unblock) return issues
+  return [
+    { path: [...path, 'card'], message: `a ${scheme} card blocks no passcode: ${card} is one` },
+  ]
+}
+
+function imageIssues(card: string, image: string, path: Path, names: Names): readonly Issue[] {
+  const issues = unknown('image', image, [...names.images.keys()], path)
+  const [of, on] = [names.images.get(image), names.schemeOf(card)]
+  if (issues.length > 0 || of === on) return issues
+  return [{ path, message: `the image ${image} is of a ${of} card, and ${card} is a ${on} card` }]
+}
+
+function tillsWithModule(tills: Scenario['tills']): readonly string[] {
+  return Object.entries(tills).flatMap(([till, { module }]) => (module === 'none' ? [] : [till]))
 }
 
 function machines(list: readonly string[], path: Path, names: Names): readonly Issue[] {
@@ -267,7 +402,7 @@ function caseIssues(
 }
 
 function expectationIssues(
-  { cases, only, ledger = {}, cards = {}, tills = {} }: Expectations,
+  { cases, only, ledger = {}, cards = {}, tills = {}, cashUps = {} }: Expectations,
   path: Path,
   names: Names,
 ): readonly Issue[] {
@@ -288,5 +423,6 @@ function expectationIssues(
     ]),
     ...Object.keys(cards).flatMap((card) => names.anyCard(card, [...path, 'cards', card])),
     ...Object.keys(tills).flatMap((till) => names.till(till, [...path, 'tills', till])),
+    ...Object.keys(cashUps).flatMap((till) => names.till(till, [...path, 'cashUps', till])),
   ]
 }

@@ -82,8 +82,7 @@ function check(value: unknown): { scenario: Scenario } | { issues: readonly Issu
 function issuesOf(issue: z.core.$ZodIssue, root: unknown): readonly Issue[] {
   const [first, index] = issue.path
   const isStep = first === 'steps' && typeof index === 'number' && issue.path.length === 2
-  if (isStep && issue.code === 'invalid_union')
-    return stepIssues(issue.path, valueAt(root, issue.path))
+  if (isStep) return stepIssues(issue.path, valueAt(root, issue.path))
   return describe(issue, scenarioSchema, issue.path, root)
 }
 

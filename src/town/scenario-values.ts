@@ -64,7 +64,17 @@ export const names = z
   .union([name, z.array(name).min(1)], 'expected a name, a list of names, or all')
   .transform((value) => (Array.isArray(value) ? value : [value]))
 
+/** The same, or that the holder enters nothing. */
+export const enteredPasscode = z.union(
+  [passcodeText(), z.literal('none')],
+  'expected 4 to 8 digits in quotes, or none',
+)
+
 /** In quotes, or YAML takes it for a number and its leading zeros are gone. */
-export const passcode = z
-  .string('expected 4 to 8 digits in quotes')
-  .regex(/^\d{4,8}$/, 'expected 4 to 8 digits in quotes')
+export const passcode = passcodeText()
+
+function passcodeText() {
+  return z
+    .string('expected 4 to 8 digits in quotes')
+    .regex(/^\d{4,8}$/, 'expected 4 to 8 digits in quotes')
+}

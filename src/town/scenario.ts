@@ -6,8 +6,18 @@ import type { Instant } from '../kernel/ports.ts'
 import { ACCOUNT_KINDS } from '../office/ledger/account-kinds.ts'
 import { CASE_KINDS } from '../office/ledger/findings.ts'
 import { CUTS } from '../till/fuse.ts'
+import { MIDDLEMAN_STARTS } from './cheats/middleman.ts'
+import { cardScheme, SCHEME_NAMES, type SchemeName } from './chips.ts'
 import { RESULTS } from './result.ts'
-import { amount, duration, instant, name, names, passcode } from './scenario-values.ts'
+import {
+  amount,
+  duration,
+  enteredPasscode,
+  instant,
+  name,
+  names,
+  passcode,
+} from './scenario-values.ts'
 
 /**
  * The scenario language: every word that a scenario may have, with what it means.
@@ -76,7 +86,7 @@ const product = z.strictObject({
 })
 
 const card = z.strictObject({
-  scheme: z.literal('block').default('block').describe('The card technology. Default: block.'),
+  scheme: z.enum(SCHEME_NAMES).default('block').describe('The card technology. Default: block.'),
   balance: amount.prefault('0').describe('What it is issued with. Default: 0.'),
   passcode: passcode
     .optional()
@@ -95,6 +105,10 @@ const till = z.strictObject({
     .record(name, z.int().min(1).max(1000))
     .optional()
     .describe('How many tokens of each product it starts with. Default: 10 of each.'),
+  module: z
+    .literal('none')
+    .optional()
+    .describe('It begins without a security module. Default: one, if there are purse cards.'),
   cheats: cheats
     .optional()
     .describe('What this vendor does at every step, where it can. A cheat of a step goes before.'),
@@ -131,6 +145,48 @@ const tear = z
   )
   .describe('Cuts the tap short.')
 export type TearWords = z.output<typeof tear>
+
+const from = z
+  .enum(MIDDLEMAN_STARTS)
+  .default('start')
+  .describe(
+    'start: there is no card at all; act: the card introduces itself, and the laptop answers from ' +
+      'the command on that is to take or add money. Default: start.',
+  )
+const middlemanWords = {
+  listen: z.strictObject({
+    listen: name.describe('Passes everything on and remembers the answers under this name.'),
+  }),
+  replay: z.strictObject({
+    replay: name.describe('Answers what was remembered under this name.'),
+    from,
+  }),
+  say9000: z.strictObject({
+    say9000: z.literal(true).describe('Answers 9000 to everything.'),
+    from,
+  }),
+  changeCommand: z.strictObject({
+    changeCommand: amount.describe('Tells the card this amount instead of the till’s.'),
+  }),
+  changeAnswer: z.strictObject({
+    changeAnswer: amount.describe('Tells the till this balance instead of the card’s.'),
+  }),
+}
+export const MIDDLEMAN_WORDS = Object.keys(middlemanWords)
+
+const middleman = z
+  .union(
+    [
+      middlemanWords.listen,
+      middlemanWords.replay,
+      middlemanWords.say9000,
+      middlemanWords.changeCommand,
+      middlemanWords.changeAnswer,
+    ],
+    `expected one of ${MIDDLEMAN_WORDS.join(', ')}`,
+  )
+  .describe('Somebody with a laptop between a purse card and the till.')
+export type MiddlemanWords = z.output<typeof middleman>
 
 const outcome = z
   .string()
@@ -205,6 +261,20 @@ const expectations = z.strictObject({
     )
     .optional()
     .describe('What the tills themselves say.'),
+  cashUps: z
+    .record(
+      name,
+      z.strictObject({
+        batch: z.int().min(1).optional().describe('Number of the module’s batch.'),
+        count: z.int().nonnegative().optional().describe('Transactions that cards stamped.'),
+        paid: amount.optional().describe('Payments.'),
+        paidBack: amount.optional().describe('Payments that were taken back.'),
+        loaded: amount.optional().describe('Money added.'),
+        loadedBack: amount.optional().describe('Money added that was taken back.'),
+      }),
+    )
+    .optional()
+    .describe('What the last `cashUp` of a till came to.'),
   conservation: z
     .literal(true)
     .optional()
@@ -234,6 +304,7 @@ const tapWords = {
   expect: outcome.optional(),
   tear: tear.optional(),
   cheat: cheats.optional().describe('How the vendor cheats at this step.'),
+  middleman: middleman.optional(),
 }
 
 /** One schema a verb. A step has exactly one verb, and the other words that belong to it. */
@@ -254,7 +325,9 @@ export const STEPS = {
           .record(name, z.int().min(1).max(100))
           .optional()
           .describe('How many of each; the till spends a token for every unit.'),
-        passcode: passcode.optional().describe('Default: the right one.'),
+        passcode: enteredPasscode
+          .optional()
+          .describe('none: nothing is entered. Default: the right one.'),
       })
       .describe('A card pays at a till.'),
     ...tapWords,
@@ -265,7 +338,9 @@ export const STEPS = {
         card: name,
         till: name,
         amount,
-        passcode: passcode.optional().describe('Default: the right one.'),
+        passcode: enteredPasscode
+          .optional()
+          .describe('none: nothing is entered. Default: the right one.'),
       })
       .describe('A till takes cash and adds it to a card.'),
     ...tapWords,
@@ -281,6 +356,18 @@ export const STEPS = {
       .describe('The holder changes the passcode.'),
     ...tapWords,
   }),
+  unblock: z.strictObject({
+    unblock: z
+      .strictObject({
+        card: name,
+        code: passcode.optional().describe('The unblocking code. Default: the right one.'),
+        new: passcode,
+      })
+      .describe('The holder of a purse card unblocks the passcode and chooses another.'),
+    at,
+    expect: outcome.optional(),
+    tear: tear.optional(),
+  }),
   retap: z.strictObject({
     retap: z
       .strictObject({ card: name, till: name })
@@ -289,6 +376,22 @@ export const STEPS = {
   }),
   giveUp: z.strictObject({
     giveUp: name.describe('The cashier gives up what this till has not finished.'),
+    at,
+  }),
+  cashUp: z.strictObject({
+    cashUp: name.describe(
+      'The security module of this till closes its batch and says what is in it.',
+    ),
+    at,
+    expect: outcome.optional(),
+  }),
+  pullModule: z.strictObject({
+    pullModule: name.describe('Takes the security module out of this till.'),
+    at,
+  }),
+  putModule: z.strictObject({
+    putModule: name.describe('Puts a security module into this till.'),
+    of: name.optional().describe('The till that it was made for. Default: this one.'),
     at,
   }),
   offline: z.strictObject({ offline: names.describe('Tills that lose their network.'), at }),
@@ -344,10 +447,11 @@ export const STEPS = {
       .enum(['genuine', 'magic'])
       .default('genuine')
       .describe(
-        'genuine: a bought chip, whose counter can only go down; magic: one that can be written ' +
-          'throughout. Default: genuine.',
+        'genuine: a bought chip, whose counter can only go down, or which takes nothing at all if it ' +
+          'is of a purse card; magic: one that can be written throughout. Default: genuine.',
       ),
     at,
+    expect: outcome.optional(),
   }),
   invent: z.strictObject({
     invent: z
@@ -398,8 +502,12 @@ export const stepSchema = z.union([
   STEPS.pay,
   STEPS.load,
   STEPS.passcode,
+  STEPS.unblock,
   STEPS.retap,
   STEPS.giveUp,
+  STEPS.cashUp,
+  STEPS.pullModule,
+  STEPS.putModule,
   STEPS.offline,
   STEPS.online,
   STEPS.sync,
@@ -447,6 +555,16 @@ export const scenarioSchema = z.strictObject({
 export type Scenario = z.output<typeof scenarioSchema>
 export type TillWords = Scenario['tills'][string]
 export type CardWords = Scenario['cards'][string]
+
+export function schemesOf({ cards }: Scenario): readonly SchemeName[] {
+  const used = new Set(Object.values(cards).map(({ scheme }) => scheme))
+  return SCHEME_NAMES.filter((scheme) => used.has(scheme))
+}
+
+/** The scheme for which every till needs a security module; undefined if no card of the town asks for one. */
+export function moduleScheme(scenario: Scenario): SchemeName | undefined {
+  return schemesOf(scenario).find((scheme) => cardScheme(scheme).module)
+}
 
 const HOUR = 3_600_000
 /** Between two steps of which nothing is said. */

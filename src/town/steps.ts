@@ -1,24 +1,33 @@
-import { FormatError } from '../kernel/errors.ts'
+import { FormatError, invariant } from '../kernel/errors.ts'
 import { Unreachable, type Transport } from '../kernel/ports.ts'
 import type { Order } from '../till/scheme.ts'
 import { CannotCheat } from './cheats/crook.ts'
 import { postOf } from './cheats/books.ts'
+import { behindMiddleman, type Middling } from './cheats/middleman.ts'
 import { checkExpectations, type Miss } from './expectations.ts'
-import type { CarriedBatch, Party, PartyResult, TillTear, Upload } from './party.ts'
+import type { Accidents, CarriedBatch, Party, PartyResult, Upload } from './party.ts'
 import { shuffled } from './random.ts'
 import {
   accountTable,
   caseTable,
+  cashUpText,
   ledgerTable,
   money,
   renderTable,
   tillTable,
   transactionTable,
 } from './report.ts'
-import type { ResultWord } from './result.ts'
+import type { CashUpRow, ResultWord } from './result.ts'
 import { OFFICE_NAME, type Path } from './scenario-check.ts'
-import { verbOf, type Step, type StepOf, type TearWords, type Verb } from './scenario.ts'
-import type { CardTear, TownCard } from './town-card.ts'
+import {
+  verbOf,
+  type MiddlemanWords,
+  type Step,
+  type StepOf,
+  type TearWords,
+  type Verb,
+} from './scenario.ts'
+import type { TownCard } from './town-card.ts'
 import type { Town } from './town.ts'
 
 /** How a step ended. */
@@ -27,6 +36,8 @@ export interface Outcome {
   readonly status?: string
   /** For people: who did what. */
   readonly text: string
+  /** Of a step `cashUp`. */
+  readonly cashUp?: CashUpRow
   /** Of a step `expect`, or of orders of upload that do not agree. */
   readonly misses?: readonly Miss[]
 }
@@ -52,11 +63,24 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   pay: (step, stage) => pay(step, stage),
   load: (step, stage) => load(step, stage),
   passcode: (step, stage) => changePasscode(step, stage),
+  unblock: (step, stage) => unblock(step, stage),
   retap: (step, stage) => retap(step, stage),
   giveUp: ({ giveUp }, { town }) => {
     const result = town.party(giveUp).giveUp()
     const text = `${giveUp} gives up its order`
     return result === 'done' ? done(text) : refused('no_order', text)
+  },
+  cashUp: (step, stage) => cashUp(step, stage),
+  pullModule: ({ pullModule }, { town }) => {
+    const party = town.party(pullModule)
+    const text = `the module is taken out of ${pullModule}`
+    if (!party.module) return refused('no_module', text)
+    party.putModule(undefined)
+    return done(text)
+  },
+  putModule: ({ putModule, of = putModule }, { town }) => {
+    town.putModule(putModule, of)
+    return done(`${putModule} gets the module of ${of}`)
   },
   offline: ({ offline }, { town }) => {
     for (const party of town.someParties(offline)) party.line.connect(false)
@@ -102,9 +126,10 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
     const image = town.images.get(to)
     if (!image) return refused('no_image', `there is no image ${to}`)
     const card = town.card(restore)
+    const text = `${to} is written back to ${restore}, a ${chip} chip`
     if (chip === 'magic') card.restoreAll(image)
-    else card.restoreWritable(image)
-    return done(`${to} is written back to ${restore}, a ${chip} chip`)
+    else if (!card.restoreWritable(image)) return refused('not_writable', text)
+    return done(text)
   },
   invent: ({ invent: { till, card, amount, passcode } }, { town }) => {
     const text = `${till} invents a payment of ${price(town, amount.in(town.currency))} by ${card}`
@@ -146,8 +171,7 @@ function price(town: Town, amount: bigint): string {
 }
 
 async function issue({ issue: name, tear }: StepOf<'issue'>, { town }: Stage): Promise<Outcome> {
-  const { cardTear } = tearOf(tear)
-  const outcome = await town.issue(name, cardTear)
+  const outcome = await town.issue(name, tearOf(tear).cardTear)
   return { ...outcome, text: `the office issues ${name}` }
 }
 
@@ -170,7 +194,7 @@ async function pay(step: StepOf<'pay'>, { town, index }: Stage): Promise<Outcome
     id: `step-${index + 1}`,
     amount,
     products: lines,
-    passcode: passcode ?? card.passcode,
+    passcode: entered(card, passcode),
   }
   return tap({ town, card, till, order, words: step, text })
 }
@@ -183,7 +207,7 @@ async function load(step: StepOf<'load'>, { town, index }: Stage): Promise<Outco
     kind: 'load',
     id: `step-${index + 1}`,
     amount,
-    passcode: passcode ?? card.passcode,
+    passcode: entered(card, passcode),
   }
   const text = `${cardName} is loaded with ${price(town, amount)} at ${till}`
   return tap({ town, card, till, order, words: step, text })
@@ -202,8 +226,35 @@ async function changePasscode(step: StepOf<'passcode'>, { town, index }: Stage):
   return tap({ town, card, till, order, words: step, text })
 }
 
+/** What the holder enters. */
+function entered(card: TownCard, passcode: string | undefined): string {
+  return passcode === 'none' ? '' : (passcode ?? card.passcode)
+}
+
+/** At a reader of the holder's own. */
+async function unblock({ unblock: words, tear }: StepOf<'unblock'>, { town }: Stage) {
+  const { card: name, code, new: passcode } = words
+  const card = town.card(name)
+  const text = `${name} unblocks its passcode`
+  const { unblock: work } = card.scheme
+  invariant(work && card.unblocking !== undefined, 'the scenario was checked')
+  const given = code ?? card.unblocking
+  const status = await card.tap(tearOf(tear).cardTear, (channel) => work(channel, given, passcode))
+  if (status === 'unblocked') card.passcode = passcode
+  if (status === 'torn') return { result: 'unfinished', text } as const
+  return status === 'unblocked' ? done(text) : refused(status, text)
+}
+
+async function cashUp({ cashUp: name }: StepOf<'cashUp'>, { town }: Stage): Promise<Outcome> {
+  const row = await town.cashUp(name)
+  const text = `${name} cashes up`
+  if (!row) return refused('no_module', text)
+  return { ...done(`${text}, ${cashUpText(row, town.currency)}`), cashUp: row }
+}
+
 interface TapWords {
   readonly tear?: TearWords | undefined
+  readonly middleman?: MiddlemanWords | undefined
   readonly cheat?: StepOf<'pay'>['cheat']
 }
 
@@ -218,23 +269,22 @@ interface TapStep {
 
 async function tap({ town, card, till, order, words, text }: TapStep): Promise<Outcome> {
   const party = town.party(till)
-  const { cardTear, tillTear } = tearOf(words.tear)
+  const accidents = accidentsOf(town, card, words)
   return cheat(text, async () => {
     const cheating = town.cheating(till, words.cheat)
-    const result = await party.tap({ card, order, cheating, cardTear, tillTear })
+    const result = await party.tap({ card, order, cheating, accidents })
     noteTap(town, card, party, result)
     return { ...ending(result), text: `${text}${remark(town, result)}` }
   })
 }
 
 async function retap(
-  { retap: { card: name, till }, tear }: StepOf<'retap'>,
+  { retap: { card: name, till }, ...words }: StepOf<'retap'>,
   { town }: Stage,
 ): Promise<Outcome> {
   const card = town.card(name)
   const party = town.party(till)
-  const { cardTear, tillTear } = tearOf(tear)
-  const result = await party.retap(card, cardTear, tillTear)
+  const result = await party.retap(card, accidentsOf(town, card, words))
   noteTap(town, card, party, result)
   return { ...ending(result), text: `${name} comes again to ${till}${remark(town, result)}` }
 }
@@ -275,10 +325,23 @@ async function cheat(text: string, work: () => Promise<Outcome> | void): Promise
   }
 }
 
-function tearOf(words: TearWords | undefined): {
-  readonly cardTear: CardTear | undefined
-  readonly tillTear: TillTear | undefined
-} {
+function accidentsOf(town: Town, card: TownCard, { tear, middleman }: TapWords): Accidents {
+  const { traffic } = card.scheme
+  if (!middleman || !traffic) return { ...tearOf(tear), between: (channel) => channel }
+  const does = middlingOf(town, middleman)
+  return { ...tearOf(tear), between: (channel) => behindMiddleman(channel, does, traffic) }
+}
+
+function middlingOf(town: Town, words: MiddlemanWords): Middling {
+  if ('listen' in words) return { listen: town.tape(words.listen) }
+  if ('replay' in words) return { replay: town.tape(words.replay), from: words.from }
+  if ('say9000' in words) return words
+  return 'changeCommand' in words
+    ? { changeCommand: words.changeCommand.in(town.currency) }
+    : { changeAnswer: words.changeAnswer.in(town.currency) }
+}
+
+function tearOf(words: TearWords | undefined): Pick<Accidents, 'cardTear' | 'tillTear'> {
   if (words === undefined) return { cardTear: undefined, tillTear: undefined }
   if ('cardWrite' in words) {
     const fuse = { atWrite: words.cardWrite, tear: words.mode }

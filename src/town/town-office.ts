@@ -6,6 +6,7 @@ import type { Instant, Transport } from '../kernel/ports.ts'
 import type { AccountKind } from '../office/ledger/account-kinds.ts'
 import type { CaseKind, Strength } from '../office/ledger/findings.ts'
 import type { EntryKind } from '../office/scheme.ts'
+import type { SchemeName } from './chips.ts'
 
 /** What a town needs of an office, all of it through the office's own API. */
 export interface OfficeClient {
@@ -15,6 +16,8 @@ export interface OfficeClient {
   addProduct(product: NewProduct): Promise<number>
   mintTokens(product: number, till: TillNumber, count: number): Promise<void>
   issueCard(card: NewCard): Promise<IssuedCard>
+  /** @returns what the issuing desk writes on a security module for that till. */
+  makeModule(till: TillNumber, scheme: SchemeName): Promise<Bytes>
   ledger(card: CardId): Promise<readonly OfficeRow[]>
   accounts(): Promise<readonly OfficeAccount[]>
   cases(): Promise<readonly OfficeCase[]>
@@ -35,6 +38,7 @@ export interface NewProduct {
 }
 
 export interface NewCard {
+  readonly scheme: SchemeName
   readonly label: string
   readonly uid: Bytes
   readonly balance: Amount
@@ -48,6 +52,8 @@ export interface IssuedCard {
   /** What the issuing desk writes on the chip. */
   readonly plan: Bytes
   readonly passcode: string
+  /** Undefined if such a card has none. */
+  readonly unblocking: string | undefined
 }
 
 export interface OfficeRow {

@@ -6,19 +6,27 @@ import { OFFICE } from '../kernel/ids.ts'
 import { currency, formatAmount, type Amount, type Currency } from '../kernel/money.ts'
 import type { RandomSource } from '../kernel/ports.ts'
 import { ACCOUNT_KINDS } from '../office/ledger/account-kinds.ts'
-import { writePlan } from '../schemes/block/card.ts'
 import { tillSchemes } from '../schemes/till.ts'
 import type { Cheating } from './cheats/crook.ts'
+import type { Exchanged } from './cheats/middleman.ts'
+import { cardScheme, type SchemeName } from './chips.ts'
 import type { TownClock } from './clock.ts'
 import type { Snapshot } from './expectations.ts'
 import { Line } from './network.ts'
 import { Party, type CarriedBatch } from './party.ts'
 import { randomBelow, seededRandom } from './random.ts'
 import type { Transaction } from './report.ts'
-import type { AccountRow, CaseResult, LedgerRow, TillRow } from './result.ts'
+import type { AccountRow, CaseResult, CashUpRow, LedgerRow, TillRow } from './result.ts'
 import type { AmountText } from './scenario-values.ts'
-import type { Cheats, Scenario, TillWords } from './scenario.ts'
-import { TownCard, type CardTear } from './town-card.ts'
+import {
+  moduleScheme,
+  schemesOf,
+  type CardWords,
+  type Cheats,
+  type Scenario,
+  type TillWords,
+} from './scenario.ts'
+import { TownCard, TownChip, type CardTear } from './town-card.ts'
 import type { IssuedCard, OfficeAccount, OfficeCase, OfficeRow, TownOffice } from './town-office.ts'
 
 export interface TownParts {
@@ -43,6 +51,12 @@ export class Town {
   readonly cards = new Map<string, TownCard>()
   readonly parties = new Map<string, Party>()
   readonly images = new Map<string, Bytes>()
+  /** What laptops have heard. */
+  readonly tapes = new Map<string, Exchanged[]>()
+  /** By the till that each was made for. */
+  readonly modules = new Map<string, TownChip>()
+  /** The last one of each till. */
+  readonly cashUps = new Map<string, CashUpRow>()
   readonly sticks: CarriedBatch[] = []
   /** By card: what it did, as the people at the tills saw it. */
   readonly transactions = new Map<string, Transaction[]>()
@@ -69,13 +83,29 @@ export class Town {
     const { cards, steps } = parts.scenario
     const later = new Set(steps.flatMap((step) => ('issue' in step ? [step.issue] : [])))
     for (const name of Object.keys(cards)) {
-      town.cards.set(name, TownCard.blank(name, town.random.bytes(4)))
+      town.cards.set(name, town.#blankCard(name))
       if (!later.has(name)) {
         const { result } = await town.issue(name, undefined)
         invariant(result === 'done', `card ${name} can be issued`)
       }
     }
     return town
+  }
+
+  #blankCard(name: string): TownCard {
+    const { scheme } = this.#cardWords(name)
+    const number = this.random.bytes(4)
+    return TownCard.blank({ name, scheme, number, random: this.#randomOf(`card ${name}`) })
+  }
+
+  #cardWords(name: string): CardWords {
+    const words = this.scenario.cards[name]
+    invariant(words, 'the scenario was checked')
+    return words
+  }
+
+  #randomOf(name: string): RandomSource {
+    return seededRandom(`${name} ${this.scenario.seed}`)
   }
 
   /** Undefined while it is down. */
@@ -127,12 +157,29 @@ export class Town {
       directory: this.#parts.directory,
       schemes: tillSchemes,
       clock: this.clock.partyClock(words.clock ?? 0),
-      random: seededRandom(`till ${name} ${this.scenario.seed}`),
+      random: this.#randomOf(`till ${name}`),
       line: new Line(() => this.#office?.transport),
       isCrook: isCrook(this.scenario, name),
     })
     this.parties.set(name, party)
     await party.enrol(code)
+    const scheme = moduleScheme(this.scenario)
+    if (scheme && words.module !== 'none') party.putModule(await this.#makeModule(party, scheme))
+  }
+
+  async #makeModule({ name, number }: Party, scheme: SchemeName): Promise<TownChip> {
+    const { module: kind } = cardScheme(scheme)
+    invariant(kind, 'tills of that scheme have modules')
+    const plan = await this.office.client.makeModule(number, scheme)
+    const module = new TownChip(
+      kind,
+      kind.delivered(this.random.bytes(4)),
+      this.#randomOf(`module ${name}`),
+    )
+    const status = await module.tap(undefined, (channel) => kind.write(channel, plan))
+    invariant(status === 'written', `the module of ${name} can be written`)
+    this.modules.set(name, module)
+    return module
   }
 
   async #merchant(name: string): Promise<string> {
@@ -184,7 +231,7 @@ export class Town {
       mayLoad: wanted.mayLoad ?? false,
       freeAmounts: wanted.freeAmounts ?? true,
       paymentMax: limit(wanted.paymentMax),
-      balanceMax: wanted.balanceMax?.in(this.currency) ?? CARD_BALANCE_MAX,
+      balanceMax: wanted.balanceMax?.in(this.currency) ?? this.#cardBalanceMax(),
       offlinePaymentsMax: number(wanted.offlinePaymentsMax),
       offlineAmountMax: limit(wanted.offlineAmountMax),
       offlineAgeMax: number(wanted.offlineAgeMax),
@@ -193,23 +240,30 @@ export class Town {
     }
   }
 
+  /** What any card of the town can hold: it and not the policy then sets the limit. */
+  #cardBalanceMax(): Amount {
+    const largest = schemesOf(this.scenario).map((scheme) => cardScheme(scheme).balanceMax)
+    return largest.reduce((a, b) => (a > b ? a : b), cardScheme('block').balanceMax)
+  }
+
   /** Asks the office for the card, once, and writes it to the chip. */
   async issue(name: string, tear: CardTear | undefined): Promise<IssueResult> {
     const card = this.card(name)
-    const { id, plan, passcode } = this.#plans.get(name) ?? (await this.#requestIssue(card))
-    card.id = id
-    card.passcode = passcode
-    const status = await card.tap(tear, (channel) => writePlan(channel, plan))
+    const issued = this.#plans.get(name) ?? (await this.#requestIssue(card))
+    card.id = issued.id
+    card.passcode = issued.passcode
+    card.unblocking = issued.unblocking
+    const status = await card.tap(tear, (channel) => card.scheme.card.write(channel, issued.plan))
     if (status === 'written') return { result: 'done' }
     return status === 'torn' ? { result: 'unfinished' } : { result: 'refused', status }
   }
 
   async #requestIssue(card: TownCard): Promise<IssuedCard> {
-    const words = this.scenario.cards[card.name]
-    invariant(words, 'the scenario was checked')
+    const words = this.#cardWords(card.name)
     const issued = await this.office.client.issueCard({
+      scheme: words.scheme,
       label: card.name,
-      uid: card.uid,
+      uid: card.parts.number,
       balance: words.balance.in(this.currency),
       currency: this.currency.code,
       passcode: words.passcode ?? this.#madeUpPasscode(),
@@ -226,6 +280,44 @@ export class Town {
     const card = this.cards.get(name)
     invariant(card, 'the scenario was checked')
     return card
+  }
+
+  /** What that laptop has heard so far. */
+  tape(name: string): Exchanged[] {
+    const tape = this.tapes.get(name) ?? []
+    this.tapes.set(name, tape)
+    return tape
+  }
+
+  /** A module is in one slot at a time. */
+  putModule(till: string, of: string): void {
+    const module = this.modules.get(of)
+    invariant(module, 'the scenario was checked')
+    for (const party of this.parties.values()) {
+      if (party.module === module) party.putModule(undefined)
+    }
+    this.party(till).putModule(module)
+  }
+
+  /** Undefined if no module that answers is in that till. */
+  async cashUp(till: string): Promise<CashUpRow | undefined> {
+    const scheme = moduleScheme(this.scenario)
+    const kind = scheme && cardScheme(scheme).module
+    invariant(kind, 'the scenario was checked')
+    const found = await this.party(till).atModule((channel) => kind.cashUp(channel))
+    if (!found) return undefined
+    const { batch, count, paid, paidBack, loaded, loadedBack } = found
+    const row: CashUpRow = {
+      till,
+      batch,
+      count,
+      paid: this.money(paid),
+      paidBack: this.money(paidBack),
+      loaded: this.money(loaded),
+      loadedBack: this.money(loadedBack),
+    }
+    this.cashUps.set(till, row)
+    return row
   }
 
   party(name: string): Party {
@@ -266,6 +358,7 @@ export class Town {
       cases: await this.cases(office),
       tills: this.tills(),
       chips: await this.chips(),
+      cashUps: this.cashUps,
       issued: this.#originals().map(({ name }) => name),
     }
   }
@@ -386,11 +479,14 @@ export class Town {
   }
 
   async #chip(card: TownCard): Promise<{ balance: string } | { problem: string }> {
-    const till = [...this.parties.values()].find((party) => party.till)?.till
-    if (!till) return { problem: 'no till is running that could read it' }
-    const shown = await card.tap(undefined, (channel) => till.show(channel))
-    if (shown.result === 'shown') return { balance: this.money(shown.view.balance) }
-    return { problem: shown.result === 'refused' ? shown.status : shown.result }
+    let problem = 'no till is running that could read it'
+    for (const { till } of this.parties.values()) {
+      if (!till) continue
+      const shown = await card.tap(undefined, (channel) => till.show(channel))
+      if (shown.result === 'shown') return { balance: this.money(shown.view.balance) }
+      problem = shown.result === 'refused' ? shown.status : shown.result
+    }
+    return { problem }
   }
 
   cardName(id: string): string {
@@ -409,8 +505,6 @@ export class Town {
 
 /** Of each product, unless a till says otherwise. */
 const TOKENS = 10
-/** A card of the scheme `block` holds 16 bits: it and not the policy then sets the limit. */
-const CARD_BALANCE_MAX = 0xffffn
 const MINUTE = 60_000
 
 /** A step asks an office that is down. */

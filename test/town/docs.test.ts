@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { CASE_KINDS } from '../../src/office/ledger/findings.ts'
 import { scenarioJsonSchema } from '../../src/town/scenario-schema.ts'
-import { CHEATS, STEPS, VERBS, scenarioSchema } from '../../src/town/scenario.ts'
+import { CHEATS, MIDDLEMAN_WORDS, STEPS, VERBS, scenarioSchema } from '../../src/town/scenario.ts'
 import { failuresOf, play } from './play.ts'
 
 const REFERENCE = readFileSync(new URL('../../docs/scenarios.md', import.meta.url), 'utf8')
@@ -23,6 +23,7 @@ describe('docs/scenarios.md', () => {
   test.each([
     ['verb', VERBS],
     ['cheat', CHEATS],
+    ['middleman', MIDDLEMAN_WORDS],
     ['word of a scenario', Object.keys(scenarioSchema.shape)],
     ['word of a step', Object.values(STEPS).flatMap((step) => Object.keys(step.shape))],
   ])('every %s is in it', (_what, words) => {
@@ -36,6 +37,37 @@ describe('docs/scenarios.md', () => {
       const kind = row?.split('|')[3]?.trim().split(',')[0]
       expect(CASE_KINDS, `${cheat}: ${kind}`).toContain(kind)
     }
+  })
+})
+
+/** The rows of the table of middlemen: what he does, and how it ends. */
+const MIDDLEMEN = [...REFERENCE.matchAll(/^\| `(\{ \w+: .*? \})`[^|]*\|[^|]*\| ([^|]*) \|$/gm)].map(
+  ([, words = '', ends = '']): [string, string] => [words, ends.trim().replaceAll('`', '')],
+)
+
+describe('a middleman ends as docs/scenarios.md says', () => {
+  test.each(MIDDLEMEN)('%s: %s', async (words, ends) => {
+    const payment = '{ card: eve, till: bar, amount: 5.00 }'
+    const wanted = ends === 'as without him' ? 'done' : ends
+    const isPaid = wanted === 'done'
+    const result = await play(`currency: EUR
+cards: { eve: { scheme: purse, balance: 50.00 } }
+tills: { bar: {} }
+steps:
+  - { pay: ${payment}, middleman: { listen: tape } }
+  - { pay: ${payment}, middleman: ${words}, expect: ${wanted} }
+  - { expect: { cards: { eve: ${isPaid ? '40.00' : '45.00'} } } }
+  - { sync: bar }
+expect:
+  accounts: { merchant: { bar: ${isPaid ? '10.00' : '5.00'} } }
+  cases: none
+  conservation: true
+`)
+    expect(failuresOf(result)).toBe('')
+  })
+
+  test('all of them', () => {
+    expect(MIDDLEMEN.length).toBe(7)
   })
 })
 

@@ -51,6 +51,20 @@ const SNAPSHOT: Snapshot = {
     ['bert', { problem: 'rolled_back' }],
     ['cleo', { balance: '8.00' }],
   ]),
+  cashUps: new Map([
+    [
+      'v1',
+      {
+        till: 'v1',
+        batch: 1,
+        count: 3,
+        paid: '7.00',
+        paidBack: '2.00',
+        loaded: '0.00',
+        loadedBack: '0.00',
+      },
+    ],
+  ]),
   issued: ['ada', 'bert', 'cleo'],
 }
 
@@ -76,6 +90,7 @@ describe('what holds', () => {
     '{ cards: { ada: 5, cleo: 8.00 } }',
     '{ accounts: { shadow: 20.00, merchant: { v1: 10.00, v2: 0 }, suspense: 0 } }',
     '{ tills: { v1: { queue: 2, lastBatch: 3 } } }',
+    '{ cashUps: { v1: { batch: 1, count: 3, paid: 7, paidBack: 2.00, loaded: 0, loadedBack: 0 } } }',
     // ada and bert are in cases, and what they hold is in dispute.
     '{ conservation: true }',
   ])('%s', (words) => {
@@ -89,6 +104,8 @@ describe('what holds', () => {
 
 const FORK_TEXT = 'fork suspected against ada, v1, v2 of ada over 3.00'
 const ALTERED_TEXT = 'previous-balance-altered proven against v2 of bert'
+const CASH_UP_TEXT =
+  'till v1, batch 1, count 3, paid 7.00, paidBack 2.00, loaded 0.00, loadedBack 0.00'
 const BOTH = `${FORK_TEXT}; ${ALTERED_TEXT}`
 
 describe('what does not hold', () => {
@@ -121,6 +138,13 @@ describe('what does not hold', () => {
     ],
     ['{ tills: { v1: { queue: 0 } } }', ['tills.v1: queue 0 | queue 2, lastBatch 3']],
     ['{ tills: { v1: { lastBatch: 4 } } }', ['tills.v1: lastBatch 4 | queue 2, lastBatch 3']],
+    ['{ cashUps: { v2: {} } }', ['cashUps.v2:  | no cash-up']],
+    ...['batch 9', 'count 9', 'paid 9.00', 'paidBack 9.00', 'loaded 9.00', 'loadedBack 9.00'].map(
+      (words): [string, string[]] => [
+        `{ cashUps: { v1: { ${words.replace(' ', ': ')} } } }`,
+        [`cashUps.v1: ${words} | ${CASH_UP_TEXT}`],
+      ],
+    ),
   ])('%s', (words, misses) => {
     expect(missesOf(words)).toEqual(misses)
   })

@@ -12,6 +12,16 @@ products:
   tea: { price: 1.00 }
 `
 
+const PURSE_TOWN = `currency: EUR
+cards:
+  b1: { balance: 100.00 }
+  p1: { scheme: purse, balance: 100.00 }
+tills:
+  v1: {}
+  bare: { module: none }
+  crook: { cheats: { tokenTwice: true } }
+`
+
 /** What is wrong with a file, each as `line:column: message`. */
 function problemsOf(text: string): readonly string[] {
   try {
@@ -78,7 +88,7 @@ describe('a scenario file', () => {
     [
       'passcode as a number',
       '{ load: { card: c1, till: v1, amount: 1, passcode: ^4821 } }',
-      'expected 4 to 8 digits in quotes; got 4821',
+      'expected 4 to 8 digits in quotes, or none; got 4821',
     ],
     [
       'no instant',
@@ -157,6 +167,80 @@ describe('a scenario file', () => {
   ])('%s', (_what, words, message) => {
     const { text, place } = marked(words)
     expect(problemsOf(text).join('\n')).toContain(place + message)
+  })
+
+  test.each([
+    [
+      'a cheat of block cards at a purse card',
+      '{ pay: { card: p1, till: v1, amount: 1 }, cheat: ^{ signTwice: 1 } }',
+      'v1 cannot cheat with signTwice here: p1 is a purse card.',
+    ],
+    [
+      'a purse card at a till that always cheats so',
+      '^{ pay: { card: p1, till: crook, amount: 1 } }',
+      'crook cannot cheat with tokenTwice here: p1 is a purse card.',
+    ],
+    [
+      'an invented payment of a purse card',
+      '{ invent: ^{ till: v1, card: p1, amount: 1 } }',
+      'v1 cannot cheat with invent here: p1 is a purse card.',
+    ],
+    [
+      'a cheat at a copy of a purse card',
+      '{ clone: p1, as: p2 }\n  - { load: { card: p2, till: v1, amount: 1 }, cheat: ^{ overcharge: 1 } }',
+      'v1 cannot cheat with overcharge here: p2 is a purse card.',
+    ],
+    [
+      'a middleman at a block card',
+      '{ pay: { card: b1, till: v1, amount: 1 }, middleman: ^{ say9000: true } }',
+      'nobody stands between a till and a block card: b1 is one',
+    ],
+    [
+      'a middleman who does nothing',
+      '{ pay: { card: p1, till: v1, amount: 1 }, middleman: ^{ sleep: true } }',
+      'expected one of listen, replay, say9000, changeCommand, changeAnswer',
+    ],
+    [
+      'a replay of what nobody has heard',
+      '{ pay: { card: p1, till: v1, amount: 1 }, middleman: { replay: ^tape } }',
+      'there is no recording "tape" here.',
+    ],
+    [
+      'a block card that is unblocked',
+      "{ unblock: { card: ^b1, new: '1234' } }",
+      'a block card blocks no passcode: b1 is one',
+    ],
+    [
+      'an image of another kind of card',
+      '{ snapshot: b1, as: monday }\n  - { restore: p1, to: ^monday }',
+      'the image monday is of a block card, and p1 is a purse card',
+    ],
+    ['a cash-up of a till without a module', '{ cashUp: ^bare }', 'bare has no security module'],
+    [
+      'a module of a till that has none',
+      '{ putModule: v1, of: ^bare }',
+      'bare has no security module',
+    ],
+    ['a module for no till', '{ putModule: ^v7 }', 'there is no till "v7" here'],
+    ['a module out of no till', '{ pullModule: ^v7 }', 'there is no till "v7" here'],
+    [
+      'a cash-up expected of no till',
+      '{ expect: { cashUps: { v7: ^{} } } }',
+      'there is no till "v7" here',
+    ],
+    [
+      'a word that its verb does not have',
+      '{ rewrite: v1, ^expect: done }',
+      'unknown word "expect". Known here: rewrite, at',
+    ],
+  ])('with purse cards: %s', (_what, step, message) => {
+    const { text, place } = marked(`${PURSE_TOWN}steps:\n  - ${step}\n`)
+    expect(problemsOf(text).join('\n')).toContain(place + message)
+  })
+
+  test('without purse cards there are no modules', () => {
+    const { text, place } = marked(`${TOWN}steps:\n  - { cashUp: ^v1 }\n`)
+    expect(problemsOf(text)).toEqual([expect.stringContaining(`${place}v1 has no security module`)])
   })
 
   test('YAML that is none names the line', () => {

@@ -143,6 +143,78 @@ describe('steps', () => {
     expect(await play(text)).toEqual(await play(text))
   })
 
+  test('a purse card tells its story, and its module counts', async () => {
+    let text = ''
+    const result = await play(
+      `currency: EUR
+cards: { ada: { scheme: purse, balance: 60.00, passcode: '4821' } }
+tills: { bar: { mayLoad: true } }
+steps:
+  - { cashUp: bar }
+  - { pay: { card: ada, till: bar, amount: 30.00 } }
+  - { load: { card: ada, till: bar, amount: 5.50 } }
+  - { cashUp: bar }
+  - { pullModule: bar }
+  - { cashUp: bar, expect: refused no_module }
+  - { show: { card: ada } }
+  - { putModule: bar }
+  - { snapshot: ada, as: rich }
+  - { pay: { card: ada, till: bar, amount: 20.00, passcode: none } }
+  - { restore: ada, to: rich, expect: refused not_writable }
+  - { expect: { cards: { ada: 15.50 } } }
+  - { restore: ada, to: rich, chip: magic }
+  - { expect: { cards: { ada: 35.50 } } }
+  - { pay: { card: ada, till: bar, amount: 20.00, passcode: none }, expect: refused copied_card }
+  - { unblock: { card: ada, new: '1234' }, tear: { apdu: 1 }, expect: unfinished }
+`,
+      'scenario.yaml',
+      (line) => {
+        text += `${line}\n`
+      },
+    )
+    expect(failuresOf(result)).toBe('')
+    expect(text).toContain('bar cashes up, batch 1: 0 transactions: done')
+    expect(text).toContain('bar cashes up, batch 2: 2 transactions, €30 paid, €5.50 added: done')
+    expect(text).toContain('ada holds nothing that counts: module_missing')
+    expect(result.steps.flatMap(({ cashUp }) => cashUp ?? [])).toEqual([
+      {
+        till: 'bar',
+        batch: 1,
+        count: 0,
+        paid: '0.00',
+        paidBack: '0.00',
+        loaded: '0.00',
+        loadedBack: '0.00',
+      },
+      {
+        till: 'bar',
+        batch: 2,
+        count: 2,
+        paid: '30.00',
+        paidBack: '0.00',
+        loaded: '5.50',
+        loadedBack: '0.00',
+      },
+    ])
+  })
+
+  test('three wrong unblocking codes, and no code unblocks any more', async () => {
+    const wrong =
+      "{ unblock: { card: ada, code: '00000000', new: '1234' }, expect: refused wrong_code }"
+    const result = await play(
+      `currency: EUR
+cards: { ada: { scheme: purse, balance: 60.00 } }
+tills: { bar: {} }
+steps:
+  - ${wrong}
+  - ${wrong}
+  - ${wrong}
+  - { unblock: { card: ada, new: '1234' }, expect: refused code_blocked }
+`,
+    )
+    expect(failuresOf(result)).toBe('')
+  })
+
   test('a till loses what it had not written, and goes on', async () => {
     const result = await play(
       story(

@@ -123,10 +123,11 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
       await till.counter.sync()
     },
     async issueCard(label, balance, passcode) {
-      const card = TownCard.blank(label, RANDOM.bytes(4))
+      const number = RANDOM.bytes(4)
+      const card = TownCard.blank({ name: label, scheme: 'block', number, random: RANDOM })
       const { plan } = await call<{ plan: string }>('POST', '/api/cards', {
         scheme: 'block',
-        uid: Buffer.from(card.uid).toString('hex'),
+        uid: Buffer.from(number).toString('hex'),
         currency: office.currency,
         balance: String(balance),
         label,

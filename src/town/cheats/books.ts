@@ -16,7 +16,7 @@ import type { Identity } from '../../till/identity.ts'
 import type { Told } from './block.ts'
 
 interface Line {
-  readonly told: Told
+  told: Told
   /** In the engine's journal; undefined for what was invented. */
   readonly record: number | undefined
   /** How much less cash than it loaded the vendor reports. */
@@ -62,9 +62,12 @@ export class Books {
     this.#lines.push({ told, record, cashShort, outcome, withheld, reported: undefined })
   }
 
-  /** The card showed what became of a record. */
-  decide(record: number, outcome: Outcome): void {
-    for (const line of this.#lines) if (line.record === record) line.outcome = outcome
+  /** The card showed what became of a record; `evidence`: with what it says of it itself. */
+  decide(record: number, outcome: Outcome, evidence?: Bytes): void {
+    for (const line of this.#lines.filter((candidate) => candidate.record === record)) {
+      line.outcome = outcome
+      if (evidence) line.told = { ...line.told, evidence }
+    }
   }
 
   /** From here on nothing is withheld. */

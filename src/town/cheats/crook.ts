@@ -1,3 +1,4 @@
+import type { Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import type { CardId } from '../../kernel/ids.ts'
 import type { Amount } from '../../kernel/money.ts'
@@ -104,14 +105,14 @@ export class Crook {
 
   #twoBooks(desk: Desk): Journal {
     const { journal } = desk
-    const decided = (record: JournalRecord): JournalRecord => {
-      this.books.decide(record.id, record.state === 'void' ? 'void' : 'confirmed')
+    const decided = (record: JournalRecord, evidence?: Bytes): JournalRecord => {
+      this.books.decide(record.id, record.state === 'void' ? 'void' : 'confirmed', evidence)
       return record
     }
     return {
       ...journal,
       intend: (record) => this.#intend(record, desk),
-      confirm: (id) => decided(journal.confirm(id)),
+      confirm: (id, evidence) => decided(journal.confirm(id, evidence), evidence),
       void: (id) => decided(journal.void(id)),
     }
   }
@@ -125,7 +126,8 @@ export class Crook {
     const isReused = tokens.some((token) => this.#spent.includes(token))
     const kept = desk.journal.intend({ ...record, tokens: isReused ? [] : tokens })
     this.#spent.push(...tokens.filter((token) => !this.#spent.includes(token)))
-    const told = tell(withTokens(record, tokens), honest, cheating, desk)
+    const shown = tokens === record.tokens ? record : withTokens(record, tokens)
+    const told = tell(shown, honest, cheating, desk)
     return this.#keep(kept, told, cheating)
   }
 

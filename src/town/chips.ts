@@ -1,0 +1,144 @@
+import { mayUseData } from '../card/access-conditions.ts'
+import type { PoweredCard } from '../card/field.ts'
+import { IsoCard, isoCardNvm, type IsoCardDesign } from '../card/iso-card.ts'
+import { classicNvm, deliveredImage, MifareClassic } from '../card/mifare-classic.ts'
+import type { Nvm } from '../card/nvm.ts'
+import { StorageReader } from '../card/storage-reader.ts'
+import type { Bytes } from '../kernel/bytes.ts'
+import {
+  ACCESS_BITS_SIZE,
+  BLOCK_COUNT,
+  BLOCK_SIZE,
+  BLOCKS_PER_SECTOR,
+  decodeAccessBits,
+  isTrailer,
+  MANUFACTURER_BLOCK,
+  TRAILER,
+  trailerOf,
+} from '../kernel/mifare-classic.ts'
+import type { Amount } from '../kernel/money.ts'
+import type { RandomSource } from '../kernel/ports.ts'
+import { READER_PROFILES } from '../kernel/storage-apdu.ts'
+import type { Channel } from '../reader/channel.ts'
+import { writePlan } from '../schemes/block/card.ts'
+import { moduleChip, purseChip } from '../schemes/purse/chips.ts'
+import { writeCardPlan, writeModulePlan } from '../schemes/purse/issuing.ts'
+import { VALUE_MAX } from '../schemes/purse/message.ts'
+import type { Cheating } from './cheats/crook.ts'
+import type { Traffic } from './cheats/middleman.ts'
+import { purseTraffic } from './cheats/purse.ts'
+import { cashUpPurse, unblockPurse, type CashUp, type Unblocking } from './purse-desk.ts'
+
+/** A chip as a program, and its memory. */
+export interface Chip {
+  readonly card: PoweredCard
+  readonly nvm: Nvm
+}
+
+/** A kind of chip, and what an issuing desk does with it. */
+export interface ChipKind {
+  /** Its memory as its maker delivers it; `number` is its own, where the memory has it. */
+  delivered(number: Bytes): Bytes
+  /** One that has that in its memory. */
+  open(image: Bytes, random: RandomSource): Chip
+  /** Writes the office's plan: `written`, `torn`, or why not. */
+  write(channel: Channel, plan: Bytes): Promise<string>
+  /**
+   * What its memory holds after somebody who knows all its keys wrote an image back to it; undefined
+   * if it lets nobody write so.
+   */
+  overwritten(memory: Bytes, image: Bytes): Bytes | undefined
+}
+
+/** The chip in a till's second slot. */
+export interface ModuleKind extends ChipKind {
+  /** Closes the module's batch; undefined if it does not answer as a module. */
+  cashUp(channel: Channel): Promise<CashUp | undefined>
+}
+
+/** All that the town has to know of a scheme. */
+export interface CardScheme {
+  readonly card: ChipKind
+  /** Undefined if its tills need none. */
+  readonly module: ModuleKind | undefined
+  /** What a card can hold at most. */
+  readonly balanceMax: Amount
+  /** The holder unblocks the passcode; undefined where the card itself blocks none. */
+  readonly unblock: Unblocking | undefined
+  /** Undefined: nobody stands between till and card. */
+  readonly traffic: Traffic | undefined
+  /** Which cheats vendors have for it; undefined for all of them. */
+  readonly cheats: ReadonlySet<Cheat> | undefined
+}
+
+/** A word of `cheats`, or the step `invent`. */
+export type Cheat = keyof Cheating | 'invent'
+
+const classicChip: ChipKind = {
+  delivered: deliveredImage,
+  open(image) {
+    const nvm = classicNvm(image)
+    return { card: new StorageReader(new MifareClassic(nvm), READER_PROFILES.ACR122U), nvm }
+  },
+  write: writePlan,
+  overwritten(memory, image) {
+    const restored = memory.slice()
+    for (let block = 0; block < BLOCK_COUNT; block++) {
+      const offset = block * BLOCK_SIZE
+      if (isWritable(restored, block)) {
+        restored.set(image.subarray(offset, offset + BLOCK_SIZE), offset)
+      }
+    }
+    return restored
+  },
+}
+
+/** Whether some key writes that block: not the chip's number, and not a counter that only falls. */
+function isWritable(image: Bytes, block: number): boolean {
+  if (block === MANUFACTURER_BLOCK || isTrailer(block)) return false
+  const offset = trailerOf(block) * BLOCK_SIZE + TRAILER.ACCESS_BITS
+  const access = decodeAccessBits(image.subarray(offset, offset + ACCESS_BITS_SIZE))
+  const condition = access?.blocks[block % BLOCKS_PER_SECTOR]
+  if (condition === undefined) return false
+  return mayUseData(condition, 'A', 'write') || mayUseData(condition, 'B', 'write')
+}
+
+/** A secure element: all that is ever written on it, its applets write. */
+function isoChip(design: IsoCardDesign, write: ChipKind['write']): ChipKind {
+  return {
+    delivered: () => isoCardNvm(design).snapshot(),
+    open(image, random) {
+      const nvm = isoCardNvm(design, image)
+      return { card: new IsoCard(nvm, design, random), nvm }
+    },
+    write,
+    overwritten: () => undefined,
+  }
+}
+
+/** The schemes of a town's cards. A new scheme is an entry here. */
+export const CARD_SCHEMES = {
+  block: {
+    card: classicChip,
+    module: undefined,
+    balanceMax: 0xffffn,
+    unblock: undefined,
+    traffic: undefined,
+    cheats: undefined,
+  },
+  purse: {
+    card: isoChip(purseChip, writeCardPlan),
+    module: { ...isoChip(moduleChip, writeModulePlan), cashUp: cashUpPurse },
+    balanceMax: VALUE_MAX,
+    unblock: unblockPurse,
+    traffic: purseTraffic,
+    cheats: new Set<Cheat>(['withhold', 'deny', 'loadWithoutRight', 'loadBeyondCash']),
+  },
+} as const satisfies Record<string, CardScheme>
+
+export type SchemeName = keyof typeof CARD_SCHEMES
+export const SCHEME_NAMES = Object.keys(CARD_SCHEMES) as readonly SchemeName[]
+
+export function cardScheme(name: SchemeName): CardScheme {
+  return CARD_SCHEMES[name]
+}
