@@ -127,7 +127,7 @@ export function create(made: Made): string {
 /** Every file by its path, with what a command can change. */
 export type Contents = ReadonlyMap<string, StoredFile & { readonly body: Bytes }>
 
-export function contentsOf({ nvm }: MultiflexCard): Contents {
+export function contentsOf({ nvm }: Pick<MultiflexCard, 'nvm'>): Contents {
   const memory = journalled(nvm)
   memory.recover()
   const tree = new FileTree(memory)
