@@ -61,7 +61,7 @@ export function defineCampaign({ modelled, raw, stranger }: Campaign): void {
         const { name, answer, expected } = model.step()
         if (!expected.test(answer))
           throw new Error(`${name}: ${answer}, expected ${expected.source}`)
-        count(tally, name, answer)
+        note(tally, name, answer)
       }
       expect(model.differences()).toEqual([])
       report(tally, modelled)
@@ -89,7 +89,7 @@ export function defineCampaign({ modelled, raw, stranger }: Campaign): void {
             expect({ apdu: toHex(apdu), status, changed }).toMatchObject({ changed: [] })
           }
           before = after
-          count(tally, nameOf(apdu), status)
+          note(tally, nameOf(apdu), status)
         }
         report(tally, raw)
       },
@@ -106,10 +106,10 @@ export function defineCampaign({ modelled, raw, stranger }: Campaign): void {
           const bench = new Bench(locked, '8K', chance)
           const before = bench.card.nvm.snapshot()
           if (chance.below(2) === 0) bench.select('2000')
-          for (let count = 0; count < PER_CARD && sent < stranger; count++, sent++) {
+          for (const end = Math.min(sent + PER_CARD, stranger); sent < end; sent++) {
             const apdu = anything(chance, bench)
             const status = answerOf(bench, apdu)
-            count(tally, nameOf(apdu), status)
+            note(tally, nameOf(apdu), status)
           }
           const after = bench.card.nvm.snapshot()
           expect(differences(withoutTries(before), withoutTries(after))).toEqual([])
@@ -123,12 +123,12 @@ export function defineCampaign({ modelled, raw, stranger }: Campaign): void {
   })
 }
 
-function timeout(count: number): number {
-  return 60_000 + count * 5
+function timeout(commands: number): number {
+  return 60_000 + commands * 5
 }
 
 /** A command, and the answer: both have a line of the tally. */
-function count(tally: Tally, name: string, answer: string): void {
+function note(tally: Tally, name: string, answer: string): void {
   const status = answer.slice(-4)
   const isCounted = /^(61|67|6c)/.test(status)
   tally.count('status words', isCounted ? `${status.slice(0, 2)}xx` : status)
