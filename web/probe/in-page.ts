@@ -82,18 +82,20 @@ export function namelessControls(): readonly string[] {
  * Vitals' layout shifts. Up to 0.1 is good.
  */
 export async function layoutShift(): Promise<number> {
-  return new Promise((resolve) => {
-    const observer = new PerformanceObserver((list) => {
-      observer.disconnect()
-      resolve(list.getEntries().reduce((sum, entry) => sum + shiftOf(entry), 0))
-    })
-    const shiftOf = (entry: PerformanceEntry): number => {
-      const touched: unknown = Reflect.get(entry, 'hadRecentInput')
-      const value: unknown = Reflect.get(entry, 'value')
-      return touched === true || typeof value !== 'number' ? 0 : value
-    }
-    observer.observe({ type: 'layout-shift', buffered: true })
-    // Without a single shift the observer is never called.
-    setTimeout(() => resolve(0), 300)
-  })
+  const shiftOf = (entry: PerformanceEntry): number => {
+    const touched: unknown = Reflect.get(entry, 'hadRecentInput')
+    const value: unknown = Reflect.get(entry, 'value')
+    return touched === true || typeof value !== 'number' ? 0 : value
+  }
+  let shift = 0
+  const add = (entries: PerformanceEntryList) => {
+    for (const entry of entries) shift += shiftOf(entry)
+  }
+  const observer = new PerformanceObserver((list) => add(list.getEntries()))
+  observer.observe({ type: 'layout-shift', buffered: true })
+  // Without a single shift the observer is never called; what there was is told by the next frame.
+  for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame)
+  add(observer.takeRecords())
+  observer.disconnect()
+  return shift
 }
