@@ -113,7 +113,7 @@ export function listFile(tree: FileTree, file: StoredFile): Bytes {
 
 /** Size, or what is free in a directory, and identifier: four bytes. */
 export function sizeAndId(tree: FileTree, file: StoredFile): Bytes {
-  const size = file.kind === 'directory' ? Math.max(0, tree.free(file)) : file.size
+  const size = file.kind === 'directory' ? tree.free(file) : file.size
   return Uint8Array.of(size >> 8, size & 0xff, file.id >> 8, file.id & 0xff)
 }
 

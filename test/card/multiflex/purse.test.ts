@@ -60,8 +60,8 @@ const update: fc.Arbitrary<Step> = fc.record({
   mode: fc.constantFrom(0, 1, 3),
   value: amount,
 })
-const withUpdates = fc.array(fc.oneof(change, change, other, update), { maxLength: 40 })
-const withoutUpdates = fc.array(fc.oneof(change, change, other), { maxLength: 40 })
+const withUpdates = fc.array(fc.oneof(change, change, other, update), { maxLength: 40, size: 'max' })
+const withoutUpdates = fc.array(fc.oneof(change, change, other), { maxLength: 40, size: 'max' })
 
 const hex6 = (value: number) => value.toString(16).padStart(6, '0')
 
