@@ -39,14 +39,7 @@ import {
   type PurseRecord,
 } from './message.ts'
 import { refusalOfForm, type Forms } from './forms.ts'
-import {
-  balanceAfter,
-  follows,
-  isReversal,
-  logSort,
-  reverses,
-  type LogSort,
-} from './rules.ts'
+import { balanceAfter, follows, isReversal, logSort, reverses, type LogSort } from './rules.ts'
 
 /** How far a card is: blank, with its keys, in use for good. */
 const STAGES = { blank: 0, keyed: 1, inUse: 2 } as const

@@ -38,7 +38,7 @@ import {
 } from './message.ts'
 import { checkTap, type Draft, type Plan } from './plan.ts'
 import { balanceAfter, countersAfter, isReversal } from './rules.ts'
-import { findStanding, intentOf, type Tapped } from './standing.ts'
+import { findStanding, intentOf, isOwn, type Standing, type Tapped } from './standing.ts'
 import { refused } from './statuses.ts'
 import { held, Module, ModuleGone, PurseCard, type Held, type Introduction } from './terminal.ts'
 
@@ -61,7 +61,9 @@ function isProcessorCard(atr: Bytes): boolean {
 
 async function show(channel: Channel, desk: Desk): Promise<ShowResult> {
   try {
-    const tapped = await approach(channel, desk, '')
+    const present = await meet(channel, desk)
+    if ('result' in present) return present
+    const tapped = await approach(present, desk, '')
     if ('result' in tapped) return tapped
     return { result: 'shown', view: viewOf(tapped.introduction.last) }
   } catch (error) {
@@ -75,23 +77,44 @@ async function show(channel: Channel, desk: Desk): Promise<ShowResult> {
 async function perform(channel: Channel, order: Order, desk: Desk): Promise<TapResult> {
   checkOrder(order)
   try {
-    const tapped = await approach(channel, desk, order.passcode)
-    return 'result' in tapped ? tapped : await atGenuineCard(tapped, order, desk)
+    const present = await meet(channel, desk)
+    if ('result' in present) return present
+    const known = await findChanged(present, order, desk)
+    if (known) return known
+    const tapped = await approach(present, desk, order.passcode)
+    if ('result' in tapped) return tapped
+    const standing = await findStanding(tapped, order, desk)
+    const over = resultOf(standing, tapped)
+    if (over) return over
+    const plan = checkTap({ tapped, standing, order, desk })
+    return 'result' in plan ? plan : await new Tap(tapped, desk).carryOut(plan)
   } catch (error) {
     if (error instanceof ModuleGone) return refused('module_missing')
     throw error
   }
 }
 
-async function atGenuineCard(tapped: Tapped, order: Order, desk: Desk): Promise<TapResult> {
-  const standing = await findStanding(tapped, order, desk)
-  if (standing.kind === 'done') {
-    return { result: 'done', record: standing.record, view: viewOf(tapped.introduction.last) }
-  }
+/**
+ * A change of PIN that the card took when nobody heard of it: to the PIN that stands in the order the
+ * card would say that it is wrong, and count it.
+ */
+async function findChanged(
+  present: Present,
+  order: Order,
+  desk: Desk,
+): Promise<TapResult | undefined> {
+  const latest = desk.journal.latest(present.card.card)
+  if (order.kind !== 'passcode' || !latest || !isOwn(latest, order)) return undefined
+  const tapped = await approach(present, desk, '')
+  if ('result' in tapped) return tapped
+  return resultOf(await findStanding(tapped, order, desk), tapped)
+}
+
+/** Undefined if there is anything left to do. */
+function resultOf(standing: Standing, { introduction }: Tapped): TapResult | undefined {
   if (standing.kind === 'lost') return { result: 'unfinished', record: standing.record }
-  const plan = checkTap({ tapped, standing, order, desk })
-  if ('result' in plan) return plan
-  return new Tap(tapped, desk).carryOut(plan)
+  if (standing.kind !== 'done') return undefined
+  return { result: 'done', record: standing.record, view: viewOf(introduction.last) }
 }
 
 /** @throws {FormatError} if no till could carry it out at any card. */
@@ -108,13 +131,24 @@ function checkOrder(order: Order): void {
   }
 }
 
-/** The statuses up to `bad_signature`. */
-async function approach(channel: Channel, desk: Desk, passcode: string): Promise<Tapped | Refusal> {
+type Present = Pick<Tapped, 'card' | 'module'>
+
+/** The statuses up to `module_refused`. */
+async function meet(channel: Channel, desk: Desk): Promise<Present | Refusal> {
   const card = await PurseCard.connect(channel)
   if (!card) return refused('unknown_card')
   if (!desk.module) return refused('module_missing')
   const module = await Module.connect(desk.module)
   if (!module || module.till !== desk.till) return refused('module_refused')
+  return { card, module }
+}
+
+/** The statuses up to `bad_signature`. */
+async function approach(
+  { card, module }: Present,
+  desk: Desk,
+  passcode: string,
+): Promise<Tapped | Refusal> {
   const introduction = await introduce(card, module, passcode)
   if ('result' in introduction) return introduction
   if (!(await module.check(introduction))) return refused('counterfeit_card')

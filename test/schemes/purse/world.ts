@@ -263,9 +263,9 @@ export class Till {
     giveUpOrder(this.store, order.id)
   }
 
-  /** Of one card, in the order they were signed. */
+  /** Of one card, in the order they were signed, among the newest of all. */
   records(card: CardId): readonly JournalRecord[] {
-    return listRecords(this.store, 100)
+    return listRecords(this.store, 30)
       .filter((record) => record.card === card)
       .toReversed()
   }
