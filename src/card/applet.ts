@@ -19,8 +19,9 @@ export interface AppletSession {
   /** The answer to SELECT by AID: file control information and a status word. */
   readonly selected: ResponseApdu
   /**
-   * Answers any other command.
+   * Answers any other command, but SELECT and what fetches a long answer: those are the card's.
    *
+   * @throws {FormatError} if its data cannot be read, and nothing has changed: the card answers 6A80.
    * @throws {PowerLost} if a fuse blows in its memory.
    */
   process(command: CommandApdu): ResponseApdu
@@ -52,7 +53,7 @@ export interface MemoryPart {
 
 /** What a chip takes time for beside its memory; `card/chip-times.ts` has the milliseconds. */
 export const CHIP_OPERATIONS = [
-  /** Any command: dispatch and checks. */
+  /** Any command: dispatch and checks. The card counts it. */
   'command',
   /** DES of 8 bytes. */
   'des',

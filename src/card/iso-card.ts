@@ -49,10 +49,10 @@ const BY_NAME = 0x04
 /** An AID begins with its provider's registered identifier, 5 bytes (ISO/IEC 7816-4, 8.2.1.2). */
 const NAME_MIN = 5
 const AID_MAX = 16
-/** P2 of SELECT (ISO/IEC 7816-4, table 40): the first occurrence or the next, with an answer or not. */
+/** P2 of SELECT (ISO/IEC 7816-4, 7.1.1): the first occurrence or the next, with an answer or not. */
 const NEXT_OCCURRENCE = 0x02
 const NO_ANSWER = 0x0c
-/** CLA (ISO/IEC 7816-4, tables 2 and 3). */
+/** CLA (ISO/IEC 7816-4, 5.1.1). */
 const CLASS = {
   INVALID: 0xff,
   PROPRIETARY: 0x80,

@@ -4,10 +4,9 @@ import { decodeTemplate, decodeTlvs, encodeTlv } from '../../kernel/tlv.ts'
 import { LABEL_SIZE, type FileKind, type FileSpec } from '../files/file.ts'
 import { decodeSecurity, encodeSecurity, openRules } from './security.ts'
 
-/** Templates around file control parameters (ISO/IEC 7816-4, table 10). */
+/** Templates around file control parameters (ISO/IEC 7816-4, 5.3.3). */
 export const TEMPLATE = { FCP: 0x62, FCI: 0x6f } as const
 
-/** Table 12. */
 const TAG = {
   /** Bytes of data in an elementary file. */
   SIZE: 0x80,
@@ -20,7 +19,7 @@ const TAG = {
 } as const
 const KNOWN_TAGS: ReadonlySet<number> = new Set(Object.values(TAG))
 
-/** File descriptor bytes (table 14): not shareable, working files, records without TLV structure. */
+/** File descriptor bytes (5.3.3): not shareable, working files, records without TLV structure. */
 const DESCRIPTORS: Readonly<Record<FileKind, number>> = {
   directory: 0x38,
   transparent: 0x01,
@@ -28,7 +27,7 @@ const DESCRIPTORS: Readonly<Record<FileKind, number>> = {
   'linear-variable': 0x04,
   cyclic: 0x06,
 }
-/** Data coding byte (table 86): bytes, written in a way of their own. */
+/** Data coding byte (8.1.1.2.7): bytes, written in a way of their own. */
 const DATA_CODING = 0x21
 const ACTIVATED = 0x05
 const DEACTIVATED = 0x04

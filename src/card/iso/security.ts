@@ -3,7 +3,7 @@ import type { Bytes } from '../../kernel/bytes.ts'
 import type { AccessRule, AccessRules, Operation } from '../files/access.ts'
 import type { FileKind } from '../files/file.ts'
 
-/** Bits of an access mode byte, from the highest (ISO/IEC 7816-4, tables 17 and 18). */
+/** Bits of an access mode byte, from the highest (ISO/IEC 7816-4, 5.4.3.1). */
 const MODES = {
   directory: [
     [0x10, 'rehabilitate'],
@@ -22,7 +22,7 @@ const MODES = {
   ],
 } as const satisfies Record<string, readonly (readonly [bit: number, operation: Operation])[]>
 
-/** Security condition bytes (table 20): at least one condition, user authentication, by PIN 1 or 2. */
+/** Security condition bytes (5.4.3.1): at least one condition, user authentication, by PIN 1 or 2. */
 const CONDITIONS: readonly (readonly [byte: number, rule: AccessRule])[] = [
   [0x00, 'always'],
   [0x11, { pin: 1 }],

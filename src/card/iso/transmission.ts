@@ -21,7 +21,7 @@ interface Pending {
 }
 
 /**
- * From APDU to command and from answer to APDU (ISO/IEC 7816-4, 5.1 and 11.7.1; 7816-3, 12). No more is
+ * From APDU to command and from answer to APDU (ISO/IEC 7816-4, 5.1 and 7.6.1; 7816-3, 12). No more is
  * sent than Le asks for: the rest waits, `61xx`, for GET RESPONSE. With T=0 a command with data has no
  * Le, and one without data has to name the size exactly, or is told it by `6Cxx`.
  *
