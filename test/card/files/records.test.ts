@@ -82,7 +82,7 @@ describe.each(Object.keys(KINDS) as Kind[])('%s', (kind) => {
           )
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 })

@@ -188,7 +188,7 @@ test('whatever is made and deleted, no file touches another', () => {
         steps++
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 
@@ -201,7 +201,7 @@ test('what is empty again can be used again, all of it', () => {
       expect(tree.free(tree.root)).toBe(1203)
       made(tree, tree.root, spec(0x7777, 'transparent', 1203 - HEADER_SIZE))
     }),
-    { numRuns: 100 },
+    { numRuns: 40 },
   )
 })
 

@@ -60,7 +60,10 @@ const update: fc.Arbitrary<Step> = fc.record({
   mode: fc.constantFrom(0, 1, 3),
   value: amount,
 })
-const withUpdates = fc.array(fc.oneof(change, change, other, update), { maxLength: 40, size: 'max' })
+const withUpdates = fc.array(fc.oneof(change, change, other, update), {
+  maxLength: 40,
+  size: 'max',
+})
 const withoutUpdates = fc.array(fc.oneof(change, change, other), { maxLength: 40, size: 'max' })
 
 const hex6 = (value: number) => value.toString(16).padStart(6, '0')
@@ -183,7 +186,7 @@ describe.each(NAMES)('a purse for %s', (name) => {
           steps++
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     )
   })
 
@@ -206,7 +209,7 @@ describe.each(NAMES)('a purse for %s', (name) => {
           steps++
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     )
   })
 })
@@ -221,6 +224,6 @@ test('without the PIN and the key nothing changes, whatever is sent', () => {
       }
       expect(purse.ring()).toEqual(before)
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   )
 })
