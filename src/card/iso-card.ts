@@ -130,6 +130,7 @@ export class IsoCard implements PoweredCard {
   powerOn(): void {
     this.nvm.powerOn()
     this.#forget()
+    this.#modelledMs += this.#link.activationMs(this.atr.length)
   }
 
   powerOff(): void {

@@ -283,6 +283,18 @@ describe('time', () => {
     expect(of('801000000105').ms).toBeCloseTo(command + 3 * 2.5 + air(8))
   })
 
+  test.each([
+    // Selection 2.5 ms, RATS and ATS 17 bytes.
+    [contactless(106), 2.5 + 0.2 + 17 * 0.085],
+    [contactless(848), 2.5 + 0.2 + 17 * 0.085],
+    // 9 or 11 characters of 1.25 ms.
+    [contact('T=0'), 9 * 1.25],
+    [contact('T=1', 115_200), 11 * 1.25],
+  ])('activation, %o', (link, expected) => {
+    const { card } = insertedCard({ link, historicalBytes: new Uint8Array(7).fill(0x80) })
+    expect(card.modelledMs).toBeCloseTo(link.protocol === 'T=CL' ? expected + 0.085 : expected, 1)
+  })
+
   test('four times the bit rate takes a quarter of the time on the air', () => {
     const [slow, fast] = [contactless(106), contactless(424)].map(
       (link) => link.exchangeMs(100, 100) - 0.2,

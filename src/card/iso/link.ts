@@ -1,5 +1,6 @@
 import { concat, type Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
+import { CARD_TIMES_MS } from '../mifare-classic.ts'
 
 /** ISO/IEC 7816-3 (T=0, T=1) and ISO/IEC 14443-4 (T=CL). */
 export type Protocol = 'T=0' | 'T=1' | 'T=CL'
@@ -7,6 +8,8 @@ export type Protocol = 'T=0' | 'T=1' | 'T=CL'
 /** How a card is connected. */
 export interface Link {
   readonly protocol: Protocol
+  /** How long it takes until the card can be asked something, milliseconds. Size of its ATR in bytes. */
+  activationMs(atrSize: number): number
   /** How long a command APDU and its answer travel, milliseconds. Sizes in bytes. */
   exchangeMs(commandSize: number, answerSize: number): number
 }
@@ -19,29 +22,40 @@ const AIR_BITS_PER_BYTE = 9
 /** Frame delays of both directions: at least 86 µs each. */
 const AIR_TURNAROUND_MS = 0.2
 
+/** RATS, and what ATS has beyond the ATR that a reader makes of it (ISO/IEC 14443-4, 5.1 and 5.2). */
+const AIR_ANSWER_TO_SELECT = 4 + 2
+
 /** The bit rates of ISO/IEC 14443: carrier / 128 and its multiples, named in kbit/s. */
 const AIR_RATES = { 106: 1, 212: 2, 424: 4, 848: 8 } as const
 
 export function contactless(rate: keyof typeof AIR_RATES): Link {
-  const bitMs = (128 * 1000) / CARRIER_HZ / AIR_RATES[rate]
+  const byteMs = (AIR_BITS_PER_BYTE * 128 * 1000) / CARRIER_HZ
   return {
     protocol: 'T=CL',
+    // Selected as any card of ISO/IEC 14443-3, and always at the lowest rate: another is agreed on afterwards.
+    activationMs: (atrSize) =>
+      CARD_TIMES_MS.select + (atrSize + AIR_ANSWER_TO_SELECT) * byteMs + AIR_TURNAROUND_MS,
     exchangeMs: (commandSize, answerSize) =>
-      (commandSize + answerSize + 2 * AIR_BLOCK_OVERHEAD) * AIR_BITS_PER_BYTE * bitMs +
+      ((commandSize + answerSize + 2 * AIR_BLOCK_OVERHEAD) * byteMs) / AIR_RATES[rate] +
       AIR_TURNAROUND_MS,
   }
 }
+
+/** Without other agreement; an answer to reset always has it. */
+const INITIAL_RATE = 9600
+const CHARACTER_BITS = 12
 
 /**
  * Contacts. A character takes 12 bit times with T=0, which adds a procedure byte, and 11 with T=1,
  * which adds prologue and epilogue, 4 bytes a block (ISO/IEC 7816-3, 7.2, 10.3.3 and 11.3).
  */
-export function contact(protocol: 'T=0' | 'T=1', bitsPerSecond = 9600): Link {
+export function contact(protocol: 'T=0' | 'T=1', bitsPerSecond = INITIAL_RATE): Link {
   const { bits, overhead } =
-    protocol === 'T=0' ? { bits: 12, overhead: 1 } : { bits: 11, overhead: 8 }
+    protocol === 'T=0' ? { bits: CHARACTER_BITS, overhead: 1 } : { bits: 11, overhead: 8 }
   const characterMs = (bits * 1000) / bitsPerSecond
   return {
     protocol,
+    activationMs: (atrSize) => (atrSize * CHARACTER_BITS * 1000) / INITIAL_RATE,
     exchangeMs: (commandSize, answerSize) => (commandSize + answerSize + overhead) * characterMs,
   }
 }
