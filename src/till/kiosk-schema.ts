@@ -147,6 +147,8 @@ export const state = z.strictObject({
   answer: answer.nullable(),
   /** Number of the newest receipt. */
   lastReceipt: z.int().nullable(),
+  /** Whether the security module is in its slot; null if the till has no such slot. */
+  module: z.boolean().nullable(),
   /** Virtual cards that lie around. */
   cards: z.array(z.strictObject({ id: z.string(), label: z.string() })),
 })
@@ -166,6 +168,22 @@ export const syncReport = z.strictObject({
     }),
   ),
 })
+
+export const cashUp = z.discriminatedUnion('result', [
+  z.strictObject({
+    result: z.literal('closed'),
+    batch: z.int(),
+    count: z.int(),
+    paid: money,
+    paidBack: money,
+    loaded: money,
+    loadedBack: money,
+    /** Base64. */
+    proof: z.base64(),
+  }),
+  z.strictObject({ result: z.literal('refused'), status: z.string(), explanation: z.string() }),
+])
+export type CashUpJson = z.output<typeof cashUp>
 
 export const receiptList = z.strictObject({ receipts: z.array(record) })
 export const receipt = z.strictObject({

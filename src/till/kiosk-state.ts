@@ -1,9 +1,16 @@
 import type { Currency } from '../kernel/money.ts'
 import type { Policy } from '../kernel/documents.ts'
 import type { Answer, Counter, LastSync } from './counter.ts'
-import type { AnswerJson, OrderJson, RecordJson, StateJson, ViewJson } from './kiosk-schema.ts'
+import type {
+  AnswerJson,
+  CashUpJson,
+  OrderJson,
+  RecordJson,
+  StateJson,
+  ViewJson,
+} from './kiosk-schema.ts'
 import type { NetworkSwitch } from './network.ts'
-import type { CardView, JournalRecord, Order } from './scheme.ts'
+import type { CardView, CashUp, JournalRecord, Order, Refusal } from './scheme.ts'
 import type { SyncReport } from './sync.ts'
 import { CLOCK_TOLERANCE, type Till, type TillStatus } from './till.ts'
 
@@ -64,7 +71,21 @@ export function stateJson({
     order: counter.order ? orderJson(counter.order, till) : null,
     answer: counter.answer ? answerJson(counter.answer) : null,
     lastReceipt: till.records(1)[0]?.id ?? null,
+    module: status.hasModule ?? null,
     cards: cards.map(({ id, label }) => ({ id, label })),
+  }
+}
+
+export function cashUpJson(answer: CashUp | Refusal): CashUpJson {
+  if (answer.result === 'refused') return answer
+  const { paid, paidBack, loaded, loadedBack, proof } = answer
+  return {
+    ...answer,
+    paid: String(paid),
+    paidBack: String(paidBack),
+    loaded: String(loaded),
+    loadedBack: String(loadedBack),
+    proof: Buffer.from(proof).toString('base64'),
   }
 }
 

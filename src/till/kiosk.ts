@@ -13,6 +13,7 @@ import { KIOSK_ERRORS, KioskRefusal, refusalOf } from './kiosk-errors.ts'
 import * as schema from './kiosk-schema.ts'
 import {
   answerJson,
+  cashUpJson,
   recordJson,
   stateJson,
   syncJson,
@@ -147,6 +148,10 @@ function addRoutes(app: FastifyInstance, options: KioskOptions): void {
       counter.changed()
       return readState(options)
     },
+  )
+
+  api.post('/api/cash-up', { schema: { response: { 200: schema.cashUp } } }, async () =>
+    cashUpJson(await till.cashUp()),
   )
 
   api.get(

@@ -13,6 +13,7 @@ export const TILL_REFUSALS = [
   'order_changed',
   'unknown_card',
   'scheme_not_enrolled',
+  'no_module',
   'bad_order',
   'sequence_signed',
   'order_at_another_record',
@@ -28,6 +29,7 @@ const EXPLANATIONS: Readonly<Record<TillRefusal, string>> = {
   order_changed: 'This order was already begun with other contents. Start a new one.',
   unknown_card: 'This is not a card that this till knows.',
   scheme_not_enrolled: 'This till may not take this kind of card. Ask the office to enrol it anew.',
+  no_module: 'No card of this till needs a security module: there is no day to close in one.',
   bad_order: 'No card could carry out this order. Correct it and tap again.',
   sequence_signed:
     'This till has already signed another transaction at this place of the card. The card is an old copy: keep it, and call the office.',

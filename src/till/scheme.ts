@@ -24,6 +24,24 @@ export interface TillScheme {
   perform(channel: Channel, order: Order, desk: Desk): Promise<TapResult>
   /** The cost of an order beforehand, for the air budget. */
   cost(order: Order): TapCost
+  /** Closes the day in the till's security module. Only of schemes whose tills have one. */
+  cashUp?(desk: Desk): Promise<CashUp | Refusal>
+}
+
+/** What a security module has counted since it was closed before. */
+export interface CashUp {
+  readonly result: 'closed'
+  /** Of the module's own numbering: 1 for its first day. */
+  readonly batch: number
+  /** Transactions that cards have stamped. */
+  readonly count: number
+  readonly paid: Amount
+  /** Payments taken back. */
+  readonly paidBack: Amount
+  readonly loaded: Amount
+  readonly loadedBack: Amount
+  /** The module's own words with its MAC: the office can check them. */
+  readonly proof: Bytes
 }
 
 export interface TapCost {

@@ -35,6 +35,7 @@ import { passcodeTries } from './passcodes.ts'
 import { badOrder, refusal } from './refusals.ts'
 import type {
   CardView,
+  CashUp,
   Desk,
   Journal,
   JournalRecord,
@@ -86,6 +87,8 @@ export interface TillStatus {
   readonly usage: Usage
   /** Milliseconds that the till's clock is behind the office's, negative if ahead. */
   readonly clockBehind: number | undefined
+  /** Whether a card is in the slot of the security module; undefined: there is no such slot. */
+  readonly hasModule: boolean | undefined
 }
 
 /** A clock further off than this, either way, is told to the cashier: milliseconds. */
@@ -127,6 +130,7 @@ export class Till {
       acknowledged,
       usage: this.#usage(),
       clockBehind: this.#office && clockBehind(this.#office.identity, acknowledged),
+      hasModule: this.#options.module && this.#options.module() !== undefined,
     }
   }
 
@@ -169,6 +173,21 @@ export class Till {
       const known = answerFromJournal(this.order(order.id), order, ready.identity)
       if (known) return known
       return this.#ask(channel, ready, (found) => this.#perform(found, channel, order))
+    })
+  }
+
+  /** Closes the day in the security module: of the first scheme whose module it is. */
+  async cashUp(): Promise<CashUp | Refusal> {
+    return this.#inTurn(async () => {
+      const ready = this.#ready()
+      if ('result' in ready) return ready
+      let answer: CashUp | Refusal = refusal('no_module')
+      for (const { scheme, desk } of this.#enrolled(this.#options.schemes, ready)) {
+        if (!scheme.cashUp) continue
+        answer = await scheme.cashUp(desk)
+        if (answer.result === 'closed') break
+      }
+      return answer
     })
   }
 
@@ -251,16 +270,21 @@ export class Till {
     ask: (approached: Approached) => Promise<R | Refusal>,
   ): Promise<R | Refusal> {
     const likely = this.#options.schemes.filter((scheme) => scheme.recognises(channel.atr))
-    const enrolled = likely.flatMap((scheme) => {
-      const secrets = ready.identity.secrets.get(scheme.name)
-      return secrets ? [{ scheme, desk: this.#desk(ready, secrets) }] : []
-    })
+    const enrolled = this.#enrolled(likely, ready)
     if (likely.length > 0 && enrolled.length === 0) return refusal('scheme_not_enrolled')
     for (const approached of enrolled) {
       const answer = await ask(approached)
       if (!isUnknown(answer)) return answer
     }
     return refusal('unknown_card')
+  }
+
+  /** Those of the schemes whose secrets the office has given. */
+  #enrolled(schemes: readonly TillScheme[], ready: Ready): readonly Approached[] {
+    return schemes.flatMap((scheme) => {
+      const secrets = ready.identity.secrets.get(scheme.name)
+      return secrets ? [{ scheme, desk: this.#desk(ready, secrets) }] : []
+    })
   }
 
   #desk({ identity, documents, policy }: Ready, secrets: Bytes): Desk {

@@ -8,6 +8,7 @@ import { createKiosk, type CardSource } from '../../src/till/kiosk.ts'
 import { state, type StateJson } from '../../src/till/kiosk-schema.ts'
 import { networkSwitch } from '../../src/till/network.ts'
 import { checkReceipt } from '../../src/till/receipt.ts'
+import type { TillScheme } from '../../src/till/scheme.ts'
 import { Till } from '../../src/till/till.ts'
 import {
   clockAt,
@@ -35,12 +36,13 @@ function looseCards(...cards: readonly ToyCard[]): CardSource {
 async function openKiosk({
   enrolled = true,
   pageDirectory,
-}: { enrolled?: boolean; pageDirectory?: string } = {}) {
+  schemes = [toyScheme],
+}: { enrolled?: boolean; pageDirectory?: string; schemes?: readonly TillScheme[] } = {}) {
   const clock = clockAt()
   const office = new SmallOffice(clock)
   office.documents = [policyDocument({ paymentMax: 5_000n }), tokensDocument(3)]
   const network = networkSwitch(office)
-  const till: Till = tillAt(network.transport, { path: freshFile(), clock, schemes: [toyScheme] })
+  const till: Till = tillAt(network.transport, { path: freshFile(), clock, schemes })
   if (enrolled) await till.enrol(office.code)
   const card = new ToyCard(1)
   const counter = new Counter(till, { clock, random: randomFrom('counter') })
@@ -74,6 +76,28 @@ async function openKiosk({
 
 const order = { kind: 'pay', amount: '500', passcode: '1234' }
 
+describe('the day', () => {
+  test('is closed in the security module', async () => {
+    const totals = { paid: 500n, paidBack: 0n, loaded: 0n, loadedBack: 0n }
+    const closed = { result: 'closed', batch: 3, count: 2, ...totals } as const
+    const proof = Uint8Array.of(1, 2, 3)
+    const scheme = { ...toyScheme, cashUp: () => Promise.resolve({ ...closed, proof }) }
+    const { ask } = await openKiosk({ schemes: [scheme] })
+    expect(await ask('POST', '/api/cash-up')).toEqual({
+      status: 200,
+      body: { ...closed, paid: '500', paidBack: '0', loaded: '0', loadedBack: '0', proof: 'AQID' },
+    })
+  })
+
+  test('of a till without one is not there to close', async () => {
+    const { ask } = await openKiosk()
+    expect(await ask('POST', '/api/cash-up')).toMatchObject({
+      status: 200,
+      body: { result: 'refused', status: 'no_module' },
+    })
+  })
+})
+
 describe('the till’s page', () => {
   test('sells: order, tap, receipt, upload', async () => {
     const { ask, till, card } = await openKiosk()
@@ -93,6 +117,7 @@ describe('the till’s page', () => {
       answer: null,
       lastReceipt: null,
       cards: [{ id: 'card-1' }, { id: 'card-2' }],
+      module: null,
       clock: { behind: 0, warning: null },
     })
 
@@ -388,7 +413,7 @@ test('docs/till-api.md lists every error with its status, and every address', as
   expect(listed).toEqual(Object.entries(KIOSK_ERRORS))
   const { app } = await openKiosk()
   const addresses = [...page.matchAll(/^\| `(GET|POST) (\S+)` \|/gm)]
-  expect(addresses).toHaveLength(11)
+  expect(addresses).toHaveLength(12)
   for (const [, method, url = ''] of addresses) {
     expect(app.hasRoute({ method: method === 'GET' ? 'GET' : 'POST', url })).toBe(true)
   }

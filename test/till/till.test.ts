@@ -185,6 +185,30 @@ describe('a till refuses', () => {
     expect(await refusal(strange, card, pay('b'))).toBe('scheme_not_enrolled')
   })
 
+  test('closes the day in the module of the first scheme that has one there', async () => {
+    const { till, office, path, clock } = await openTown()
+    expect(await till.cashUp()).toMatchObject({ status: 'no_module' })
+    till.close()
+    const missing = { result: 'refused', status: 'module_missing', explanation: '' } as const
+    const closed = {
+      result: 'closed',
+      batch: 1,
+      count: 2,
+      paid: 500n,
+      paidBack: 0n,
+      loaded: 0n,
+      loadedBack: 0n,
+      proof: utf8('proof'),
+    } as const
+    const without: TillScheme = { ...toyScheme, cashUp: () => Promise.resolve(missing) }
+    const having: TillScheme = { ...toyScheme, cashUp: () => Promise.resolve(closed) }
+    const one = tillAt(office, { path, clock, schemes: [toyScheme, without] })
+    expect(await one.cashUp()).toEqual(missing)
+    one.close()
+    const two = tillAt(office, { path, clock, schemes: [without, having] })
+    expect(await two.cashUp()).toEqual(closed)
+  })
+
   test('of schemes whose cards look alike, the one that knows the card gets it', async () => {
     const { till, office, path, clock } = await openTown()
     till.close()
@@ -220,7 +244,9 @@ describe('a till refuses', () => {
   test('and every refusal that a tap can show was shown', () => {
     // These two need a tap in the middle of another: test/till/journal.test.ts shows them.
     const concurrent = ['stamp_used', 'token_spent']
-    expect([...shown, ...concurrent].toSorted()).toEqual(TILL_REFUSALS.toSorted())
+    // No tap is about the day.
+    const cashUp = ['no_module']
+    expect([...shown, ...concurrent, ...cashUp].toSorted()).toEqual(TILL_REFUSALS.toSorted())
   })
 
   test('an amount beyond its limits, with the sentence that says which', async () => {

@@ -1,3 +1,4 @@
+import { Day } from './ledge/Day.tsx'
 import { History } from './ledge/History.tsx'
 import { Network } from './ledge/Network.tsx'
 
@@ -6,6 +7,7 @@ export function Ledge() {
   return (
     <>
       <Network />
+      <Day />
       <History />
     </>
   )

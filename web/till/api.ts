@@ -36,6 +36,12 @@ export async function synchronise(): Promise<void> {
   await post('api/sync')
 }
 
+export type CashUp = schema.CashUpJson
+
+export async function cashUp(): Promise<CashUp> {
+  return await post<CashUp>('api/cash-up')
+}
+
 export async function enrolTill(code: string): Promise<void> {
   await post('api/enrol', { code })
 }
