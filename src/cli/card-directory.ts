@@ -8,13 +8,11 @@ import { READER_PROFILES, type ReaderProfile } from '../kernel/storage-apdu.ts'
 import { inProcessChannel } from '../reader/in-process.ts'
 import type { Channel } from '../reader/channel.ts'
 import type { CardSource } from '../till/kiosk.ts'
+import type { CardKind, CardKinds, StoredCard } from '../card/image-kinds.ts'
 import { cardFile } from './card-files.ts'
-import { IMAGE_KINDS, type EmulatedCard } from './card-images.ts'
+import { cardKinds, DUMP, ENDINGS, endingOf, isModuleFile, type Ending } from './card-images.ts'
 import { InputError } from './io.ts'
-import { codeOf } from './system.ts'
-
-const KIND = IMAGE_KINDS.mifareClassic
-const ENDING = KIND.ending
+import { codeOf, systemRandom } from './system.ts'
 
 /** A card that is out of the directory for a while. */
 export interface TakenCard {
@@ -25,72 +23,85 @@ export interface TakenCard {
   readonly save: () => Promise<void>
 }
 
-/** Virtual cards in a directory: `NAME.mfd` is the memory of one. */
+/** The file of a card. */
+interface CardFile {
+  readonly path: string
+  readonly ending: Ending
+}
+
+/**
+ * Virtual cards in a directory: `NAME.mfd` is the memory of a MIFARE Classic as it is, `NAME.card` and
+ * `NAME.sam`, of a security module, say themselves what they are.
+ */
 export class CardDirectory implements CardSource {
   readonly directory: string
-  readonly #profile: ReaderProfile
+  readonly #kinds: CardKinds
 
   /** `profile`: of the reader that its cards are held to. */
   constructor(directory: string, profile: ReaderProfile = READER_PROFILES.ACR1255U) {
     this.directory = directory
-    this.#profile = profile
+    this.#kinds = cardKinds(profile)
   }
 
   /** By name. */
   async names(): Promise<readonly string[]> {
+    return [...(await this.#files()).keys()]
+  }
+
+  /** What can be tapped: no security modules. */
+  async list() {
+    const files = [...(await this.#files())]
+    return files
+      .filter(([, { ending }]) => !isModuleFile(ending))
+      .map(([name]) => ({ id: name, label: name }))
+  }
+
+  async #files(): Promise<ReadonlyMap<string, CardFile>> {
+    const files = await this.#fileNames()
+    const found = files.toSorted().flatMap((file): [string, CardFile][] => {
+      const ending = ENDINGS.find((candidate) => file.endsWith(candidate))
+      if (ending === undefined) return []
+      return [[file.slice(0, -ending.length), { path: join(this.directory, file), ending }]]
+    })
+    return new Map(found)
+  }
+
+  async #fileNames(): Promise<readonly string[]> {
     try {
-      const files = await readdir(this.directory)
-      return files
-        .filter((file) => file.endsWith(ENDING))
-        .map((file) => file.slice(0, -ENDING.length))
-        .toSorted()
+      return await readdir(this.directory)
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return []
       throw error
     }
   }
 
-  async list() {
-    return (await this.names()).map((name) => ({ id: name, label: name }))
-  }
-
-  pathOf(name: string): string {
-    return join(this.directory, name + ENDING)
-  }
-
   /** @throws {InputError} if there is none of that name, or it is not an image. */
-  async read(name: string): Promise<Bytes> {
-    const path = this.pathOf(name)
-    const bytes = await cardFile(path).read()
-    if (!bytes) {
-      const known = await this.names()
-      const list = known.length > 0 ? known.join(', ') : 'none'
-      throw new InputError(`${path} is missing. Cards in ${this.directory}: ${list}`)
-    }
-    this.#open(path, bytes)
-    return bytes
+  async read(name: string): Promise<StoredCard> {
+    return this.#read(await this.#find(name))
   }
 
-  /** @throws {InputError} if there is a card of that name already. */
-  async write(name: string, image: Bytes): Promise<void> {
+  /** @throws {InputError} if there is a card of that name already. @returns the path of its file. */
+  async write(name: string, kind: CardKind, memory: Bytes): Promise<string> {
     await mkdir(this.directory, { recursive: true })
-    if ((await this.names()).includes(name)) {
-      throw new InputError(`${this.pathOf(name)} is there already: choose another name`)
-    }
-    await cardFile(this.pathOf(name)).write(image)
+    const known = (await this.#files()).get(name)
+    if (known) throw new InputError(`${known.path} is there already: choose another name`)
+    const ending = endingOf(kind)
+    const path = join(this.directory, name + ending)
+    await save(this.#kinds.put(kind.name, memory, systemRandom), { path, ending })
+    return path
   }
 
   async withCard<T>(name: string, work: (channel: Channel) => Promise<T>): Promise<T | undefined> {
     // A till's page sends names: only those that are there lead to a file.
     if (!(await this.names()).includes(name)) return undefined
-    return this.take(name, async ({ field, save }) => {
+    return this.take(name, async ({ field, save: keep }) => {
       field.powerOn()
       try {
         return await work(inProcessChannel(field))
       } finally {
         field.powerOff()
         // Whatever happened to the tap, the card keeps what was written on it.
-        await save()
+        await keep()
       }
     })
   }
@@ -101,28 +112,42 @@ export class CardDirectory implements CardSource {
    * @throws {InputError} as {@link read}.
    */
   async take<T>(name: string, work: (card: TakenCard) => Promise<T>): Promise<T> {
-    const path = this.pathOf(name)
-    return exclusively(path, async () => {
-      const { card, nvm } = this.#open(path, await this.read(name))
+    const file = await this.#find(name)
+    return exclusively(file.path, async () => {
+      const stored = await this.#read(file)
       return work({
-        field: new Field(card),
-        writes: () => nvm.writes,
-        save: () => cardFile(path).write(nvm.snapshot()),
+        field: new Field(stored.card),
+        writes: () => stored.nvm.writes,
+        save: () => save(stored, file),
       })
     })
   }
 
-  /** @throws {InputError} if the bytes are no card's memory. */
-  #open(path: string, bytes: Bytes): EmulatedCard {
+  async #find(name: string): Promise<CardFile> {
+    const files = await this.#files()
+    const file = files.get(name)
+    if (file) return file
+    const list = files.size > 0 ? [...files.keys()].join(', ') : 'none'
+    throw new InputError(`there is no card ${name}. Cards in ${this.directory}: ${list}`)
+  }
+
+  async #read({ path }: CardFile): Promise<StoredCard> {
+    const bytes = await cardFile(path).read()
+    if (!bytes) throw new InputError(`${path} is missing`)
     try {
-      return KIND.open(bytes, this.#profile)
+      return this.#kinds.open(bytes, systemRandom)
     } catch (error) {
       if (error instanceof FormatError) {
-        throw new InputError(`${path} is not an image of ${KIND.what}: ${error.reason}`)
+        throw new InputError(`${path} is not an image of a card: ${error.message}`)
       }
       throw error
     }
   }
+}
+
+/** A dump stays a dump: other programs read it. */
+async function save(stored: StoredCard, { path, ending }: CardFile): Promise<void> {
+  await cardFile(path).write(ending === DUMP ? stored.nvm.snapshot() : stored.save())
 }
 
 const LOCK_WAIT_MS = 20

@@ -1,34 +1,34 @@
-import { decodeMfd } from '../card/image.ts'
-import type { PoweredCard } from '../card/field.ts'
-import { classicNvm, MifareClassic } from '../card/mifare-classic.ts'
-import type { Nvm } from '../card/nvm.ts'
-import { StorageReader } from '../card/storage-reader.ts'
-import type { Bytes } from '../kernel/bytes.ts'
+import { CardKinds, classicKind, multiflexKind, type CardKind } from '../card/image-kinds.ts'
 import type { ReaderProfile } from '../kernel/storage-apdu.ts'
+import { CARD_SCHEMES } from '../town/chips.ts'
 
-/** A card as a program, and the memory that its image is. */
-export interface EmulatedCard {
-  readonly card: PoweredCard
-  readonly nvm: Nvm
+/** Of a bare dump, as nfc-mfclassic has it; files with a header that names their kind have the others. */
+export const DUMP = '.mfd'
+/** Of cards, and of security modules, which are not held to a till's reader. */
+const CARD = '.card'
+const MODULE = '.sam'
+export const ENDINGS = [DUMP, CARD, MODULE] as const
+export type Ending = (typeof ENDINGS)[number]
+
+export function isModuleFile(ending: Ending): boolean {
+  return ending === MODULE
 }
 
-export interface ImageKind {
-  /** Of its files. */
-  readonly ending: string
-  /** For people. */
-  readonly what: string
-  /** `profile`: how the reader before it does. @throws {FormatError} if it is no such image. */
-  open(image: Bytes, profile: ReaderProfile): EmulatedCard
+const PURSE_MODULE = CARD_SCHEMES.purse.module.kind
+
+/** Every kind of card that can lie in a directory; `profile`: of the reader that they are held to. */
+export function cardKinds(profile?: ReaderProfile): CardKinds {
+  return new CardKinds([
+    classicKind(profile),
+    multiflexKind('3K'),
+    multiflexKind('8K'),
+    CARD_SCHEMES.purse.card.kind,
+    PURSE_MODULE,
+  ])
 }
 
-/** Every kind of card that can lie in a directory of images. */
-export const IMAGE_KINDS = {
-  mifareClassic: {
-    ending: '.mfd',
-    what: 'a MIFARE Classic 1K',
-    open(image, profile) {
-      const nvm = classicNvm(decodeMfd(image))
-      return { card: new StorageReader(new MifareClassic(nvm), profile), nvm }
-    },
-  },
-} as const satisfies Record<string, ImageKind>
+/** Of the file of a new card of that kind. */
+export function endingOf({ name }: CardKind): Ending {
+  if (name === CARD_SCHEMES.block.card.kind.name) return DUMP
+  return name === PURSE_MODULE.name ? MODULE : CARD
+}

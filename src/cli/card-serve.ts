@@ -50,7 +50,7 @@ async function chosenReader({ reader, port }: ServeCommand): Promise<VirtualRead
 const DEFAULT_NAME = 'Virtual PCD 00 00'
 
 /** What a card has written is in its file before anybody hears that it is. */
-function savingCard({ field, writes, save }: TakenCard): VpcdCard {
+export function savingCard({ field, writes, save }: TakenCard): VpcdCard {
   let saved = writes()
   return {
     get atr() {

@@ -1,20 +1,12 @@
-import { toHex, type Bytes } from '../kernel/bytes.ts'
 import { FormatError } from '../kernel/errors.ts'
-import { BLOCK_SIZE, BLOCKS_PER_SECTOR, UID_SIZE } from '../kernel/mifare-classic.ts'
-import { currency, currencyByNumber, parseAmount, type Amount } from '../kernel/money.ts'
-import { decodeValueBlock } from '../kernel/value-block.ts'
-import {
-  cardHeader,
-  committedSequence,
-  CONTROL_SECTOR,
-  COUNTER_PAGES,
-} from '../schemes/block/card.ts'
-import { SEQUENCE_MAX } from '../schemes/block/message.ts'
+import { currency, parseAmount, type Amount } from '../kernel/money.ts'
+import { unblockPurse, type UnblockStatus } from '../town/purse-desk.ts'
 import { fetchedWay, officeClient, OfficeRefused } from '../town/office-client.ts'
 import { CardDirectory } from './card-directory.ts'
 import { serveCard } from './card-serve.ts'
+import { imageLine, imageLines, showImage, type ShownImage } from './card-show.ts'
 import { UsageError, type CardCommand } from './command-line.ts'
-import { issueToImage } from './first-run.ts'
+import { issueToImage, moduleToImage } from './issuing.ts'
 import { CommandFailed, InputError, type Io } from './io.ts'
 import { readLogin } from './login.ts'
 
@@ -25,7 +17,7 @@ export async function runCard(command: CardCommand, io: Io): Promise<void> {
     case 'issue':
       return issue(command, cards, io)
     case 'show': {
-      const shown = showImage(command.image, await cards.read(command.image))
+      const shown = await showImage(command.image, await cards.read(command.image))
       return print(io, command.json, shown, imageLines(shown))
     }
     case 'list': {
@@ -35,10 +27,15 @@ export async function runCard(command: CardCommand, io: Io): Promise<void> {
     }
     case 'clone': {
       const { image, copy } = command
-      await cards.write(copy, await cards.read(image))
-      const lines = [`${cards.pathOf(copy)} is a copy of ${image}, chip number and all.`]
+      const { kind, nvm } = await cards.read(image)
+      const path = await cards.write(copy, kind, nvm.snapshot())
+      const lines = [`${path} is a copy of ${image}, chip number and all.`]
       return print(io, command.json, { card: image, copy }, lines)
     }
+    case 'module':
+      return makeModule(command, cards, io)
+    case 'unblock':
+      return unblock(command, cards, io)
     case 'serve':
       return serveCard(command, io)
   }
@@ -54,18 +51,54 @@ async function issue(
   cards: CardDirectory,
   io: Io,
 ): Promise<void> {
-  const { image: name, office, json, currency: code, passcode } = command
+  const { image: name, scheme, office, json, currency: code, passcode } = command
   const balance = amountOf(command)
-  if ((await cards.names()).includes(name)) {
-    throw new InputError(`${cards.pathOf(name)} is there already: choose another name`)
-  }
+  await checkFree(cards, name)
   const client = officeClient(fetchedWay(office), await readLogin(command.login))
-  const given = await asked(office, () =>
-    issueToImage(client, cards, { name, balance, currency: code, passcode }),
+  const { file, ...codes } = await asked(office, () =>
+    issueToImage(client, cards, { name, scheme, balance, currency: code, passcode }),
   )
-  print(io, json, { card: name, file: cards.pathOf(name), passcode: given }, [
-    `${cards.pathOf(name)} is a new card. Its passcode is ${given}: it is shown this once.`,
-  ])
+  const secrets =
+    codes.unblocking === undefined
+      ? `Its passcode is ${codes.passcode}: it is shown this once.`
+      : `Its PIN is ${codes.passcode}, its unblocking code ${codes.unblocking}: they are shown this once.`
+  print(io, json, { card: name, file, ...codes }, [`${file} is a new card. ${secrets}`])
+}
+
+async function makeModule(
+  { image: name, till, office, login, json }: Extract<CardCommand, { act: 'module' }>,
+  cards: CardDirectory,
+  io: Io,
+): Promise<void> {
+  await checkFree(cards, name)
+  const client = officeClient(fetchedWay(office), await readLogin(login))
+  const file = await asked(office, () => moduleToImage(client, cards, { name, till }))
+  const lines = [`${file} is the security module of till ${till}. It holds keys: keep it there.`]
+  print(io, json, { card: name, file, till }, lines)
+}
+
+/** Before an office is asked for anything. */
+async function checkFree(cards: CardDirectory, name: string): Promise<void> {
+  if (!(await cards.names()).includes(name)) return
+  throw new InputError(`${name} is in ${cards.directory} already: choose another name`)
+}
+
+const UNBLOCK_TEXTS: Readonly<Record<Exclude<UnblockStatus, 'unblocked'>, string>> = {
+  unknown_card: 'It is no card that blocks a PIN.',
+  code_blocked: 'The unblocking code is blocked too: only the office can help, with a new card.',
+  wrong_code: 'That is not its unblocking code. After three wrong ones the code is blocked.',
+  torn: 'The card went away. Try again.',
+}
+
+async function unblock(
+  { image: name, code, passcode, json }: Extract<CardCommand, { act: 'unblock' }>,
+  cards: CardDirectory,
+  io: Io,
+): Promise<void> {
+  await cards.read(name)
+  const status = await cards.withCard(name, (channel) => unblockPurse(channel, code, passcode))
+  if (status !== 'unblocked') throw new CommandFailed(UNBLOCK_TEXTS[status ?? 'torn'])
+  print(io, json, { card: name }, [`${name} is unblocked, and its PIN is what you chose.`])
 }
 
 function amountOf({ balance, currency: code }: Extract<CardCommand, { act: 'issue' }>): Amount {
@@ -94,17 +127,13 @@ async function asked<T>(office: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What anybody can read from an image. The balance is encrypted and signed: a till shows it. */
-interface ShownImage {
-  readonly card: string
-  readonly chip: string
-  /** Null: it is not a card of the scheme `block`. */
-  readonly block: {
-    readonly id: string
-    readonly currency: string
-    /** Null: its counters are torn. */
-    readonly sequence: number | null
-  } | null
+async function showOrSay(cards: CardDirectory, name: string): Promise<ShownImage | Unreadable> {
+  try {
+    return await showImage(name, await cards.read(name))
+  } catch (error) {
+    if (error instanceof InputError) return { card: name, problem: error.message }
+    throw error
+  }
 }
 
 interface Unreadable {
@@ -112,62 +141,10 @@ interface Unreadable {
   readonly problem: string
 }
 
-function showImage(card: string, image: Bytes): ShownImage {
-  const chip = toHex(image.subarray(0, UID_SIZE))
-  try {
-    const header = cardHeader.decode(pageOf(image, CONTROL_SECTOR * BLOCKS_PER_SECTOR))
-    const [first, second] = COUNTER_PAGES.map((page) => sequenceOf(pageOf(image, page)))
-    return {
-      card,
-      chip,
-      block: {
-        id: toHex(header.card),
-        currency: currencyByNumber(header.currency).code,
-        sequence: committedSequence([first, second]) ?? null,
-      },
-    }
-  } catch (error) {
-    if (error instanceof FormatError) return { card, chip, block: null }
-    throw error
-  }
-}
-
-function pageOf(image: Bytes, page: number): Bytes {
-  return image.slice(page * BLOCK_SIZE, (page + 1) * BLOCK_SIZE)
-}
-
-function sequenceOf(page: Bytes): number | undefined {
-  const counter = decodeValueBlock(page)
-  return counter && SEQUENCE_MAX - counter.value
-}
-
-async function showOrSay(cards: CardDirectory, name: string): Promise<ShownImage | Unreadable> {
-  try {
-    return showImage(name, await cards.read(name))
-  } catch (error) {
-    if (error instanceof InputError) return { card: name, problem: error.message }
-    throw error
-  }
-}
-
-function imageLines({ card, chip, block }: ShownImage): readonly string[] {
-  if (!block) return [`${card}: chip ${chip}, not a card of ours`]
-  const { id, currency: code, sequence } = block
-  return [
-    `${card}: card ${id}, chip ${chip}, in ${code}`,
-    sequence === null ? 'Its counters are torn.' : `Transactions since its issue: ${sequence}`,
-    'What it holds is encrypted and signed: a till shows it, and the office knows it.',
-  ]
-}
-
 function listLines(
   cards: CardDirectory,
   images: readonly (ShownImage | Unreadable)[],
 ): readonly string[] {
   if (images.length === 0) return [`There are no cards in ${cards.directory}.`]
-  return images.map((image) =>
-    'problem' in image
-      ? image.problem
-      : `${image.card}  chip ${image.chip}  ${image.block ? `card ${image.block.id}  ${image.block.currency}  ${image.block.sequence ?? '?'} transactions` : 'not a card of ours'}`,
-  )
+  return images.map((image) => ('problem' in image ? image.problem : imageLine(image)))
 }

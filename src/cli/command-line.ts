@@ -2,7 +2,10 @@ import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
 import { fromHex, type Bytes } from '../kernel/bytes.ts'
 import { FormatError } from '../kernel/errors.ts'
 import { CURRENCY_CODES, isCurrencyCode, type CurrencyCode } from '../kernel/money.ts'
+import type { TillNumber } from '../kernel/ids.ts'
+import { SCHEME_NAMES, type SchemeName } from '../town/chips.ts'
 import { didYouMean } from '../town/nearest.ts'
+import { ENDINGS } from './card-images.ts'
 
 /** A whole command line, checked: nothing after this looks at argv again. */
 export type Command =
@@ -47,6 +50,8 @@ export interface TillCommand {
   readonly reader: string | undefined
   /** PC/SC reader of its security module. */
   readonly moduleReader: string | undefined
+  /** Image of it instead: a card of `cards`, or the path of a file. */
+  readonly module: string | undefined
   /** What its page and receipts call it and its shop. */
   readonly title: string
   readonly merchant: string
@@ -56,12 +61,27 @@ export type CardCommand =
   | (CardPlace & {
       readonly act: 'issue'
       readonly image: string
+      readonly scheme: SchemeName
       /** As written, `25.00`. */
       readonly balance: string
       readonly currency: CurrencyCode
       readonly passcode: string | undefined
       readonly office: string
       readonly login: string
+    })
+  | (CardPlace & {
+      readonly act: 'module'
+      readonly image: string
+      readonly till: TillNumber
+      readonly office: string
+      readonly login: string
+    })
+  | (CardPlace & {
+      readonly act: 'unblock'
+      readonly image: string
+      readonly code: string
+      /** The new one. */
+      readonly passcode: string
     })
   | (CardPlace & { readonly act: 'show'; readonly image: string })
   | (CardPlace & { readonly act: 'list' })
@@ -184,11 +204,15 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       cards: 'value',
       reader: 'value',
       'module-reader': 'value',
+      module: 'value',
       title: 'value',
       merchant: 'value',
     } as const
     const { options } = read('till', argv, words, [])
     const { data } = options
+    if (options.module !== undefined && options['module-reader'] !== undefined) {
+      throw new UsageError('give --module or --module-reader, not both', 'till')
+    }
     if (data === undefined) {
       throw new UsageError('a till needs a directory of its own: --data DIR', 'till')
     }
@@ -201,6 +225,7 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       cards: options.cards ?? `${DEFAULT_DATA}/cards`,
       reader: options.reader,
       moduleReader: options['module-reader'],
+      module: options.module,
       title: options.title ?? 'Till',
       merchant: options.merchant ?? 'Kontant',
     }
@@ -220,7 +245,7 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
   },
 }
 
-export const CARD_ACTS = ['issue', 'show', 'list', 'clone', 'serve'] as const
+export const CARD_ACTS = ['issue', 'module', 'show', 'list', 'clone', 'unblock', 'serve'] as const
 
 function parseCard(argv: readonly string[], environment: Environment): CardCommand {
   const [word, ...rest] = argv
@@ -240,6 +265,8 @@ const CARD_WORDS = { cards: 'value', json: 'flag' } as const
 
 const CARD_PARSERS: Readonly<Record<(typeof CARD_ACTS)[number], CardParser>> = {
   issue: (argv, environment) => parseIssue(argv, environment),
+  module: (argv, environment) => parseModule(argv, environment),
+  unblock: (argv) => parseUnblock(argv),
   show: (argv) => {
     const { options, positionals } = read('card', argv, CARD_WORDS, ['CARD'])
     return { ...cardPlace(options), act: 'show', image: imageName(positionals[0]) }
@@ -269,10 +296,54 @@ function parseServe(argv: readonly string[]): CardCommand {
   }
 }
 
+function parseModule(argv: readonly string[], environment: Environment): CardCommand {
+  const words = { ...CARD_WORDS, till: 'value', office: 'value', login: 'value' } as const
+  const { options, positionals } = read('card', argv, words, ['CARD'])
+  const till = Number(options.till)
+  if (options.till === undefined || !Number.isInteger(till) || till < 1) {
+    throw new UsageError('a module is for one till: --till N, its number in the console', 'card')
+  }
+  return {
+    ...cardPlace(options),
+    ...atOffice(options, environment),
+    act: 'module',
+    image: imageName(positionals[0]),
+    till,
+  }
+}
+
+function parseUnblock(argv: readonly string[]): CardCommand {
+  const words = { ...CARD_WORDS, code: 'value', passcode: 'value' } as const
+  const { options, positionals } = read('card', argv, words, ['CARD'])
+  return {
+    ...cardPlace(options),
+    act: 'unblock',
+    image: imageName(positionals[0]),
+    code: digits('code', options.code),
+    passcode: digits('passcode', options.passcode),
+  }
+}
+
+function digits(option: string, text = ''): string {
+  if (/^\d{4,8}$/.test(text)) return text
+  throw new UsageError(`--${option}: expected 4 to 8 digits`, 'card')
+}
+
+function atOffice(
+  { office, login }: { readonly office?: string; readonly login?: string },
+  environment: Environment,
+) {
+  return {
+    office: urlOf('card', office),
+    login: login ?? environment['KONTANT_LOGIN'] ?? `${DEFAULT_DATA}/login`,
+  }
+}
+
 function parseIssue(argv: readonly string[], environment: Environment): CardCommand {
   const words = {
     cards: 'value',
     json: 'flag',
+    scheme: 'value',
     balance: 'value',
     currency: 'value',
     passcode: 'value',
@@ -282,13 +353,13 @@ function parseIssue(argv: readonly string[], environment: Environment): CardComm
   const { options, positionals } = read('card', argv, words, ['CARD'])
   return {
     ...cardPlace(options),
+    ...atOffice(options, environment),
     act: 'issue',
     image: imageName(positionals[0]),
+    scheme: schemeOf(options.scheme),
     balance: options.balance ?? '0',
     currency: currencyOf('card', options.currency),
     passcode: options.passcode,
-    office: urlOf('card', options.office),
-    login: options.login ?? environment['KONTANT_LOGIN'] ?? `${DEFAULT_DATA}/login`,
   }
 }
 
@@ -336,7 +407,10 @@ function apduOf(text: string): Bytes {
 
 /** The name of a file without its ending: no way out of the directory. */
 function imageName(name = ''): string {
-  if (/^[\w-][\w.-]*$/.test(name)) return name.replace(/\.mfd$/, '')
+  if (/^[\w-][\w.-]*$/.test(name)) {
+    const ending = ENDINGS.find((candidate) => name.endsWith(candidate)) ?? ''
+    return name.slice(0, name.length - ending.length)
+  }
   throw new UsageError(
     `"${name}" cannot be the name of a card: use letters, digits, - and _`,
     'card',
@@ -362,6 +436,14 @@ function currencyOf(topic: Topic, text = 'EUR'): CurrencyCode {
   const hint = didYouMean(text, CURRENCY_CODES)
   const known = CURRENCY_CODES.join(', ')
   throw new UsageError(`--currency: there is no "${text}".${hint} There is: ${known}`, topic)
+}
+
+function schemeOf(text = 'block'): SchemeName {
+  const scheme = SCHEME_NAMES.find((candidate) => candidate === text)
+  if (scheme) return scheme
+  const hint = didYouMean(text, SCHEME_NAMES)
+  const known = SCHEME_NAMES.join(', ')
+  throw new UsageError(`--scheme: there is no "${text}".${hint} There is: ${known}`, 'card')
 }
 
 function urlOf(topic: Topic, text = `http://127.0.0.1:${DEFAULT_PORT}`): string {

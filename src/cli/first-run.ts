@@ -1,14 +1,16 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
-import { writePlan } from '../schemes/block/card.ts'
 import { currency, type CurrencyCode } from '../kernel/money.ts'
 import { defaultPolicy } from '../office/registry/policies.ts'
-import { TownCard } from '../town/town-card.ts'
+import { SCHEME_NAMES, type SchemeName } from '../town/chips.ts'
 import { OfficeRefused } from '../town/office-client.ts'
 import type { OfficeClient } from '../town/town-office.ts'
-import type { CardDirectory } from './card-directory.ts'
+import { CardDirectory } from './card-directory.ts'
 import { CommandFailed } from './io.ts'
-import { codeOf, systemRandom } from './system.ts'
+import { issueToImage, moduleToImage } from './issuing.ts'
+import { codeOf } from './system.ts'
+import { OWN_MODULE } from './till-module.ts'
 
 /** The small town that `kontant up` begins with. Prices and balances in major units. */
 export const UP_TILLS = [
@@ -22,7 +24,10 @@ export const UP_TILLS = [
   { name: 'till-2', title: 'Bar', merchant: 'Bar', mayLoad: true, products: { Tea: 2, Soup: 6 } },
 ] as const
 export type UpTill = (typeof UP_TILLS)[number]
-const UP_CARDS = { ada: 25, bert: 40, cleo: 15, dora: 60, emil: 5 } as const
+const UP_CARDS: Readonly<Record<SchemeName, Readonly<Record<string, number>>>> = {
+  block: { ada: 25, bert: 40, cleo: 15, dora: 60, emil: 5 },
+  purse: { fay: 30, gus: 80 },
+}
 const TOKENS = 200
 
 /** What has been made so far, by name: a first run that was interrupted goes on where it was. */
@@ -60,11 +65,18 @@ class Notes {
   }
 }
 
+/** What a card's holder was told. */
+export interface Codes {
+  readonly passcode: string
+  /** Of a card that blocks its passcode itself. */
+  readonly unblocking?: string | undefined
+}
+
 export interface UpTown {
   /** To enrol each till with, by its name. */
   readonly codes: ReadonlyMap<string, string>
-  /** Passcodes of the cards, by name. */
-  readonly passcodes: ReadonlyMap<string, string>
+  /** Of the cards, by name. */
+  readonly holders: ReadonlyMap<string, Codes>
 }
 
 /** Makes whatever of the town is not there yet. */
@@ -72,17 +84,24 @@ export async function layTown(
   path: string,
   client: OfficeClient,
   code: CurrencyCode,
-  cards: CardDirectory,
+  { cards, tills }: { readonly cards: CardDirectory; readonly tills: string },
 ): Promise<UpTown> {
   const notes = await Notes.open(path)
   try {
     const codes = new Map<string, string>()
-    for (const till of UP_TILLS) codes.set(till.name, await layTill(notes, client, code, till))
-    const passcodes = new Map<string, string>()
-    for (const [name, balance] of Object.entries(UP_CARDS)) {
-      passcodes.set(name, await layCard(notes, client, cards, { name, balance, code }))
+    for (const till of UP_TILLS) {
+      const { number, code: enrolment } = await layTill(notes, client, code, till)
+      codes.set(till.name, enrolment)
+      await layModule(notes, client, join(tills, till.name), number)
     }
-    return { codes, passcodes }
+    const holders = new Map<string, Codes>()
+    for (const scheme of SCHEME_NAMES) {
+      for (const [name, balance] of Object.entries(UP_CARDS[scheme])) {
+        const wanted = { name, scheme, balance, code }
+        holders.set(name, await layCard(notes, client, cards, wanted))
+      }
+    }
+    return { codes, holders }
   } catch (error) {
     if (!(error instanceof OfficeRefused)) throw error
     throw new CommandFailed(
@@ -97,13 +116,13 @@ async function layTill(
   client: OfficeClient,
   code: CurrencyCode,
   { name, title, merchant: shop, mayLoad, products }: UpTill,
-): Promise<string> {
+): Promise<NewTill> {
   const merchant = await notes.once(`merchant ${shop}`, () => client.addMerchant(shop))
   const made = await notes.once(`till ${name}`, async () => {
     const policy = { ...defaultPolicy(code), mayLoad }
     return JSON.stringify(await client.addTill({ name: title, merchant, policy }))
   })
-  const till = z.object({ number: z.int(), code: z.string() }).parse(JSON.parse(made))
+  const till = newTill.parse(JSON.parse(made))
   for (const [product, price] of Object.entries(products)) {
     const id = await notes.once(`product ${product}`, async () =>
       String(
@@ -120,63 +139,49 @@ async function layTill(
       return String(TOKENS)
     })
   }
-  return till.code
+  return till
+}
+
+const newTill = z.object({ number: z.int(), code: z.string() })
+type NewTill = z.output<typeof newTill>
+
+/** The security module of a till, in the till's own directory. */
+async function layModule(
+  notes: Notes,
+  client: OfficeClient,
+  directory: string,
+  till: number,
+): Promise<void> {
+  const cards = new CardDirectory(directory)
+  await notes.once(`module ${till}`, async () => {
+    const isThere = (await cards.names()).includes(OWN_MODULE)
+    return isThere ? 'there' : moduleToImage(client, cards, { name: OWN_MODULE, till })
+  })
 }
 
 async function layCard(
   notes: Notes,
   client: OfficeClient,
   cards: CardDirectory,
-  wanted: { readonly name: string; readonly balance: number; readonly code: CurrencyCode },
-): Promise<string> {
-  const { name, code } = wanted
+  wanted: {
+    readonly name: string
+    readonly scheme: SchemeName
+    readonly balance: number
+    readonly code: CurrencyCode
+  },
+): Promise<Codes> {
+  const { name, scheme, code } = wanted
   const balance = minor(wanted.balance, code)
-  return notes.once(`card ${name}`, () =>
-    issueToImage(client, cards, { name, balance, currency: code, passcode: undefined }),
-  )
+  const noted = await notes.once(`card ${name}`, async () => {
+    const order = { name, scheme, balance, currency: code, passcode: undefined }
+    const { passcode, unblocking } = await issueToImage(client, cards, order)
+    return [passcode, unblocking].join(' ').trim()
+  })
+  const [passcode = '', unblocking] = noted.split(' ')
+  return { passcode, unblocking }
 }
 
 /** As people call an amount, in minor units. */
 function minor(major: number, code: CurrencyCode): bigint {
   return BigInt(major) * 10n ** BigInt(currency(code).decimals)
-}
-
-export interface ImageOrder {
-  readonly name: string
-  /** Minor units. */
-  readonly balance: bigint
-  readonly currency: CurrencyCode
-  /** Made up if there is none. */
-  readonly passcode: string | undefined
-}
-
-/** Issues a card at the office and writes it to a new image. @returns its passcode. */
-export async function issueToImage(
-  client: OfficeClient,
-  cards: CardDirectory,
-  { name, balance, currency: code, passcode }: ImageOrder,
-): Promise<string> {
-  const number = chipNumber()
-  const card = TownCard.blank({ name, scheme: 'block', number, random: systemRandom })
-  const issued = await client.issueCard({
-    scheme: 'block',
-    label: name,
-    uid: number,
-    balance,
-    currency: code,
-    ...(passcode !== undefined && { passcode }),
-  })
-  const status = await card.tap(undefined, (channel) => writePlan(channel, issued.plan))
-  if (status !== 'written') throw new CommandFailed(`the image could not be written: ${status}`)
-  await cards.write(name, card.image())
-  return issued.passcode
-}
-
-/** 88 in front would announce a longer number (ISO/IEC 14443-3, 6.5.4). */
-const CASCADE_TAG = 0x88
-
-function chipNumber() {
-  const uid = systemRandom.bytes(4)
-  if (uid[0] === CASCADE_TAG) uid[0] = 0x08
-  return uid
 }

@@ -9,11 +9,11 @@ const EXIT = `Exit status
 export const HELP = `kontant: offline stored-value payments. The money is on the card, the till needs no
 network, the office names whoever cheated.
 
-  kontant up                 a whole system on this machine: office, two tills, five cards
+  kontant up                 a whole system on this machine: office, two tills, seven cards
   kontant play FILE          plays a scenario and checks what it expects
   kontant office             an office
   kontant till               a till
-  kontant card …             card images: issue, show, list, clone, serve
+  kontant card …             card images: issue, show, list, clone and more
   kontant reader …           card readers: list, watch, apdu
 
 Start with \`kontant up\`. Every command has its own help: \`kontant play --help\`.
@@ -25,16 +25,17 @@ export const TOPIC_HELP: Readonly<Record<Topic, string>> = {
   up: `kontant up [--data DIR] [--port N] [--currency EUR]
 
 Runs everything on this machine, for a look around or for a first day of sales: an office with its
-own PostgreSQL, two tills with their pages, and five virtual cards to tap on them. Only this machine
-can reach them. The first run makes an operator with a random password, two merchants, products with
-tokens and the cards; later runs go on where the last one stopped. Ctrl-C stops everything in order.
+own PostgreSQL, two tills with their pages and security modules, and seven virtual cards to tap on
+them, five of the scheme block and two purse cards. Only this machine can reach them. The first run
+makes an operator with a random password, two merchants, products with tokens and the cards; later
+runs go on where the last one stopped. Ctrl-C stops everything in order.
 
   --data DIR   where everything lies; default ${DEFAULT_DATA}
   --port N     of the office, ${DEFAULT_PORT} by default; the tills have the next two
   --currency   of everything, at the first run; default EUR
 
-Also in DIR: \`login\` (name and password of the operator, readable by you only), \`cards/*.mfd\`
-(the cards) and \`tills/*\` (the tills' files).
+Also in DIR: \`login\` (name and password of the operator, readable by you only), \`cards/*\` (the
+cards) and \`tills/*\` (the tills' files, each with the image of its security module).
 
 ${EXIT}
 `,
@@ -56,7 +57,8 @@ Put a proxy with TLS before it if it listens on a network.
 ${EXIT}
 `,
   till: `kontant till --data DIR [--office URL] [--code CODE] [--port N] [--cards DIR]
-             [--reader NAME] [--module-reader NAME] [--title NAME] [--merchant NAME]
+             [--reader NAME] [--module IMAGE | --module-reader NAME] [--title NAME]
+             [--merchant NAME]
 
 Runs one till and its page. It needs no network to sell. The first time it has to be enrolled with a
 code that an operator gets in the console.
@@ -68,33 +70,43 @@ code that an operator gets in the console.
   --cards DIR    card images that can be tapped on the page; default ${DEFAULT_DATA}/cards
   --reader NAME  serves cards in this PC/SC reader as well: its number or name in
                  \`kontant reader list\`, or a part of the name that no other reader has
-  --module-reader NAME  the PC/SC reader that holds the till's security module, which purse cards
-                 need
+  --module IMAGE the till's security module, which purse cards need, as \`kontant card module\` makes
+                 it: a name in the cards' directory, or the path of a file. No two tills on one
+  --module-reader NAME  the PC/SC reader that holds the security module instead
   --title, --merchant   what page and receipts call the till and its shop
 
 ${EXIT}
 `,
-  card: `kontant card issue CARD [--balance 25.00] [--currency EUR] [--passcode 4821]
-                        [--office URL] [--login FILE] [--cards DIR] [--json]
+  card: `kontant card issue CARD [--scheme block|purse] [--balance 25.00] [--currency EUR]
+                        [--passcode 4821] [--office URL] [--login FILE] [--cards DIR] [--json]
+kontant card module CARD --till N [--office URL] [--login FILE] [--cards DIR] [--json]
 kontant card show CARD      [--cards DIR] [--json]
 kontant card list           [--cards DIR] [--json]
 kontant card clone CARD COPY [--cards DIR] [--json]
+kontant card unblock CARD --code CODE --passcode 4821 [--cards DIR] [--json]
 kontant card serve CARD     [--port N | --reader NAME] [--cards DIR]
 
 Cards as files: CARD.mfd is the memory of a MIFARE Classic 1K, 1024 bytes, as nfc-mfclassic reads
-and writes it.
+and writes it; CARD.card is any other card, with a header that says which; CARD.sam is a security
+module.
 
-  issue    asks the office for a new card and writes it to a new image. Prints the passcode, once
+  issue    asks the office for a new card and writes it to a new image. Prints the passcode, once;
+           of a purse card the PIN and the code that unblocks it
+  module   the same for the security module of a till, without which it cannot serve purse cards
   show     what can be read from a card without secrets
   list     all cards of the directory
   clone    copies a card, chip number and all, as a thief would
+  unblock  what the holder of a purse card does after three wrong PINs, and with them a new PIN
   serve    puts a card into a virtual reader (vsmartcard-vpcd), where every PC/SC program finds it.
            What is written on it is in its image at once. Ctrl-C takes it out again
 
   --cards DIR      where the images are; default ${DEFAULT_DATA}/cards
+  --scheme         the card technology; default block
+  --till N         the till's number, as the console has it
+  --code CODE      the unblocking code
   --balance        what it holds at first; default 0
   --currency       that it holds; default EUR
-  --passcode       4 to 8 digits; default: made up
+  --passcode       4 to 8 digits; default of a new card: made up
   --office URL     default http://127.0.0.1:${DEFAULT_PORT}
   --port N         where a virtual reader listens on this machine; default 35963, the first one
   --reader NAME    the virtual reader as PC/SC names it, or a part of that

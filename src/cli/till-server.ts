@@ -12,11 +12,13 @@ import { networkSwitch } from '../till/network.ts'
 import { runTill } from '../till/run.ts'
 import { STORAGE_KEY_SIZE, StoreBusy, StoreUnreadable } from '../till/store.ts'
 import { createTill, type Till } from '../till/till.ts'
+import type { Channel } from '../reader/channel.ts'
 import { CardDirectory } from './card-directory.ts'
 import { httpTransport } from './http-transport.ts'
 import { CommandFailed, InputError } from './io.ts'
 import { listen } from './office-server.ts'
 import { builtPage, codeOf, systemClock, systemRandom } from './system.ts'
+import { insertModule, type InsertedModule } from './till-module.ts'
 import { openTillReaders, schemesFor, type TillReader, type TillReaders } from './till-reader.ts'
 import { VERSION } from './version.ts'
 
@@ -32,6 +34,8 @@ export interface TillServerOptions {
   readonly reader?: string | undefined
   /** PC/SC reader of the security module, likewise. */
   readonly moduleReader?: string | undefined
+  /** Image of the security module instead: a card of `cards`, or the path of a file. */
+  readonly module?: string | undefined
   readonly title: string
   readonly merchant: string
 }
@@ -54,21 +58,38 @@ const SYNC_INTERVAL_MS = 15_000
  * @throws {CommandFailed} if it cannot be opened, enrolled or reached.
  */
 export async function startTillServer(options: TillServerOptions): Promise<TillServer> {
+  const { cards, module: image } = options
   const readers = await openTillReaders(options.reader, options.moduleReader)
   try {
-    return await startWith(options, readers)
+    const module = image === undefined ? undefined : await insertModule(image, cards)
+    try {
+      const server = await startWith(options, readers, module)
+      const stop = async () => {
+        await server.stop()
+        await module?.remove()
+      }
+      return { ...server, stop }
+    } catch (error) {
+      await module?.remove()
+      throw error
+    }
   } catch (error) {
-    readers.close()
+    await readers.close()
     throw error
   }
 }
 
-async function startWith(options: TillServerOptions, readers: TillReaders): Promise<TillServer> {
+async function startWith(
+  options: TillServerOptions,
+  readers: TillReaders,
+  emulated: InsertedModule | undefined,
+): Promise<TillServer> {
   const { customer: reader } = readers
   const { data, office, code, port, cards, title, merchant } = options
   await mkdir(data, { recursive: true })
   const network = networkSwitch(httpTransport(office))
-  const till = await openTill(data, network.transport, readers)
+  const module = emulated ? () => emulated.channel : moduleIn(readers)
+  const till = await openTill(data, network.transport, readers.customer, module)
   if (code !== undefined && !till.status.identity) await enrol(till, code)
   const counter = new Counter(till, { clock: systemClock, random: systemRandom })
   const pageDirectory = builtPage('till')
@@ -107,7 +128,7 @@ async function startWith(options: TillServerOptions, readers: TillReaders): Prom
     running,
     async stop() {
       ending.abort()
-      readers.close()
+      await readers.close()
       await kiosk.close()
       await running.catch(() => {})
       till.close()
@@ -115,10 +136,15 @@ async function startWith(options: TillServerOptions, readers: TillReaders): Prom
   }
 }
 
+function moduleIn({ module }: TillReaders): (() => Channel | undefined) | undefined {
+  return module && (() => module.slot.card())
+}
+
 async function openTill(
   data: string,
   transport: Transport,
-  { customer, module }: TillReaders,
+  customer: TillReader | undefined,
+  module: (() => Channel | undefined) | undefined,
 ): Promise<Till> {
   try {
     return createTill({
@@ -128,7 +154,7 @@ async function openTill(
       random: systemRandom,
       transport,
       schemes: customer ? schemesFor(customer.profile) : tillSchemes,
-      ...(module && { module: () => module.slot.card() }),
+      ...(module && { module }),
       software: sha256(utf8(`kontant ${VERSION}`)),
     })
   } catch (error) {

@@ -2,11 +2,12 @@ import { join } from 'node:path'
 import { injectedWay, officeClient } from '../town/office-client.ts'
 import { CardDirectory } from './card-directory.ts'
 import type { UpCommand } from './command-line.ts'
-import { layTown, UP_TILLS, type UpTown } from './first-run.ts'
+import { layTown, UP_TILLS, type Codes, type UpTown } from './first-run.ts'
 import { withProgress, type Io } from './io.ts'
 import { readLogin } from './login.ts'
 import { startOfficeServer, type OfficeServer } from './office-server.ts'
 import { builtPage } from './system.ts'
+import { OWN_MODULE } from './till-module.ts'
 import { startTillServer, type TillServer } from './till-server.ts'
 
 /** `kontant up`: runs until it is told to stop. */
@@ -20,7 +21,7 @@ export async function up({ data, port, currency }: UpCommand, io: Io): Promise<v
     const login = office.newLogin ?? (await readLogin(office.loginFile))
     const client = officeClient(injectedWay(office.api), login)
     const town = await withProgress(io, 'Setting up tills and cards', () =>
-      layTown(join(data, 'up.json'), client, currency, cards),
+      layTown(join(data, 'up.json'), client, currency, { cards, tills: join(data, 'tills') }),
     )
     for (const [index, { name, title, merchant }] of UP_TILLS.entries()) {
       tills.push(
@@ -30,6 +31,7 @@ export async function up({ data, port, currency }: UpCommand, io: Io): Promise<v
           code: town.codes.get(name),
           port: port + 1 + index,
           cards: cards.directory,
+          module: join(data, 'tills', name, OWN_MODULE),
           title,
           merchant,
         }),
@@ -65,7 +67,7 @@ interface Running {
 
 function welcome({ office, tills, town, cards, login }: Running): readonly string[] {
   const [bakery, bar] = tills.map(({ url }) => url)
-  const holders = [...town.passcodes].map(([name, passcode]) => `${name} (passcode ${passcode})`)
+  const holders = [...town.holders].map(([name, codes]) => holderText(name, codes))
   const built = builtPage('console') !== undefined && builtPage('till') !== undefined
   return [
     '',
@@ -75,7 +77,7 @@ function welcome({ office, tills, town, cards, login }: Running): readonly strin
     `  Bakery   ${bakery}   a till that sells`,
     `  Bar      ${bar}   a till that sells and adds money`,
     '',
-    `  Cards    ${holders.join(', ')}`,
+    `  Cards    ${holders.join(`\n           `)}`,
     `           as files in ${cards.directory}`,
     '',
     'Three things to try:',
@@ -89,4 +91,10 @@ function welcome({ office, tills, town, cards, login }: Running): readonly strin
     '',
     ...(built ? [] : ['The pages are not built yet: npm run build, then start again.', '']),
   ]
+}
+
+function holderText(name: string, { passcode, unblocking }: Codes): string {
+  return unblocking === undefined
+    ? `${name} (passcode ${passcode})`
+    : `${name} (PIN ${passcode}, above 25.00 only; unblocking code ${unblocking}), a purse card`
 }

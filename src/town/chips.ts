@@ -1,9 +1,7 @@
 import { mayUseData } from '../card/access-conditions.ts'
-import type { PoweredCard } from '../card/field.ts'
-import { IsoCard, isoCardNvm, type IsoCardDesign } from '../card/iso-card.ts'
-import { classicNvm, deliveredImage, MifareClassic } from '../card/mifare-classic.ts'
-import type { Nvm } from '../card/nvm.ts'
-import { StorageReader } from '../card/storage-reader.ts'
+import { classicKind, isoKind, type CardKind } from '../card/image-kinds.ts'
+import { isoCardNvm, type IsoCardDesign } from '../card/iso-card.ts'
+import { deliveredImage } from '../card/mifare-classic.ts'
 import type { Bytes } from '../kernel/bytes.ts'
 import {
   ACCESS_BITS_SIZE,
@@ -17,7 +15,6 @@ import {
   trailerOf,
 } from '../kernel/mifare-classic.ts'
 import type { Amount } from '../kernel/money.ts'
-import type { RandomSource } from '../kernel/ports.ts'
 import { READER_PROFILES } from '../kernel/storage-apdu.ts'
 import type { Channel } from '../reader/channel.ts'
 import { writePlan } from '../schemes/block/card.ts'
@@ -29,18 +26,11 @@ import type { Traffic } from './cheats/middleman.ts'
 import { purseTraffic } from './cheats/purse.ts'
 import { cashUpPurse, unblockPurse, type CashUp, type Unblocking } from './purse-desk.ts'
 
-/** A chip as a program, and its memory. */
-export interface Chip {
-  readonly card: PoweredCard
-  readonly nvm: Nvm
-}
-
-/** A kind of chip, and what an issuing desk does with it. */
+/** A kind of chip that is on sale, and what an issuing desk does with it. */
 export interface ChipKind {
+  readonly kind: CardKind
   /** Its memory as its maker delivers it; `number` is its own, where the memory has it. */
   delivered(number: Bytes): Bytes
-  /** One that has that in its memory. */
-  open(image: Bytes, random: RandomSource): Chip
   /** Writes the office's plan: `written`, `torn`, or why not. */
   write(channel: Channel, plan: Bytes): Promise<string>
   /**
@@ -75,11 +65,8 @@ export interface CardScheme {
 export type Cheat = keyof Cheating | 'invent'
 
 const classicChip: ChipKind = {
+  kind: classicKind(READER_PROFILES.ACR122U),
   delivered: deliveredImage,
-  open(image) {
-    const nvm = classicNvm(image)
-    return { card: new StorageReader(new MifareClassic(nvm), READER_PROFILES.ACR122U), nvm }
-  },
   write: writePlan,
   overwritten(memory, image) {
     const restored = memory.slice()
@@ -104,17 +91,17 @@ function isWritable(image: Bytes, block: number): boolean {
 }
 
 /** A secure element: all that is ever written on it, its applets write. */
-function isoChip(design: IsoCardDesign, write: ChipKind['write']): ChipKind {
+function secureElement(name: string, design: IsoCardDesign, write: ChipKind['write']): ChipKind {
   return {
+    kind: isoKind(name, design),
     delivered: () => isoCardNvm(design).snapshot(),
-    open(image, random) {
-      const nvm = isoCardNvm(design, image)
-      return { card: new IsoCard(nvm, design, random), nvm }
-    },
     write,
     overwritten: () => undefined,
   }
 }
+
+const purseCard = secureElement('purse-card', purseChip, writeCardPlan)
+const purseModule = secureElement('purse-module', moduleChip, writeModulePlan)
 
 /** The schemes of a town's cards. A new scheme is an entry here. */
 export const CARD_SCHEMES = {
@@ -127,8 +114,8 @@ export const CARD_SCHEMES = {
     cheats: undefined,
   },
   purse: {
-    card: isoChip(purseChip, writeCardPlan),
-    module: { ...isoChip(moduleChip, writeModulePlan), cashUp: cashUpPurse },
+    card: purseCard,
+    module: { ...purseModule, cashUp: cashUpPurse },
     balanceMax: VALUE_MAX,
     unblock: unblockPurse,
     traffic: purseTraffic,

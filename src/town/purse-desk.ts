@@ -1,8 +1,21 @@
 import { command, SW } from '../kernel/apdu.ts'
-import { concat } from '../kernel/bytes.ts'
+import { concat, type Bytes } from '../kernel/bytes.ts'
 import { CardTorn, exchange, type Channel } from '../reader/channel.ts'
-import { CLA, INS, pinBlock, PURSE_AID, PURSE_SW, type Summary } from '../schemes/purse/message.ts'
-import { Module, selectApplet } from '../schemes/purse/terminal.ts'
+import { cardIdOf, type CardId, type TillNumber } from '../kernel/ids.ts'
+import { currencyByNumber, type Amount, type Currency } from '../kernel/money.ts'
+import {
+  CLA,
+  INS,
+  LOG_SIZES,
+  openSigned,
+  pinBlock,
+  PURSE_AID,
+  PURSE_SW,
+  type Summary,
+} from '../schemes/purse/message.ts'
+import { isPersonalised, Module, selectApplet } from '../schemes/purse/terminal.ts'
+
+const NOTHING: Bytes = new Uint8Array()
 
 /** How unblocking went. The order is the order of the checks. */
 export const UNBLOCK_STATUSES = [
@@ -43,4 +56,33 @@ export type CashUp = Omit<Summary, 'till' | 'lastSequence'>
 export async function cashUpPurse(channel: Channel): Promise<CashUp | undefined> {
   const module = await Module.connect(channel)
   return (await module?.cashUp('close'))?.summary
+}
+
+/** What a purse card tells anybody. Only a module can tell whether it is genuine. */
+export interface PurseView {
+  readonly card: CardId
+  readonly currency: Currency
+  readonly balance: Amount
+  /** Transactions since its issue. */
+  readonly sequence: number
+}
+
+/** Undefined if it is not in use. @throws {FormatError} if a record of it is none. */
+export async function readPurse(channel: Channel): Promise<PurseView | undefined> {
+  const selected = await selectApplet(channel, PURSE_AID)
+  if (!selected || !isPersonalised(selected)) return undefined
+  const newest = []
+  for (const log of Object.keys(LOG_SIZES).keys()) {
+    const { data, sw } = await exchange(channel, command(CLA, INS.READ_LOG, log, 0, NOTHING, 256))
+    if (sw === SW.OK) newest.push(openSigned(data))
+  }
+  const [last] = newest.toSorted((a, b) => b.sequence - a.sequence)
+  if (!last) return undefined
+  const { currency, balance, sequence } = last
+  return { card: cardIdOf(selected.id), currency: currencyByNumber(currency), balance, sequence }
+}
+
+/** The number of the till that a module was made for; undefined if it is blank. */
+export async function readModule(channel: Channel): Promise<TillNumber | undefined> {
+  return (await Module.connect(channel))?.till
 }

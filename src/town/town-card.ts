@@ -1,11 +1,12 @@
 import { Field, type LinkTear } from '../card/field.ts'
+import type { CardKind } from '../card/image-kinds.ts'
 import type { Fuse, Nvm } from '../card/nvm.ts'
 import type { Bytes } from '../kernel/bytes.ts'
 import type { CardId } from '../kernel/ids.ts'
 import type { RandomSource } from '../kernel/ports.ts'
 import type { Channel } from '../reader/channel.ts'
 import { inProcessChannel } from '../reader/in-process.ts'
-import { cardScheme, type CardScheme, type ChipKind, type SchemeName } from './chips.ts'
+import { cardScheme, type CardScheme, type SchemeName } from './chips.ts'
 
 /** Where a card's tap is cut short, on the card's side. */
 export type CardTear = { readonly fuse: Fuse } | { readonly link: LinkTear }
@@ -15,7 +16,7 @@ export class TownChip {
   readonly field: Field
   protected readonly nvm: Nvm
 
-  constructor(kind: ChipKind, image: Bytes, random: RandomSource) {
+  constructor(kind: CardKind, image: Bytes, random: RandomSource) {
     const { card, nvm } = kind.open(image, random)
     this.nvm = nvm
     this.field = new Field(card)
@@ -58,7 +59,7 @@ export class TownCard extends TownChip {
   unblocking: string | undefined
 
   private constructor(parts: CardParts, image: Bytes) {
-    super(cardScheme(parts.scheme).card, image, parts.random)
+    super(cardScheme(parts.scheme).card.kind, image, parts.random)
     this.parts = parts
   }
 

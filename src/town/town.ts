@@ -168,15 +168,12 @@ export class Town {
   }
 
   async #makeModule({ name, number }: Party, scheme: SchemeName): Promise<TownChip> {
-    const { module: kind } = cardScheme(scheme)
-    invariant(kind, 'tills of that scheme have modules')
+    const { module: chip } = cardScheme(scheme)
+    invariant(chip, 'tills of that scheme have modules')
     const plan = await this.office.client.makeModule(number, scheme)
-    const module = new TownChip(
-      kind,
-      kind.delivered(this.random.bytes(4)),
-      this.#randomOf(`module ${name}`),
-    )
-    const status = await module.tap(undefined, (channel) => kind.write(channel, plan))
+    const blank = chip.delivered(this.random.bytes(4))
+    const module = new TownChip(chip.kind, blank, this.#randomOf(`module ${name}`))
+    const status = await module.tap(undefined, (channel) => chip.write(channel, plan))
     invariant(status === 'written', `the module of ${name} can be written`)
     this.modules.set(name, module)
     return module

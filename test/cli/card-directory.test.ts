@@ -2,11 +2,14 @@ import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { classicKind, multiflexKind } from '../../src/card/image-kinds.ts'
 import { deliveredImage } from '../../src/card/mifare-classic.ts'
+import { multiflexNvm } from '../../src/card/multiflex/memory.ts'
 import { CardDirectory } from '../../src/cli/card-directory.ts'
 import { InputError } from '../../src/cli/io.ts'
 import { fromHex, toHex } from '../../src/kernel/bytes.ts'
 import type { Channel } from '../../src/reader/channel.ts'
+import { CARD_SCHEMES } from '../../src/town/chips.ts'
 
 /** Writes a page of sector 1 with the delivery key: key into the reader, authenticate, update. */
 async function writePage(channel: Channel, byte: string): Promise<void> {
@@ -26,11 +29,11 @@ describe('a directory of cards', () => {
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 'kontant-cards-'))
     cards = new CardDirectory(directory)
-    await cards.write('ada', deliveredImage(fromHex('04a1b2c3')))
+    await cards.write('ada', classicKind(), deliveredImage(fromHex('04a1b2c3')))
   })
   afterEach(() => rmSync(directory, { recursive: true }))
 
-  const page = async () => toHex((await cards.read('ada')).slice(64, 80))
+  const page = async () => toHex((await cards.read('ada')).nvm.snapshot().slice(64, 80))
 
   test('keeps what a tap wrote, also if the tap broke', async () => {
     await cards.withCard('ada', (channel) => writePage(channel, '11'))
@@ -77,8 +80,33 @@ describe('a directory of cards', () => {
     writeFileSync(join(directory, 'short.mfd'), 'short')
     await expect(cards.read('short')).rejects.toThrow(
       new InputError(
-        `${join(directory, 'short.mfd')} is not an image of a MIFARE Classic 1K: expected 1024 bytes, got 5`,
+        `${join(directory, 'short.mfd')} is not an image of a card: mfd: expected 1024 bytes, got 5`,
       ),
+    )
+  })
+
+  test('keeps cards of every kind, each in its file', async () => {
+    const { purse } = CARD_SCHEMES
+    const number = fromHex('01020304')
+    const multiflex = multiflexKind('3K')
+    const kinds = [
+      { name: 'fay', kind: purse.card.kind, memory: purse.card.delivered(number) },
+      { name: 'sam', kind: purse.module.kind, memory: purse.module.delivered(number) },
+      { name: 'old', kind: multiflex, memory: multiflexNvm('3K').snapshot() },
+    ]
+    for (const { name, kind, memory } of kinds) await cards.write(name, kind, memory)
+    expect(readdirSync(directory)).toEqual(['ada.mfd', 'fay.card', 'old.card', 'sam.sam'])
+    for (const { name, kind, memory } of kinds) {
+      const stored = await cards.read(name)
+      expect(stored.kind.name).toBe(kind.name)
+      expect(stored.nvm.snapshot()).toEqual(memory)
+    }
+    // A security module is nothing that a customer taps.
+    expect(await cards.list()).toEqual(
+      ['ada', 'fay', 'old'].map((name) => ({ id: name, label: name })),
+    )
+    await expect(cards.write('fay', multiflex, new Uint8Array())).rejects.toThrow(
+      'is there already',
     )
   })
 

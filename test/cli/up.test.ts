@@ -93,7 +93,7 @@ describe('kontant up', () => {
 
   test('knows its cards, which can be shown, copied and issued', async () => {
     const cards = ['--cards', join(data, 'cards')]
-    expect((await kontant('card', 'list', ...cards)).out.split('\n').length).toBe(5)
+    expect((await kontant('card', 'list', ...cards)).out.split('\n').length).toBe(7)
     const shown = await kontant('card', 'show', 'ada', '--json', ...cards)
     expect(JSON.parse(shown.out)).toMatchObject({ block: { currency: 'EUR', sequence: 1 } })
 
@@ -112,6 +112,77 @@ describe('kontant up', () => {
     await call(port + 2, '/api/order', { kind: 'pay', amount: '1250', passcode: '1234' })
     const { json: answer } = await call(port + 2, '/api/tap', { card: 'zoe' })
     expect(answer).toMatchObject({ result: 'done', view: { balance: '0' } })
+  })
+
+  test('serves purse cards, each till with a module of its own', async () => {
+    const cards = ['--cards', join(data, 'cards')]
+    const unblocking = /fay \(.* code (\d{8})\)/.exec(up.output)?.[1] ?? ''
+    const pay = async (at: number, amount: string, passcode: string) => {
+      await call(at, '/api/order', { kind: 'pay', amount, passcode })
+      const { json } = await call(at, '/api/tap', { card: 'fay' })
+      await call(at, '/api/give-up', {})
+      return json
+    }
+    const shown = async () => {
+      const { out } = await kontant('card', 'show', 'fay', '--json', ...cards)
+      return (JSON.parse(out) as { purse: unknown }).purse
+    }
+    expect(await pay(port + 1, '250', '')).toMatchObject({ result: 'done' })
+    expect(await shown()).toMatchObject({ currency: 'EUR', sequence: 1, balance: '27.50' })
+    expect(await pay(port + 2, '2501', '')).toMatchObject({ status: 'passcode_needed' })
+    for (let tries = 0; tries < 3; tries++) {
+      expect(await pay(port + 2, '2501', '99999')).toMatchObject({ status: 'wrong_passcode' })
+    }
+    expect(await pay(port + 2, '2501', '99999')).toMatchObject({ status: 'passcode_blocked' })
+    const unblock = ['card', 'unblock', 'fay', '--passcode', '4711', ...cards]
+    expect((await kontant(...unblock, '--code', '00000000')).err).toContain(
+      'not its unblocking code',
+    )
+    expect((await kontant(...unblock, '--code', unblocking)).status).toBe(0)
+    expect(await pay(port + 2, '2501', '4711')).toMatchObject({ result: 'done' })
+    expect(await shown()).toMatchObject({ sequence: 2, balance: '2.49' })
+    await call(port + 1, '/api/sync', {})
+    const { out } = await kontant(
+      'card',
+      'show',
+      'module',
+      '--json',
+      '--cards',
+      join(data, 'tills/till-2'),
+    )
+    expect(JSON.parse(out)).toMatchObject({ kind: 'purse-module', module: { till: 2 } })
+  })
+
+  test('issues purse cards and makes modules, in files', async () => {
+    const place = ['--cards', join(data, 'cards')]
+    const office = ['--office', `http://127.0.0.1:${port}`, '--login', join(data, 'login')]
+    const issue = ['card', 'issue', 'hal', '--scheme', 'purse', '--balance', '9.00', '--json']
+    const issued = await kontant(...issue, ...place, ...office)
+    expect(JSON.parse(issued.out)).toMatchObject({
+      card: 'hal',
+      file: join(data, 'cards', 'hal.card'),
+      passcode: expect.stringMatching(/^\d{4}$/),
+      unblocking: expect.stringMatching(/^\d{8}$/),
+    })
+    expect((await kontant('card', 'clone', 'hal', 'hal2', ...place)).status).toBe(0)
+    const [hal, hal2] = ['hal', 'hal2'].map((name) =>
+      readFileSync(join(data, 'cards', `${name}.card`)),
+    )
+    expect(hal2).toEqual(hal)
+
+    const made = await kontant('card', 'module', 'spare', '--till', '1', ...place, ...office)
+    expect(made.out).toContain('spare.sam is the security module of till 1')
+    expect((await kontant('card', 'list', ...place)).out).toContain(
+      'spare  security module of till 1',
+    )
+    const { json: state } = await call(port + 1, '/api/state')
+    const loose = (state['cards'] as { id: string }[]).map(({ id }) => id)
+    expect(loose).toContain('hal2')
+    expect(loose).not.toContain('spare')
+    const again = await kontant('card', 'module', 'spare', '--till', '1', ...place, ...office)
+    expect([again.status, again.err]).toEqual([3, expect.stringContaining('spare is in')])
+    const nowhere = await kontant('card', 'module', 'x', '--till', '99', ...place, ...office)
+    expect([nowhere.status, nowhere.err]).toEqual([1, expect.stringContaining('office refused')])
   })
 
   test('refuses a card that the office does not want, in the office’s words', async () => {
@@ -143,7 +214,7 @@ describe('kontant up', () => {
     await up.says('Three things to try:')
     expect(up.output).toContain(`password ${password}`)
     const { json: state } = await call(port + 1, '/api/state')
-    expect(state).toMatchObject({ till: 1, queue: 0, lastBatch: 1 })
+    expect(state).toMatchObject({ till: 1, queue: 0, lastBatch: 2 })
     const { json: shown } = await call(port + 1, '/api/show', { card: 'ada' })
     expect(shown).toMatchObject({ result: 'shown', view: { balance: '2250' } })
     expect(await up.stop()).toBe(0)

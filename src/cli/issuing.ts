@@ -1,0 +1,74 @@
+import type { TillNumber } from '../kernel/ids.ts'
+import type { CurrencyCode } from '../kernel/money.ts'
+import { CARD_SCHEMES, cardScheme, type SchemeName } from '../town/chips.ts'
+import type { OfficeClient } from '../town/town-office.ts'
+import { TownCard, TownChip } from '../town/town-card.ts'
+import type { CardDirectory } from './card-directory.ts'
+import { CommandFailed } from './io.ts'
+import { systemRandom } from './system.ts'
+
+export interface ImageOrder {
+  readonly name: string
+  readonly scheme: SchemeName
+  /** Minor units. */
+  readonly balance: bigint
+  readonly currency: CurrencyCode
+  /** Made up if there is none. */
+  readonly passcode: string | undefined
+}
+
+export interface IssuedImage {
+  /** Path. */
+  readonly file: string
+  readonly passcode: string
+  /** Undefined if such a card has no such code. */
+  readonly unblocking: string | undefined
+}
+
+/** Issues a card at the office and writes it to a new image. */
+export async function issueToImage(
+  client: OfficeClient,
+  cards: CardDirectory,
+  { name, scheme, balance, currency, passcode }: ImageOrder,
+): Promise<IssuedImage> {
+  const number = chipNumber()
+  const card = TownCard.blank({ name, scheme, number, random: systemRandom })
+  const issued = await client.issueCard({
+    scheme,
+    label: name,
+    uid: number,
+    balance,
+    currency,
+    ...(passcode !== undefined && { passcode }),
+  })
+  const chip = cardScheme(scheme).card
+  checkWritten(await card.tap(undefined, (channel) => chip.write(channel, issued.plan)))
+  const file = await cards.write(name, chip.kind, card.image())
+  return { file, passcode: issued.passcode, unblocking: issued.unblocking }
+}
+
+/** Has the office make a security module for a till, and writes it to a new image. @returns its path. */
+export async function moduleToImage(
+  client: OfficeClient,
+  cards: CardDirectory,
+  { name, till }: { readonly name: string; readonly till: TillNumber },
+): Promise<string> {
+  const chip = CARD_SCHEMES.purse.module
+  const module = new TownChip(chip.kind, chip.delivered(chipNumber()), systemRandom)
+  const plan = await client.makeModule(till, 'purse')
+  checkWritten(await module.tap(undefined, (channel) => chip.write(channel, plan)))
+  return cards.write(name, chip.kind, module.image())
+}
+
+function checkWritten(status: string): void {
+  if (status !== 'written') throw new CommandFailed(`the image could not be written: ${status}`)
+}
+
+/** 88 in front would announce a longer number (ISO/IEC 14443-3, 6.5.4). */
+const CASCADE_TAG = 0x88
+
+function chipNumber() {
+  const uid = systemRandom.bytes(4)
+  if (uid[0] === CASCADE_TAG) uid[0] = 0x08
+  return uid
+}
