@@ -120,7 +120,7 @@ export class IsoCard implements PoweredCard {
       ]),
     )
     this.#transmission = new Transmission(this.#link.protocol)
-    this.atr = answerToReset(this.#link.protocol, historicalBytes)
+    this.atr = answerToReset(this.#link, historicalBytes)
   }
 
   get modelledMs(): number {

@@ -250,20 +250,24 @@ describe('an answer as long as Le says', () => {
 
 describe('answer to reset', () => {
   test.each([
-    ['T=CL', '', '3b80800101'],
-    // A DESFire.
-    ['T=CL', '80', '3b8180018080'],
-    // A MIFARE Classic 1K, by PC/SC part 3.
-    ['T=CL', '804f0ca00000030603000100000000', '3b8f8001804f0ca000000306030001000000006a'],
-    // A Multiflex 3K.
-    ['T=0', '1450', '3b021450'],
-    ['T=1', '8031', '3b8201803132'],
-  ] as const)('%s %s', (protocol, historical, expected) => {
-    expect(toHex(answerToReset(protocol, fromHex(historical)))).toBe(expected)
+    ['contactless', contactless(106), '', '3b80800101'],
+    ['a DESFire', contactless(106), '80', '3b8180018080'],
+    [
+      'a MIFARE Classic 1K, by PC/SC part 3',
+      contactless(424),
+      '804f0ca00000030603000100000000',
+      '3b8f8001804f0ca000000306030001000000006a',
+    ],
+    ['a Multiflex 3K', contact('T=0'), '1450', '3b021450'],
+    ['T=0, faster', contact('T=0', 38_400), '1450', '3b12131450'],
+    ['T=1', contact('T=1'), '8031', '3b8201803132'],
+    ['T=1, faster', contact('T=1', 115_200), '8031', '3b92180180313a'],
+  ])('%s', (_, link, historical, expected) => {
+    expect(toHex(answerToReset(link, fromHex(historical)))).toBe(expected)
   })
 
   test('has at most 15 historical bytes', () => {
-    expect(() => answerToReset('T=0', new Uint8Array(16))).toThrow(InvariantError)
+    expect(() => answerToReset(contact('T=0'), new Uint8Array(16))).toThrow(InvariantError)
   })
 })
 
@@ -284,15 +288,15 @@ describe('time', () => {
   })
 
   test.each([
-    // Selection 2.5 ms, RATS and ATS 17 bytes.
-    [contactless(106), 2.5 + 0.2 + 17 * 0.085],
-    [contactless(848), 2.5 + 0.2 + 17 * 0.085],
-    // 9 or 11 characters of 1.25 ms.
-    [contact('T=0'), 9 * 1.25],
-    [contact('T=1', 115_200), 11 * 1.25],
-  ])('activation, %o', (link, expected) => {
+    // Selection 2.5 ms, RATS and ATS 18 bytes.
+    ['contactless', contactless(106), 2.5 + 0.2 + 18 * 0.085],
+    ['contactless, faster', contactless(848), 2.5 + 0.2 + 18 * 0.085],
+    // 9 and 12 characters of 1.25 ms.
+    ['T=0', contact('T=0'), 9 * 1.25],
+    ['T=1, faster', contact('T=1', 115_200), 12 * 1.25],
+  ])('until it can be asked something: %s', (_, link, expected) => {
     const { card } = insertedCard({ link, historicalBytes: new Uint8Array(7).fill(0x80) })
-    expect(card.modelledMs).toBeCloseTo(link.protocol === 'T=CL' ? expected + 0.085 : expected, 1)
+    expect(card.modelledMs).toBeCloseTo(expected, 2)
   })
 
   test('four times the bit rate takes a quarter of the time on the air', () => {

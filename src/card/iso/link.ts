@@ -8,6 +8,8 @@ export type Protocol = 'T=0' | 'T=1' | 'T=CL'
 /** How a card is connected. */
 export interface Link {
   readonly protocol: Protocol
+  /** Interface character TA1, which tells another bit rate than the first one (ISO/IEC 7816-3, 8.3). */
+  readonly ta1: number | undefined
   /** How long it takes until the card can be asked something, milliseconds. Size of its ATR in bytes. */
   activationMs(atrSize: number): number
   /** How long a command APDU and its answer travel, milliseconds. Sizes in bytes. */
@@ -32,7 +34,8 @@ export function contactless(rate: keyof typeof AIR_RATES): Link {
   const byteMs = (AIR_BITS_PER_BYTE * 128 * 1000) / CARRIER_HZ
   return {
     protocol: 'T=CL',
-    // Selected as any card of ISO/IEC 14443-3, and always at the lowest rate: another is agreed on afterwards.
+    ta1: undefined,
+    // Selected as any card of ISO/IEC 14443-3; another rate than the lowest is agreed on afterwards.
     activationMs: (atrSize) =>
       CARD_TIMES_MS.select + (atrSize + AIR_ANSWER_TO_SELECT) * byteMs + AIR_TURNAROUND_MS,
     exchangeMs: (commandSize, answerSize) =>
@@ -41,43 +44,57 @@ export function contactless(rate: keyof typeof AIR_RATES): Link {
   }
 }
 
-/** Without other agreement; an answer to reset always has it. */
-const INITIAL_RATE = 9600
-const CHARACTER_BITS = 12
+/** With a clock of 3.57 MHz: bits a second, and the TA1 that tells it (ISO/IEC 7816-3, tables 7 and 8). */
+const CONTACT_RATES = {
+  9600: undefined,
+  19_200: 0x12,
+  38_400: 0x13,
+  76_800: 0x14,
+  115_200: 0x18,
+} as const
+/** Of an answer to reset, always. */
+const FIRST_RATE = 9600
+const FIRST_CHARACTER_BITS = 12
 
 /**
  * Contacts. A character takes 12 bit times with T=0, which adds a procedure byte, and 11 with T=1,
  * which adds prologue and epilogue, 4 bytes a block (ISO/IEC 7816-3, 7.2, 10.3.3 and 11.3).
  */
-export function contact(protocol: 'T=0' | 'T=1', bitsPerSecond = INITIAL_RATE): Link {
+export function contact(
+  protocol: 'T=0' | 'T=1',
+  bitsPerSecond: keyof typeof CONTACT_RATES = FIRST_RATE,
+): Link {
   const { bits, overhead } =
-    protocol === 'T=0' ? { bits: CHARACTER_BITS, overhead: 1 } : { bits: 11, overhead: 8 }
+    protocol === 'T=0' ? { bits: 12, overhead: 1 } : { bits: 11, overhead: 8 }
   const characterMs = (bits * 1000) / bitsPerSecond
   return {
     protocol,
-    activationMs: (atrSize) => (atrSize * CHARACTER_BITS * 1000) / INITIAL_RATE,
+    ta1: CONTACT_RATES[bitsPerSecond],
+    activationMs: (atrSize) => (atrSize * FIRST_CHARACTER_BITS * 1000) / FIRST_RATE,
     exchangeMs: (commandSize, answerSize) => (commandSize + answerSize + overhead) * characterMs,
   }
 }
 
 const HISTORICAL_MAX = 15
 
+/** Bits of T0: TA1 follows, TD1 follows. */
+const HAS_TA1 = 0x10
+const HAS_TD1 = 0x80
+/** TD1 of T=1; of a contactless card TD1 and TD2 of T=0 and T=1. */
+const TD = { 'T=0': [], 'T=1': [0x01], 'T=CL': [0x80, 0x01] } as const
+
 /**
- * Answer to reset without interface characters of its own (ISO/IEC 7816-3, 8.2): `3B 0n` for T=0,
- * `3B 8n 01` for T=1, and for a contactless card what its reader makes of it, `3B 8n 80 01`
- * (PC/SC part 3, 3.1.3.2.3.1).
+ * Answer to reset: `3B 0n` for T=0, `3B 8n 01` for T=1, TA1 after the second byte if there is one
+ * (ISO/IEC 7816-3, 8.2); and for a contactless card what its reader makes of it, `3B 8n 80 01` (PC/SC
+ * part 3, 3.1.3.2.3.1).
  */
-export function answerToReset(protocol: Protocol, historical: Uint8Array): Bytes {
+export function answerToReset({ protocol, ta1 }: Link, historical: Uint8Array): Bytes {
   const size = historical.length
   invariant(size <= HISTORICAL_MAX, `at most ${HISTORICAL_MAX} historical bytes`)
-  switch (protocol) {
-    case 'T=0':
-      return concat(Uint8Array.of(0x3b, size), historical)
-    case 'T=1':
-      return withCheck(concat(Uint8Array.of(0x3b, 0x80 | size, 0x01), historical))
-    case 'T=CL':
-      return withCheck(concat(Uint8Array.of(0x3b, 0x80 | size, 0x80, 0x01), historical))
-  }
+  const td = TD[protocol]
+  const t0 = (ta1 === undefined ? 0 : HAS_TA1) | (td.length === 0 ? 0 : HAS_TD1) | size
+  const atr = Uint8Array.of(0x3b, t0, ...(ta1 === undefined ? [] : [ta1]), ...td, ...historical)
+  return protocol === 'T=0' ? atr : withCheck(atr)
 }
 
 /** TCK: exclusive or from T0 on (ISO/IEC 7816-3, 8.2.5). There is none for T=0 alone. */
