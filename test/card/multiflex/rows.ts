@@ -140,6 +140,12 @@ function purseRows({ ins, sw, proof, turned, tooMuch, ...effects }: PurseCommand
     { what: 'records too short for a value', at: '200c', apdu, answer: '6986' },
     { what: 'wrong P3', at: '2003', apdu: `f0${ins}000002 0010`, answer: '6703' },
     {
+      what: 'right P3, wrong length within',
+      at: '2006',
+      apdu: protect(`f0${ins}000004 00000010`),
+      answer: '670b',
+    },
+    {
       what: 'file blocked',
       at: '2000',
       before: invalidated('2003'),
