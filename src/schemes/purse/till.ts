@@ -5,6 +5,7 @@ import { currencyByNumber } from '../../kernel/money.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
 import type {
   CardView,
+  CashUp,
   Desk,
   JournalRecord,
   NewRecord,
@@ -49,6 +50,7 @@ export const purseTill: TillScheme = {
   show,
   perform,
   cost,
+  cashUp,
 }
 
 /** Registered id of PC/SC storage cards (PC/SC part 3, 3.1.3.2.3): those have no applets. */
@@ -137,10 +139,29 @@ type Present = Pick<Tapped, 'card' | 'module'>
 async function meet(channel: Channel, desk: Desk): Promise<Present | Refusal> {
   const card = await PurseCard.connect(channel)
   if (!card) return refused('unknown_card')
+  const module = await meetModule(desk)
+  return 'result' in module ? module : { card, module }
+}
+
+async function meetModule(desk: Desk): Promise<Module | Refusal> {
   if (!desk.module) return refused('module_missing')
   const module = await Module.connect(desk.module)
-  if (!module || module.till !== desk.till) return refused('module_refused')
-  return { card, module }
+  return module?.till === desk.till ? module : refused('module_refused')
+}
+
+async function cashUp(desk: Desk): Promise<CashUp | Refusal> {
+  try {
+    const module = await meetModule(desk)
+    if ('result' in module) return module
+    const closed = await module.cashUp('close')
+    if (!closed) return refused('module_refused')
+    const { batch, count, paid, paidBack, loaded, loadedBack } = closed.summary
+    const proof = closed.bytes
+    return { result: 'closed', batch, count, paid, paidBack, loaded, loadedBack, proof }
+  } catch (error) {
+    if (error instanceof ModuleGone) return refused('module_missing')
+    throw error
+  }
 }
 
 /** The statuses up to `bad_signature`. */
