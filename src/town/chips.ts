@@ -24,7 +24,7 @@ import { VALUE_MAX } from '../schemes/purse/message.ts'
 import type { Cheating } from './cheats/crook.ts'
 import type { Traffic } from './cheats/middleman.ts'
 import { purseTraffic } from './cheats/purse.ts'
-import { cashUpPurse, unblockPurse, type CashUp, type Unblocking } from './purse-desk.ts'
+import { unblockPurse, type Unblocking } from './purse-desk.ts'
 
 /** A kind of chip that is on sale, and what an issuing desk does with it. */
 export interface ChipKind {
@@ -40,17 +40,11 @@ export interface ChipKind {
   overwritten(memory: Bytes, image: Bytes): Bytes | undefined
 }
 
-/** The chip in a till's second slot. */
-export interface ModuleKind extends ChipKind {
-  /** Closes the module's batch; undefined if it does not answer as a module. */
-  cashUp(channel: Channel): Promise<CashUp | undefined>
-}
-
 /** All that the town has to know of a scheme. */
 export interface CardScheme {
   readonly card: ChipKind
-  /** Undefined if its tills need none. */
-  readonly module: ModuleKind | undefined
+  /** The chip in a till's second slot; undefined if its tills need none. */
+  readonly module: ChipKind | undefined
   /** What a card can hold at most. */
   readonly balanceMax: Amount
   /** The holder unblocks the passcode; undefined where the card itself blocks none. */
@@ -115,7 +109,7 @@ export const CARD_SCHEMES = {
   },
   purse: {
     card: purseCard,
-    module: { ...purseModule, cashUp: cashUpPurse },
+    module: purseModule,
     balanceMax: VALUE_MAX,
     unblock: unblockPurse,
     traffic: purseTraffic,

@@ -7,7 +7,7 @@ import type { TillNumber } from '../kernel/ids.ts'
 import { Unreachable, type Clock, type RandomSource } from '../kernel/ports.ts'
 import { countingFuse, PowerLost, type Cut } from '../till/fuse.ts'
 import type { Identity } from '../till/identity.ts'
-import type { Order, TapResult, TillScheme } from '../till/scheme.ts'
+import type { CashUp, Order, Refusal, TapResult, TillScheme } from '../till/scheme.ts'
 import { createTill, type Till } from '../till/till.ts'
 import { InProcessSlot } from '../reader/in-process.ts'
 import type { Channel } from '../reader/channel.ts'
@@ -135,11 +135,9 @@ export class Party {
     this.#powerModule()
   }
 
-  /** Works with the module that is in the slot, unless there is none. */
-  async atModule<T>(work: (channel: Channel) => Promise<T>): Promise<T | undefined> {
-    this.#running()
-    const channel = this.#slot.card()
-    return channel && work(channel)
+  /** Closes the day in the module. */
+  async cashUp(): Promise<CashUp | Refusal> {
+    return this.#running().cashUp()
   }
 
   /** Undefined while it has no power. */

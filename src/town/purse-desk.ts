@@ -11,7 +11,6 @@ import {
   pinBlock,
   PURSE_AID,
   PURSE_SW,
-  type Summary,
 } from '../schemes/purse/message.ts'
 import { isPersonalised, Module, selectApplet } from '../schemes/purse/terminal.ts'
 
@@ -47,15 +46,6 @@ export const unblockPurse: Unblocking = async (channel, code, passcode) => {
     if (error instanceof CardTorn) return 'torn'
     throw error
   }
-}
-
-/** What a module has counted between two cash-ups; amounts in minor units. */
-export type CashUp = Omit<Summary, 'till' | 'lastSequence'>
-
-/** @throws {ModuleGone} if it goes away meanwhile. */
-export async function cashUpPurse(channel: Channel): Promise<CashUp | undefined> {
-  const module = await Module.connect(channel)
-  return (await module?.cashUp('close'))?.summary
 }
 
 /** What a purse card tells anybody. Only a module can tell whether it is genuine. */

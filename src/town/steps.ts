@@ -248,7 +248,7 @@ async function unblock({ unblock: words, tear }: StepOf<'unblock'>, { town }: St
 async function cashUp({ cashUp: name }: StepOf<'cashUp'>, { town }: Stage): Promise<Outcome> {
   const row = await town.cashUp(name)
   const text = `${name} cashes up`
-  if (!row) return refused('no_module', text)
+  if ('result' in row) return refused(row.status, text)
   return { ...done(`${text}, ${cashUpText(row, town.currency)}`), cashUp: row }
 }
 

@@ -7,6 +7,7 @@ import { currency, formatAmount, type Amount, type Currency } from '../kernel/mo
 import type { RandomSource } from '../kernel/ports.ts'
 import { ACCOUNT_KINDS } from '../office/ledger/account-kinds.ts'
 import { tillSchemes } from '../schemes/till.ts'
+import type { Refusal } from '../till/scheme.ts'
 import type { Cheating } from './cheats/crook.ts'
 import type { Exchanged } from './cheats/middleman.ts'
 import { cardScheme, type SchemeName } from './chips.ts'
@@ -296,13 +297,9 @@ export class Town {
     this.party(till).putModule(module)
   }
 
-  /** Undefined if no module that answers is in that till. */
-  async cashUp(till: string): Promise<CashUpRow | undefined> {
-    const scheme = moduleScheme(this.scenario)
-    const kind = scheme && cardScheme(scheme).module
-    invariant(kind, 'the scenario was checked')
-    const found = await this.party(till).atModule((channel) => kind.cashUp(channel))
-    if (!found) return undefined
+  async cashUp(till: string): Promise<CashUpRow | Refusal> {
+    const found = await this.party(till).cashUp()
+    if (found.result === 'refused') return found
     const { batch, count, paid, paidBack, loaded, loadedBack } = found
     const row: CashUpRow = {
       till,

@@ -155,7 +155,7 @@ steps:
   - { load: { card: ada, till: bar, amount: 5.50 } }
   - { cashUp: bar }
   - { pullModule: bar }
-  - { cashUp: bar, expect: refused no_module }
+  - { cashUp: bar, expect: refused module_missing }
   - { show: { card: ada } }
   - { putModule: bar }
   - { snapshot: ada, as: rich }
