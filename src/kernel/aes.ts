@@ -33,7 +33,10 @@ export function aesCbcEncrypt(key: Uint8Array, iv: Uint8Array, plaintext: Uint8A
 /** The inverse of {@link aesCbcEncrypt}: gives bytes for any key, so the caller must check a signature. */
 export function aesCbcDecrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array): Bytes {
   const decipher = createDecipheriv('aes-128-cbc', key, iv).setAutoPadding(false)
-  return concat(decipher.update(ciphertext), decipher.final())
+  const { buffer, byteOffset, length } = decipher.update(ciphertext)
+  // Without padding everything is out by now: what this still does is to refuse a part of a block.
+  decipher.final()
+  return new Uint8Array(buffer, byteOffset, length)
 }
 
 /**
