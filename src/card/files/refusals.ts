@@ -33,7 +33,7 @@ export const REFUSALS = [
   'no-pattern',
   /** The value would become less than 0. */
   'below-minimum',
-  /** The value would become more than {@link VALUE_MAX}. */
+  /** The value would become more than FFFFFF. */
   'above-maximum',
   /** Not enough memory, or the record file is full. */
   'no-space',

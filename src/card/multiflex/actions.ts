@@ -81,7 +81,7 @@ export interface WrongLength {
 
 const OK: Outcome = { sw: STATUS.OK }
 
-/** What each command does. Get Response is the transmission's. */
+/** What each command does. Get Response is the mask's. */
 export const ACTIONS: Readonly<Record<Exclude<CommandName, 'Get Response'>, Action>> = {
   'Change PIN': ({ session }, { data }) =>
     changePin(session, 1, data.slice(0, PIN_SIZE), data.slice(PIN_SIZE)) ?? OK,
@@ -142,10 +142,9 @@ export const ACTIONS: Readonly<Record<Exclude<CommandName, 'Get Response'>, Acti
 
   'Read Binary': ({ session }, { file, p1, p2, le }) => {
     const offset = p1 * 256 + p2
-    if (offset >= file.size) return 'bad-offset'
-    const size = Math.min(le, file.size - offset)
-    if (size < le) return { length: size }
-    const bytes = readBinary(session, file, offset, size)
+    const left = file.size - offset
+    if (left > 0 && le > left) return { length: left }
+    const bytes = readBinary(session, file, offset, le)
     return typeof bytes === 'string' ? bytes : { sw: STATUS.OK, data: bytes }
   },
 

@@ -54,8 +54,8 @@ export class Bench {
   }
 
   /** The command with the cryptogram of a challenge that it fetches first. */
-  protect(apdu: string, key = KEY): string {
-    return protectedForm(apdu, this.send(GET_CHALLENGE).slice(0, 16), key)
+  protect(apdu: string, key = KEY, filler = 0xff): string {
+    return protectedForm(apdu, this.send(GET_CHALLENGE).slice(0, 16), key, filler)
   }
 
   /** Sends commands in protected form that must succeed. */
@@ -83,10 +83,10 @@ export function hex(text: string): Bytes {
   return fromHex(text.replaceAll(' ', ''))
 }
 
-/** As literature has it, said once more: pad what follows CLA with FF, DES-CBC from the challenge on. */
-export function protectedForm(apdu: string, challenge: string, key: string): string {
+/** As the page has it, said once more: pad what follows CLA with FF, DES-CBC from the challenge on. */
+export function protectedForm(apdu: string, challenge: string, key: string, filler = 0xff): string {
   const [cla = 0, ...rest] = hex(apdu)
-  const padded = new Uint8Array(Math.ceil(rest.length / 8) * 8).fill(0xff)
+  const padded = new Uint8Array(Math.ceil(rest.length / 8) * 8).fill(filler)
   padded.set(rest)
   const keys = fromHex(key.repeat(3))
   const cipher = createCipheriv('des-ede3-cbc', keys, fromHex(challenge)).setAutoPadding(false)

@@ -99,6 +99,13 @@ function cryptogramRows(at: string, apdu: string, p3: string): readonly Row[] {
       effect: [FEWER_TRIES.key],
     },
     {
+      what: 'padded with another byte, though the cryptogram covers it',
+      at,
+      apdu: (bench) => bench.protect(apdu, KEY, 0x00),
+      answer: '6300',
+      effect: [FEWER_TRIES.key],
+    },
+    {
       what: 'cryptogram of another command',
       at,
       apdu: (bench) => {
