@@ -27,7 +27,7 @@ import {
 import type { FileSession } from '../files/session.ts'
 import { changeValue, decodeValue, encodeValue, type ValueChange } from '../files/values.ts'
 import type { CommandName } from './commands.ts'
-import { decodeHeader, describeFile, listFile, sizeAndId } from './header.ts'
+import { decodeCreateFile, describeFile, listFile, sizeAndId } from './header.ts'
 import { CRYPTOGRAM_SIZE } from './protection.ts'
 import { STATUS, withCount } from './status.ts'
 
@@ -87,7 +87,7 @@ export const ACTIONS: Readonly<Record<Exclude<CommandName, 'Get Response'>, Acti
     changePin(session, 1, data.slice(0, PIN_SIZE), data.slice(PIN_SIZE)) ?? OK,
 
   'Create File': (working, { data, p2: records }) => {
-    const spec = decodeHeader(data, records)
+    const spec = decodeCreateFile(data, records)
     if (!spec) return { sw: STATUS.WRONG_DATA }
     const made = working.session.create(spec)
     if (typeof made === 'string') return made

@@ -6,7 +6,7 @@ import { updateBinary } from '../files/binary.ts'
 import type { FileSpec } from '../files/file.ts'
 import { FileSession } from '../files/session.ts'
 import { formatTree } from '../files/tree.ts'
-import { decodeHeader } from './header.ts'
+import { decodeCreateFile } from './header.ts'
 import {
   EXTERNAL_KEYS_SIZE,
   journalled,
@@ -70,7 +70,7 @@ function headerOf(size: number, described: string, keys: string): FileSpec {
     Uint8Array.of(0xff, 0xff, size >> 8, size & 0xff),
     fromHex(`${described} 01 03 ${keys}`.replaceAll(' ', '')),
   )
-  const spec = decodeHeader(data, 0)
+  const spec = decodeCreateFile(data, 0)
   invariant(spec, 'a header of ours is one')
   return spec
 }

@@ -15,7 +15,7 @@ export const TYPE_OF_KIND: Readonly<Record<FileKind, number>> = {
 }
 
 /** Length of the data of Create File; with a record length one more. */
-export const HEADER_LENGTH = 16
+const HEADER_LENGTH = 16
 
 /** Offsets in the data of Create File, and up to {@link AT.STATUS} in the answer to Select as well. */
 const AT = {
@@ -57,20 +57,17 @@ export const GUARDED: Readonly<
 const SHOWN_SIZE = 4
 
 /** How long the data of Create File has to be, by the type in it. */
-export function headerLength(data: Bytes): number {
-  const kind = kindOf(data)
-  return kind === 'linear-fixed' || kind === 'cyclic' ? HEADER_LENGTH + 1 : HEADER_LENGTH
+export function createFileLength(data: Bytes): number {
+  return hasRecordLength(kindOf(data)) ? HEADER_LENGTH + 1 : HEADER_LENGTH
 }
 
 /** The file that Create File describes, or undefined if its data says what cannot be. */
-export function decodeHeader(data: Bytes, records: number): FileSpec | undefined {
+export function decodeCreateFile(data: Bytes, records: number): FileSpec | undefined {
   const view = new DataView(data.buffer, data.byteOffset, data.length)
   const kind = kindOf(data)
   const status = data[AT.STATUS]
-  const following = data.length - AT.FOLLOWING - 1
   if (!kind || (status !== ACTIVE && status !== INVALIDATED)) return undefined
-  if (data[AT.FOLLOWING] !== following) return undefined
-  const hasRecords = kind === 'linear-fixed' || kind === 'cyclic'
+  if (data[AT.FOLLOWING] !== data.length - AT.KEYS) return undefined
   const changes = data[AT.VALUE_CHANGES] ?? 0
   const increase = (changes & INCREASE_BIT) !== 0
   const decrease = (changes & DECREASE_BIT) !== 0
@@ -78,7 +75,7 @@ export function decodeHeader(data: Bytes, records: number): FileSpec | undefined
     id: view.getUint16(AT.ID),
     kind,
     size: view.getUint16(AT.SIZE),
-    recordSize: hasRecords ? view.getUint8(AT.RECORD_LENGTH) : 0,
+    recordSize: hasRecordLength(kind) ? view.getUint8(AT.RECORD_LENGTH) : 0,
     records,
     active: status === ACTIVE,
     valueChanges: { update: !(increase && decrease), increase, decrease },
@@ -143,6 +140,10 @@ function statusOf({ active }: StoredFile): number {
 function kindOf(data: Bytes): FileKind | undefined {
   const kinds = Object.keys(TYPE_OF_KIND) as FileKind[]
   return kinds.find((kind) => TYPE_OF_KIND[kind] === data[AT.TYPE])
+}
+
+function hasRecordLength(kind: FileKind | undefined): boolean {
+  return kind === 'linear-fixed' || kind === 'cyclic'
 }
 
 function rulesOf(kind: FileKind, data: Bytes): AccessRules {

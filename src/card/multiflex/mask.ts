@@ -18,7 +18,7 @@ import {
   type CommandRow,
   type DataLength,
 } from './commands.ts'
-import { headerLength } from './header.ts'
+import { createFileLength } from './header.ts'
 import type { ModelName } from './models.ts'
 import {
   isProtected,
@@ -200,7 +200,7 @@ function checkLength(row: CommandRow, form: Form, { p3, data }: Tpdu): StatusWor
 /** How long the data has to be, as far as the command alone tells. */
 function expectedLength(rule: DataLength, data: Bytes, given: number): number {
   if (typeof rule === 'number') return rule
-  return rule === 'header' ? headerLength(data) : Math.max(1, given)
+  return rule === 'header' ? createFileLength(data) : Math.max(1, given)
 }
 
 /** The status word that tells the right P3. */

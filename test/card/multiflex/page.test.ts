@@ -9,7 +9,7 @@ import {
   type P3,
 } from '../../../src/card/multiflex/commands.ts'
 import { deliveredMultiflex } from '../../../src/card/multiflex/delivery.ts'
-import { decodeHeader, GUARDED, TYPE_OF_KIND } from '../../../src/card/multiflex/header.ts'
+import { decodeCreateFile, GUARDED, TYPE_OF_KIND } from '../../../src/card/multiflex/header.ts'
 import { MODELS, type ModelName } from '../../../src/card/multiflex/models.ts'
 import { STATUS } from '../../../src/card/multiflex/status.ts'
 import { Bench, create, firstSix, hex, KEY, protectedForm, SERIAL } from './cards.ts'
@@ -131,7 +131,7 @@ test('byte 8', () => {
       records: 1,
       recordLength: 3,
     } as const
-    const spec = decodeHeader(hex(create({ ...made, byte8 })).slice(5), 1)
+    const spec = decodeCreateFile(hex(create({ ...made, byte8 })).slice(5), 1)
     const [update, increase, decrease] = allowed.map((cell) => cell === 'yes')
     expect(spec?.valueChanges).toEqual({ update, increase, decrease })
   }
