@@ -770,6 +770,13 @@ export const ROWS: Readonly<Record<CommandName, readonly Row[]>> = {
       answer: '00000001009000',
     },
     {
+      what: 'allowed, cyclic, the newest is current again after a change',
+      at: '2003',
+      before: [VERIFY_PIN, 'c0b2000205', 'f030000003 000010'],
+      apdu: 'c0b2000405',
+      answer: '00000000f09000',
+    },
+    {
       what: 'allowed, cyclic, the oldest is before the newest',
       at: '2007',
       before: ['f030000003 000001'],
