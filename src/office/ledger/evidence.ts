@@ -6,7 +6,7 @@ import type { Instant } from '../../kernel/ports.ts'
 import type { Bytes } from '../../kernel/bytes.ts'
 import { openDisclosure } from '../../kernel/disclosure.ts'
 import { forkedCards, type ChangedCase } from './cases.ts'
-import { loadGroupFacts, type CardSecrets } from './group-facts.ts'
+import { loadCards, loadGroupFacts, type CardSecrets } from './group-facts.ts'
 import { Intake, type IntakeResult } from './intake.ts'
 import type { Office } from '../office.ts'
 import { Placer, type Resolution } from './placer.ts'
@@ -43,6 +43,7 @@ const OVERDUE_AFTER = 30 * 24 * 3600 * 1000
 
 export function startEvidence(office: Office, { verifier, fail }: EvidenceParts): EvidenceService {
   const { db, clock, events, key, keyId } = office
+  const schemes = [...office.schemes.values()]
   const secrets = cardSecrets(office)
   const verifyContext = () => loadVerifyContext(office)
   const placer = new Placer({
@@ -51,9 +52,9 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
     verifier,
     verifyContext,
     fail,
-    cardsOf: loadCards,
-    groupFacts: (trx, uploads) =>
-      loadGroupFacts(trx, uploads, [...office.schemes.values()], secrets, async (inside, cards) =>
+    cardsOf: (trx, cards) => loadCards(trx, cards, schemes),
+    groupFacts: (trx, uploads, uploaded) =>
+      loadGroupFacts(trx, uploads, uploaded, schemes, secrets, async (inside, cards) =>
         cards.length === 0 ? [] : reopenCards(inside, cards, verifier, await verifyContext()),
       ),
     async act(trx, changed, cards) {
@@ -106,12 +107,6 @@ async function loadVerifyContext(office: Office) {
       [...office.schemes.keys()].map((name) => [name, office.secretsOf(name)]),
     ),
   }
-}
-
-async function loadCards(trx: Transaction<Tables>, cards: readonly CardId[]) {
-  const { rows } = await sql<{ id: CardId; scheme: string; currency: string }>`
-    select id, scheme, currency from card where id = any(${[...cards]}::text[])`.execute(trx)
-  return new Map(rows.map(({ id, ...facts }) => [id, facts]))
 }
 
 async function loadDocumentVersions(

@@ -25,31 +25,35 @@ export type Reopen = (
   cards: readonly CardId[],
 ) => Promise<readonly VerifiedEntry[]>
 
-interface CardFacts {
+/** What the registry has of a card. */
+export interface CardFacts {
   readonly scheme: OfficeScheme
   readonly currency: CurrencyCode
 }
 
 const NOTHING: Allowed = { mayLoad: false, freeAmounts: false }
 
-/** Reads from the registry what placing these uploads takes: a statement a kind, not one an upload. */
+/**
+ * Reads from the registry what placing these uploads takes: a statement a kind, not one an upload.
+ *
+ * @param uploaded the uploads' cards.
+ */
 export async function loadGroupFacts(
   trx: Transaction<Tables>,
   uploads: readonly Upload[],
+  uploaded: ReadonlyMap<CardId, CardFacts>,
   schemes: readonly OfficeScheme[],
   secrets: CardSecrets,
   reopen: Reopen,
 ): Promise<GroupFacts> {
-  const cards = new Map<CardId, CardFacts>()
+  const cards = new Map(uploaded)
   const prepare = async (wanted: readonly CardId[]) => {
     const unknown = [...new Set(wanted)].filter((card) => !cards.has(card))
     for (const [card, facts] of await loadCards(trx, unknown, schemes)) cards.set(card, facts)
   }
-  const uploaded = [...new Set(uploads.map(({ entry }) => entry.card))]
-  await prepare(uploaded)
   const disclosures = uploads.flatMap(({ entry }) => (entry.disclosure.length > 0 ? entry : []))
   await secrets.learn(trx, disclosures)
-  const known = await secrets.of(trx, uploaded)
+  const known = await secrets.of(trx, [...uploaded.keys()])
   const merchants = await loadMerchants(trx)
   const policies = await loadPolicies(trx, uploads)
   const factsOf = (card: CardId) => {
@@ -69,7 +73,8 @@ export async function loadGroupFacts(
   }
 }
 
-async function loadCards(
+/** Those of these cards that the registry has. */
+export async function loadCards(
   trx: Transaction<Tables>,
   cards: readonly CardId[],
   schemes: readonly OfficeScheme[],
@@ -81,7 +86,7 @@ async function loadCards(
     rows.map(({ id, scheme: name, currency }) => {
       const scheme = schemes.find((candidate) => candidate.name === name)
       invariant(scheme, `the office runs the scheme ${name} of card ${id}`)
-      return [id, { scheme, currency }]
+      return [id, { scheme, currency }] as const
     }),
   )
 }

@@ -12,6 +12,7 @@ import {
   type PlacingBatch,
 } from './batch-tracing.ts'
 import { recordFindings, resolveCase, withdrawFindings, type ChangedCase } from './cases.ts'
+import type { CardFacts } from './group-facts.ts'
 import { decide, place, type GroupFacts, type RecordDecision } from './placement.ts'
 import { packed } from '../packed.ts'
 import type { Upload } from './placement-store.ts'
@@ -26,12 +27,16 @@ export interface PlacerOffice {
   /** Every key that a maker ever had, and the secrets of the schemes. */
   verifyContext(): Promise<Pick<VerifyJob, 'keys' | 'secrets'>>
   /** What placement must know of these cards and their uploads. */
-  groupFacts(trx: Transaction<Tables>, uploads: readonly Upload[]): Promise<GroupFacts>
-  /** Which of these cards the registry has, with their scheme and currency. */
+  groupFacts(
+    trx: Transaction<Tables>,
+    uploads: readonly Upload[],
+    uploaded: ReadonlyMap<CardId, CardFacts>,
+  ): Promise<GroupFacts>
+  /** Which of these cards the registry has. */
   cardsOf(
     trx: Transaction<Tables>,
     cards: readonly CardId[],
-  ): Promise<ReadonlyMap<CardId, { readonly scheme: string; readonly currency: string }>>
+  ): Promise<ReadonlyMap<CardId, CardFacts>>
   /** Contains or frees cards, and stops tills, as the changed cases ask for. */
   act(
     trx: Transaction<Tables>,
@@ -111,7 +116,7 @@ export class Placer {
     const { decisions, card } = resolution
     await sql`select pg_advisory_xact_lock(${LEDGER_LOCK})`.execute(trx)
     if (!(await resolveCase(trx, resolution.id, resolution.reason, at))) return false
-    const facts = await this.#office.groupFacts(trx, [])
+    const facts = await this.#office.groupFacts(trx, [], new Map())
     const traced = await decide(trx, decisions, facts, at)
     await withdrawFindings(trx, traced.withdrawn, at)
     await this.#office.act(trx, [], card === undefined ? [] : [card])
@@ -210,8 +215,8 @@ export class Placer {
     const group = claimed.toSorted(
       (a, b) => a.batch.till - b.batch.till || a.batch.number - b.batch.number,
     )
-    const { uploads, rejected } = await this.#sort(trx, group)
-    const facts = await this.#office.groupFacts(trx, uploads)
+    const { uploads, cards: uploaded, rejected } = await this.#sort(trx, group)
+    const facts = await this.#office.groupFacts(trx, uploads, uploaded)
     const placed = await place(trx, uploads, facts, at)
     await insertRejected(trx, rejected)
     const batches = await traceBatches(trx, group)
@@ -248,7 +253,7 @@ export class Placer {
         } else rejected.push({ batch: id, index, reason: reason ?? 'rejected' })
       }
     }
-    return { uploads, rejected }
+    return { uploads, cards, rejected }
   }
 }
 
@@ -307,12 +312,12 @@ interface RejectedItem {
 function misplaced(
   entry: Upload['entry'],
   till: TillNumber,
-  cards: ReadonlyMap<CardId, { readonly scheme: string; readonly currency: string }>,
+  cards: ReadonlyMap<CardId, CardFacts>,
 ): string | undefined {
   const card = cards.get(entry.card)
   if (entry.maker !== till) return 'foreign_maker'
   if (!card) return 'unknown_card'
-  if (card.scheme !== entry.scheme) return 'foreign_scheme'
+  if (card.scheme.name !== entry.scheme) return 'foreign_scheme'
   if (card.currency !== entry.currency.code) return 'foreign_currency'
   return undefined
 }
