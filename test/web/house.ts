@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Kysely } from 'kysely'
-import { READER_PROFILES } from '../../src/kernel/storage-apdu.ts'
 import { Unreachable, type Transport } from '../../src/kernel/ports.ts'
 import { createApi } from '../../src/office/api.ts'
 import { startEvidence, type EvidenceService } from '../../src/office/ledger/evidence.ts'
@@ -14,9 +13,9 @@ import { addPerson } from '../../src/office/registry/people.ts'
 import { defaultPolicy, policyToJson } from '../../src/office/registry/policies.ts'
 import type { Tables } from '../../src/office/tables.ts'
 import { localVerifier } from '../../src/office/ledger/verifier.ts'
-import { writePlan } from '../../src/schemes/block/card.ts'
-import { blockTill } from '../../src/schemes/block/till.ts'
 import { officeSchemes } from '../../src/schemes/office.ts'
+import { tillSchemes } from '../../src/schemes/till.ts'
+import { InProcessSlot } from '../../src/reader/in-process.ts'
 import { Counter } from '../../src/till/counter.ts'
 import { createKiosk } from '../../src/till/kiosk.ts'
 import { InputQueue, realTimer } from '../../src/till/loops.ts'
@@ -24,7 +23,8 @@ import { networkSwitch, type NetworkSwitch } from '../../src/till/network.ts'
 import { runTill } from '../../src/till/run.ts'
 import { createTill } from '../../src/till/till.ts'
 import type { Policy } from '../../src/kernel/documents.ts'
-import { TownCard, type CardTear } from '../../src/town/town-card.ts'
+import { CARD_SCHEMES, type SchemeName } from '../../src/town/chips.ts'
+import { TownCard, TownChip, type CardTear } from '../../src/town/town-card.ts'
 import { RANDOM } from '../support/office.ts'
 
 export const OPERATOR = { name: 'ada', password: 'correct horse battery' }
@@ -43,7 +43,12 @@ export interface House {
   addTill(name: string, merchant: string, policy?: Partial<Policy>): Promise<HouseTill>
   addProduct(merchant: string, name: string, price: bigint): Promise<number>
   stock(product: number, till: HouseTill, count: number): Promise<void>
-  issueCard(label: string, balance: bigint, passcode: string): Promise<TownCard>
+  issueCard(
+    label: string,
+    balance: bigint,
+    passcode: string,
+    scheme?: SchemeName,
+  ): Promise<TownCard>
   /** The next tap of any card is cut short so. */
   tearNext(tear: CardTear): void
   /** Any call with the operator's session. */
@@ -56,6 +61,8 @@ export interface HouseTill {
   readonly url: string
   readonly network: NetworkSwitch
   readonly counter: Counter
+  /** Of its security module. */
+  readonly slot: InProcessSlot
 }
 
 export async function openHouse(db: Kysely<Tables>): Promise<House> {
@@ -111,6 +118,10 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
         },
       })
       stops.push(() => running.stop())
+      const { plan } = await call<{ plan: string }>('POST', `/api/tills/${till.number}/module`, {
+        scheme: 'purse',
+      })
+      running.slot.insert(await moduleWith(plan))
       return { number: till.number, ...running }
     },
     async addProduct(merchant, name, price) {
@@ -122,19 +133,21 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
       await call('POST', `/api/products/${product}/tokens`, { till: till.number, count })
       await till.counter.sync()
     },
-    async issueCard(label, balance, passcode) {
+    async issueCard(label, balance, passcode, scheme = 'block') {
       const number = RANDOM.bytes(4)
-      const card = TownCard.blank({ name: label, scheme: 'block', number, random: RANDOM })
+      const card = TownCard.blank({ name: label, scheme, number, random: RANDOM })
       const { plan } = await call<{ plan: string }>('POST', '/api/cards', {
-        scheme: 'block',
+        scheme,
         uid: Buffer.from(number).toString('hex'),
         currency: office.currency,
         balance: String(balance),
         label,
         passcode,
       })
-      const bytes = new Uint8Array(Buffer.from(plan, 'base64'))
-      await card.tap(undefined, (channel) => writePlan(channel, bytes, READER_PROFILES.ACR122U))
+      const written = await card.tap(undefined, (channel) =>
+        card.scheme.card.write(channel, fromBase64(plan)),
+      )
+      if (written !== 'written') throw new Error(`${label}: ${written}`)
       cards.set(label, card)
       return card
     },
@@ -180,13 +193,15 @@ interface TillParts {
 async function startTill({ office, code, name, merchant, cards, takeTear }: TillParts) {
   const directory = await mkdtemp(join(tmpdir(), 'kontant-house-'))
   const network = networkSwitch(httpTransport(office))
+  const slot = new InProcessSlot('module')
   const till = createTill({
     path: join(directory, 'till.db'),
     storageKey: RANDOM.bytes(32),
     clock: CLOCK,
     random: RANDOM,
     transport: network.transport,
-    schemes: [blockTill],
+    schemes: tillSchemes,
+    module: () => slot.card(),
     software: RANDOM.bytes(32),
   })
   await till.enrol(code)
@@ -222,6 +237,7 @@ async function startTill({ office, code, name, merchant, cards, takeTear }: Till
     url,
     network,
     counter,
+    slot,
     async stop() {
       ending.abort()
       await running
@@ -230,6 +246,18 @@ async function startTill({ office, code, name, merchant, cards, takeTear }: Till
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** A security module, written as an issuing desk does. */
+async function moduleWith(plan: string) {
+  const chip = CARD_SCHEMES.purse.module
+  const module = new TownChip(chip.kind, chip.delivered(RANDOM.bytes(4)), RANDOM)
+  await module.tap(undefined, (channel) => chip.write(channel, fromBase64(plan)))
+  return module.field
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.from(text, 'base64'))
 }
 
 function httpTransport(office: string): Transport {

@@ -25,6 +25,7 @@ beforeAll(async () => {
   await house.stock(coffee, till, 20)
   await house.issueCard('Ada', 50_000n, PASSCODE)
   await house.issueCard('Bo', 50_000n, PASSCODE)
+  await house.issueCard('Cleo', 15_000n, PASSCODE, 'purse')
 })
 
 afterAll(async () => {
@@ -389,6 +390,34 @@ describe.each(sizes)('the till on a %s', (size) => {
     await outcome(page, 'Paid')
     expect(await page.getByText('5.00 SEK', { exact: true }).count()).toBeGreaterThan(0)
     await next(page)
+    await page.context().close()
+  })
+
+  it('takes a small amount from a purse card without a passcode, and a large one with it', async () => {
+    const page = await openPage(size, till.url)
+    const enter = async (amount: string) => {
+      await page.getByText('Amount', { exact: true }).click()
+      await press(page, amount)
+      await page.getByRole('button', { name: /^Charge/ }).click()
+      await page.getByText('A purse card needs it for large amounts only').waitFor()
+      expect(await faultsOf(page)).toEqual(NO_FAULTS)
+      await page.getByRole('button', { name: 'Without passcode' }).click()
+      await tap(page, 'Cleo')
+    }
+    const before = await balance(page, 'Cleo')
+    await enter('250')
+    await outcome(page, 'Paid')
+    await next(page)
+    await enter('2600')
+    await outcome(page, 'Refused')
+    await page.getByText('This needs the PIN.').waitFor()
+    await page.getByRole('button', { name: 'Enter passcode' }).click()
+    await press(page, PASSCODE)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await tap(page, 'Cleo')
+    await outcome(page, 'Paid')
+    await next(page)
+    expect(await balance(page, 'Cleo')).toBeCloseTo(before - 28.5, 5)
     await page.context().close()
   })
 

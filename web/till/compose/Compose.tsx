@@ -6,7 +6,7 @@ import { useTillState } from '../state.tsx'
 import { useAction } from '../../shared/action.ts'
 import { LoadForm } from './LoadForm.tsx'
 import { NewPasscode } from './NewPasscode.tsx'
-import { PasscodePad } from './PasscodePad.tsx'
+import { PasscodePad, PurseHint } from './PasscodePad.tsx'
 import { SellForm } from './SellForm.tsx'
 import { ShowForm } from './ShowForm.tsx'
 import classes from './Compose.module.css'
@@ -34,7 +34,7 @@ interface Asked {
 export function Compose({ onShown }: { readonly onShown: (answer: Answer) => void }) {
   const [mode, setMode] = useState<Mode>('sell')
   const [asked, setAsked] = useState<Asked>()
-  const { policy } = useTillState()
+  const { policy, module } = useTillState()
   const { busy, problem, run, forget } = useAction(beginOrder)
   const ask = useCallback((draft: Draft, amount: string) => setAsked({ draft, amount }), [])
 
@@ -46,6 +46,11 @@ export function Compose({ onShown }: { readonly onShown: (answer: Answer) => voi
         busy={busy}
         problem={problem}
         onDone={(passcode) => run({ ...asked.draft, passcode })}
+        // Only cards for which a till has a module can do without.
+        {...(module === true && {
+          note: <PurseHint kind={asked.draft.kind} />,
+          onWithout: () => run({ ...asked.draft, passcode: '' }),
+        })}
         onBack={() => {
           forget()
           setAsked(undefined)

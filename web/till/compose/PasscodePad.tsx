@@ -22,6 +22,7 @@ export function PasscodePad({
   busy = false,
   problem,
   onDone,
+  onWithout,
   onBack,
 }: {
   readonly title: string
@@ -32,6 +33,8 @@ export function PasscodePad({
   readonly busy?: boolean
   readonly problem?: Problem | undefined
   readonly onDone: (passcode: string) => void
+  /** Where a card may be happy without one. */
+  readonly onWithout?: () => void
   readonly onBack: () => void
 }) {
   const [passcode, setPasscode] = useState('')
@@ -81,9 +84,31 @@ export function PasscodePad({
       <MainButton disabled={!isReady} loading={busy} onClick={() => onDone(passcode)}>
         {act}
       </MainButton>
-      <Button variant="subtle" color="gray" size="md" onClick={onBack}>
-        Back
-      </Button>
+      <div className={classes.others}>
+        <Button variant="subtle" color="gray" size="md" onClick={onBack}>
+          Back
+        </Button>
+        {onWithout && (
+          <Button
+            variant="subtle"
+            color="gray"
+            size="md"
+            disabled={busy || passcode !== ''}
+            onClick={onWithout}
+          >
+            Without passcode
+          </Button>
+        )}
+      </div>
     </div>
+  )
+}
+
+/** What a purse card wants it for. */
+export function PurseHint({ kind }: { readonly kind: 'pay' | 'load' }) {
+  return (
+    <p className={classes.hint}>
+      {kind === 'pay' ? 'A purse card needs it for large amounts only' : 'A purse card needs none'}
+    </p>
   )
 }

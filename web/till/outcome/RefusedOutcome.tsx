@@ -8,6 +8,12 @@ import { useTillState } from '../state.tsx'
 import { Stage } from './Stage.tsx'
 import classes from './Stage.module.css'
 
+/** What the customer is asked for after that. */
+const ASK_AGAIN: ReadonlyMap<string, string> = new Map([
+  ['wrong_passcode', 'Enter again'],
+  ['passcode_needed', 'Enter passcode'],
+])
+
 /** Nothing was taken: why, and what to do. The order stands until it is given up. */
 export function RefusedOutcome({
   answer: { status, explanation },
@@ -43,7 +49,7 @@ export function RefusedOutcome({
       />
     )
   }
-  const isPasscode = status === 'wrong_passcode' && hasPasscode
+  const ask = hasPasscode ? ASK_AGAIN.get(status) : undefined
   return (
     <Stage
       tone="bad"
@@ -64,9 +70,9 @@ export function RefusedOutcome({
               type="button"
               className={classes.act}
               data-main
-              onClick={isPasscode ? () => setAsking(true) : onDone}
+              onClick={ask === undefined ? onDone : () => setAsking(true)}
             >
-              {isPasscode ? 'Enter again' : 'Tap again'}
+              {ask ?? 'Tap again'}
             </button>
           </>
         ) : (
