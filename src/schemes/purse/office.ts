@@ -116,7 +116,9 @@ export function moduleKey(master: Uint8Array, till: number): Bytes {
 function issue(request: IssueRequest, office: IssuingOffice): Issue {
   const { currency, balance } = request
   const card = cardIdBytes(request.card)
-  if (balance > VALUE_MAX) throw new FormatError('balance', `expected at most ${VALUE_MAX}`)
+  if (balance < 0n || balance > VALUE_MAX) {
+    throw new FormatError('balance', `expected 0..${VALUE_MAX}, got ${balance}`)
+  }
   const passcode = request.passcode ?? randomDigits(office.random, 4)
   if (!PASSCODE_FORM.test(passcode)) throw new FormatError('passcode', 'expected 4 to 8 digits')
   const unblocking = randomDigits(office.random, 8)
@@ -360,7 +362,7 @@ function findingsOf(judged: Judged, previous: Previous | undefined): readonly Fi
   const before = previous?.content
   if (before) {
     const expected = balanceAfter(before.balance, content.kind, content.amount)
-    if (expected !== content.balance || !isAllowedReversal(content, before)) {
+    if (expected !== content.balance || !isAllowedAfter(before, content)) {
       find('wrong-arithmetic', maker, abs(content.balance - expected))
     }
     if (!follows(content, before)) find('wrong-sequence', maker)
@@ -384,8 +386,10 @@ function findingsOf(judged: Judged, previous: Previous | undefined): readonly Fi
   return findings
 }
 
-function isAllowedReversal(content: PurseRecord, before: PurseRecord): boolean {
-  return !isReversal(content.kind) || reverses(content, before)
+/** A reversal takes back its predecessor and nothing else; a change of PIN moves nothing. */
+function isAllowedAfter(before: PurseRecord, content: PurseRecord): boolean {
+  if (isReversal(content.kind)) return reverses(content, before)
+  return content.kind !== 'passcode' || content.amount === 0n
 }
 
 function against(
