@@ -100,9 +100,8 @@ export class FileSession {
 
   /** Whether an operation on a file, that is selected or the current directory, is allowed now. */
   permit(file: StoredFile, operation: Operation): Permission | Refusal {
-    const usable = file.active && this.directory.active
     // The way out of being invalidated must stay open.
-    if (!usable && operation !== 'rehabilitate') return 'invalidated'
+    if (!file.active && operation !== 'rehabilitate') return 'invalidated'
     return this.#fulfilled(file.rules[operation] ?? 'never')
   }
 

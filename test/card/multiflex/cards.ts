@@ -124,13 +124,11 @@ export function create(made: Made): string {
   return `f0e000${byte(records)}${length}ffff${sizes}${id}${type}${byte8}${access}${status}${tail}`
 }
 
-/** Every file by its path, with what a command can change. */
+/** Every file by its path, with what a command can change. Of a card that has recovered from a tear. */
 export type Contents = ReadonlyMap<string, StoredFile & { readonly body: Bytes }>
 
 export function contentsOf({ nvm }: Pick<MultiflexCard, 'nvm'>): Contents {
-  const memory = journalled(nvm)
-  memory.recover()
-  const tree = new FileTree(memory)
+  const tree = new FileTree(journalled(nvm))
   const found = new Map<string, StoredFile & { readonly body: Bytes }>()
   const visit = (file: StoredFile, path: string) => {
     const isDirectory = file.kind === 'directory'

@@ -314,6 +314,13 @@ export const ROWS: Readonly<Record<CommandName, readonly Row[]>> = {
       answer: '6283',
     },
     { what: 'nothing shown', at: '2000', apdu: NEW_FILE, answer: '6982' },
+    {
+      what: 'a wrong key after the right one',
+      at: '2000',
+      before: [VERIFY_KEY],
+      apdu: after(WRONG_KEY, 1, NEW_FILE),
+      answer: '6982',
+    },
     ...cryptogramRows('2010', NEW_FILE, '1b'),
     {
       what: 'unknown type',
