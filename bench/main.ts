@@ -3,6 +3,7 @@ import type { CpuTimes } from './cpu.ts'
 import { benchOffice } from './office.ts'
 import { opensslSpeed } from './openssl.ts'
 import { benchPlainPostgres } from './postgres.ts'
+import { benchPurseTaps, purseTapLines } from './purse-tap.ts'
 import { benchTaps } from './tap.ts'
 import { benchUpload } from './upload.ts'
 
@@ -75,3 +76,4 @@ for (const tap of await benchTaps(400)) {
     `${tap.softwareMs.median.toFixed(1)} ms median, ${tap.softwareMs.p99.toFixed(1)} ms p99`,
   )
 }
+for (const [name, value] of purseTapLines(await benchPurseTaps())) line(name, value)
