@@ -26,7 +26,7 @@ export const UP_TILLS = [
 export type UpTill = (typeof UP_TILLS)[number]
 const UP_CARDS: Readonly<Record<SchemeName, Readonly<Record<string, number>>>> = {
   block: { ada: 25, bert: 40, cleo: 15, dora: 60, emil: 5 },
-  purse: { fay: 30, gus: 80 },
+  purse: { 'fay-purse': 30, 'gus-purse': 80 },
 }
 const TOKENS = 200
 

@@ -116,15 +116,15 @@ describe('kontant up', () => {
 
   test('serves purse cards, each till with a module of its own', async () => {
     const cards = ['--cards', join(data, 'cards')]
-    const unblocking = /fay \(.* code (\d{8})\)/.exec(up.output)?.[1] ?? ''
+    const unblocking = /fay-purse \(.* code (\d{8})\)/.exec(up.output)?.[1] ?? ''
     const pay = async (at: number, amount: string, passcode: string) => {
       await call(at, '/api/order', { kind: 'pay', amount, passcode })
-      const { json } = await call(at, '/api/tap', { card: 'fay' })
+      const { json } = await call(at, '/api/tap', { card: 'fay-purse' })
       await call(at, '/api/give-up', {})
       return json
     }
     const shown = async () => {
-      const { out } = await kontant('card', 'show', 'fay', '--json', ...cards)
+      const { out } = await kontant('card', 'show', 'fay-purse', '--json', ...cards)
       return (JSON.parse(out) as { purse: unknown }).purse
     }
     expect(await pay(port + 1, '250', '')).toMatchObject({ result: 'done' })
@@ -134,7 +134,7 @@ describe('kontant up', () => {
       expect(await pay(port + 2, '2501', '99999')).toMatchObject({ status: 'wrong_passcode' })
     }
     expect(await pay(port + 2, '2501', '99999')).toMatchObject({ status: 'passcode_blocked' })
-    const unblock = ['card', 'unblock', 'fay', '--passcode', '4711', ...cards]
+    const unblock = ['card', 'unblock', 'fay-purse', '--passcode', '4711', ...cards]
     expect((await kontant(...unblock, '--code', '00000000')).err).toContain(
       'not its unblocking code',
     )

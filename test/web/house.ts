@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Kysely } from 'kysely'
+import type { CardId } from '../../src/kernel/ids.ts'
 import { Unreachable, type Transport } from '../../src/kernel/ports.ts'
 import { createApi } from '../../src/office/api.ts'
 import { startEvidence, type EvidenceService } from '../../src/office/ledger/evidence.ts'
@@ -136,7 +137,7 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
     async issueCard(label, balance, passcode, scheme = 'block') {
       const number = RANDOM.bytes(4)
       const card = TownCard.blank({ name: label, scheme, number, random: RANDOM })
-      const { plan } = await call<{ plan: string }>('POST', '/api/cards', {
+      const issued = await call<{ card: { id: CardId }; plan: string }>('POST', '/api/cards', {
         scheme,
         uid: Buffer.from(number).toString('hex'),
         currency: office.currency,
@@ -145,9 +146,10 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
         passcode,
       })
       const written = await card.tap(undefined, (channel) =>
-        card.scheme.card.write(channel, fromBase64(plan)),
+        card.scheme.card.write(channel, fromBase64(issued.plan)),
       )
       if (written !== 'written') throw new Error(`${label}: ${written}`)
+      card.id = issued.card.id
       cards.set(label, card)
       return card
     },

@@ -519,6 +519,40 @@ describe.each(sizes)('the till on a %s', (size) => {
   })
 })
 
+describe('a purse card that was copied', () => {
+  let found: { readonly id: string } | undefined
+
+  beforeAll(async () => {
+    const other = await house.addTill('Counter 2', await house.addMerchant('Pier Kiosk'))
+    const card = await house.issueCard('Dora', 10_000n, PASSCODE, 'purse')
+    for (const [at, chip] of [
+      [till, card.clone('copy')],
+      [other, card],
+    ] as const) {
+      at.counter.begin({ kind: 'pay', amount: 500n, products: [], passcode: '' })
+      const answer = await chip.tap(undefined, (channel) => at.counter.present(channel))
+      expect(answer.result.result).toBe('done')
+      await at.counter.sync()
+    }
+    await house.evidence.settled()
+    const { cases } = await house.call<{ cases: { id: string; card: string | null }[] }>(
+      'GET',
+      '/api/cases',
+    )
+    found = cases.find((one) => one.card === card.id)
+  })
+
+  it.each(sizes)('is told as what it is on a %s: no vendor is suspected', async (size) => {
+    const page = await signIn(size)
+    await visit(page, `/cases/${found?.id}`, 'Chain forks')
+    await page.getByText('its chip was copied, or an older state was put back').waitFor()
+    await page.getByText('No vendor is to blame').waitFor()
+    expect(await page.getByText('Nobody is proven guilty').count()).toBe(0)
+    expect(await faultsOf(page)).toEqual(NO_FAULTS)
+    await page.context().close()
+  })
+})
+
 it('gives the browser no reason to complain', () => {
   expect(complaints).toEqual([])
 })

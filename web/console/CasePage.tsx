@@ -12,7 +12,7 @@ import { CaseState, StrengthTag } from './cases/CaseTags.tsx'
 import { EvidenceTable } from './cases/EvidenceTable.tsx'
 import { ResolveDialog } from './cases/ResolveDialog.tsx'
 import { Suspects } from './cases/Suspects.tsx'
-import { CASE_WORDS } from './cases/words.ts'
+import { caseWords } from './cases/words.ts'
 import { CardName } from './CardName.tsx'
 import { Loading } from './Loading.tsx'
 import { PageHead, Section } from './PageHead.tsx'
@@ -33,7 +33,7 @@ export function CasePage({ id }: { readonly id: string }) {
 }
 
 function OneCase({ one, onChange }: { readonly one: CaseDetail; readonly onChange: () => void }) {
-  const words = CASE_WORDS[one.kind]
+  const words = caseWords(one)
   const tillName = useTillName()
   const mayAct = useMay('POST /api/cases/:id/resolve')
   const [asking, setAsking] = useState(false)

@@ -1,3 +1,4 @@
+import type { CaseJson } from '../../../src/office/answers.ts'
 import type { CaseKind } from '../../../src/office/ledger/findings.ts'
 
 /** What a kind of case is called, what it means, and what to do: for a person, not a programmer. */
@@ -16,6 +17,27 @@ const PROVEN_TILL = [
 const LOOK_FIRST = [
   'Nobody is proven guilty by this. Look at where else these parties are suspected before you act.',
 ]
+
+const PROVEN_CARD = [
+  'No vendor is to blame: nobody but a chip with the keys of this card can make such stamps.',
+  'The card stays blocked. Ask the holder to bring it, and give a new one for what you owe them.',
+  'The contested money stays in suspense until you resolve this and say which of the payments are paid.',
+]
+
+/** Of a case: what is proven against a card speaks of no vendor. */
+export function caseWords({
+  kind,
+  strength,
+  suspects: [first],
+}: Pick<CaseJson, 'kind' | 'strength' | 'suspects'>): CaseWords {
+  const words = CASE_WORDS[kind]
+  if (strength !== 'proven' || first?.kind !== 'card') return words
+  const happened = kind === 'fork' ? FORKED_ITSELF : words.happened
+  return { ...words, happened, advice: PROVEN_CARD }
+}
+
+const FORKED_ITSELF: CaseWords['happened'] = (_who, card) =>
+  `Two payments were each made from the same balance of ${card}, and both have its stamp. One card gives one number once: its chip was copied, or an older state was put back.`
 
 export const CASE_WORDS: Readonly<Record<CaseKind, CaseWords>> = {
   'wrong-arithmetic': {
