@@ -237,6 +237,29 @@ test('cut at every page write, a step has happened or has not, and the next one 
   )
 })
 
+test('cut where the new header lies on what was a body, no file appears that nobody made', () => {
+  const { nvm } = newTree(203)
+  const setup = openTree(nvm)
+  const large = made(setup, setup.root, spec(1, 'transparent', 203 - HEADER_SIZE))
+  // Wherever it is read as a header, it is one.
+  setup.write(setup.bodyPart(large, 0, new Uint8Array(large.size).fill(2)))
+  setup.remove(large)
+  made(setup, setup.root, spec(2, 'transparent', 4))
+  const [image, before, writes] = [nvm.snapshot(), dump(setup), nvm.writes]
+  made(setup, setup.root, spec(3, 'transparent', 4))
+  const [after, count] = [dump(setup), nvm.writes - writes]
+  for (let atWrite = 1; atWrite <= count; atWrite++) {
+    for (const tear of TEARS) {
+      nvm.restore(image)
+      const torn = openTree(nvm)
+      nvm.arm({ atWrite, tear })
+      expect(() => made(torn, torn.root, spec(3, 'transparent', 4))).toThrow(PowerLost)
+      expect([before, after]).toContainEqual(dump(openTree(nvm)))
+      cuts++
+    }
+  }
+})
+
 /** A step without content, so that it is one thing that happens or does not. */
 function create(tree: FileTree, step: Step): void {
   const files = all(tree)
