@@ -17,7 +17,7 @@ export interface OfficeLoad {
   readonly batchItems: number
   /**
    * `in order`: each card pays at one till, so that predecessors are there first. `shuffled`: each pays
-   * at another till every time, and all tills upload at once, so that most come after their successors.
+   * at another till every time and all tills upload at once, so that half come before their predecessors.
    */
   readonly order: 'in order' | 'shuffled'
 }
@@ -52,7 +52,7 @@ export async function benchOffice(load: OfficeLoad): Promise<OfficeResult> {
     const queues = new Map(tills.map((till) => [till, [] as ReturnType<typeof town.mint.make>[]]))
     for (let n = 0; n < load.payments; n += 1) {
       const round = load.order === 'shuffled' ? Math.floor(n / load.cards) : 0
-      const till = tills[(n * 31 + round * 7) % tills.length]
+      const till = tills[(n * 31 + round * 51) % tills.length]
       const card = cards[(n * 17) % cards.length]
       if (till && card) queues.get(till)?.push(town.mint.make(till, card, { amount: 1n }))
     }
