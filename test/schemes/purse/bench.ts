@@ -179,6 +179,11 @@ export function opensWith(world: World, { card, chip }: Issued, passcode: string
   return new Bench(world, { card, chip: chip.clone() }).initialize(passcode).sw === 0x9000
 }
 
+/** Of the applet, as it is after its next reset at the latest. */
+export function memoryOf(chip: Chip): Bytes {
+  return chip.nvm.snapshot().slice(MEMORY_AT)
+}
+
 /** Changes the memory of an applet past all rules, as a thief with a microscope would. */
 export function rewrite(chip: Chip, change: (memory: Bytes) => void): void {
   const image = chip.nvm.snapshot()
