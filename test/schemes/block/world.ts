@@ -257,7 +257,8 @@ export class Till {
 
   /** Of one card, in the order they were signed. */
   records(card: CardId): readonly JournalRecord[] {
-    return listRecords(this.store, 100)
+    // No story makes more than that after the first record of its card.
+    return listRecords(this.store, 24)
       .filter((record) => record.card === card)
       .toReversed()
   }
