@@ -2,7 +2,6 @@ import type { Bytes } from '../../kernel/bytes.ts'
 import { JournalledMemory, journalSize } from '../atomic-memory.ts'
 import { EEPROM_CHIP } from '../chip-times.ts'
 import { HEADER_SIZE } from '../files/file.ts'
-import { TREE_OVERHEAD } from '../files/tree.ts'
 import { Nvm } from '../nvm.ts'
 import { MODELS, type ModelName } from './models.ts'
 
@@ -20,14 +19,7 @@ export function masterFileSize(model: ModelName): number {
 
 /** Bytes of a card's memory, that of its journal included: the size of its image. */
 export function multiflexImageSize(model: ModelName): number {
-  const tree = masterFileSize(model) + TREE_OVERHEAD
-  return journalSize(pageSize, JOURNAL) + Math.ceil(tree / pageSize) * pageSize
-}
-
-/** The model whose images have this size, if one has. */
-export function multiflexModel(imageSize: number): ModelName | undefined {
-  const names = Object.keys(MODELS) as ModelName[]
-  return names.find((name) => multiflexImageSize(name) === imageSize)
+  return journalSize(pageSize, JOURNAL) + MODELS[model].eeprom
 }
 
 /** A memory for a card of this model: as {@link deliveredMultiflex} makes it, or 00 without an image. */

@@ -5,7 +5,7 @@ export type ModelName = '3K' | '8K'
 export interface Model {
   /** As real ones have it; OpenSC knows it by that. */
   readonly atr: Bytes
-  /** Bytes of EEPROM for files. The journal of our memory comes beside. */
+  /** Bytes of EEPROM, whole pages. The journal of our memory comes beside. */
   readonly eeprom: number
   /** Bytes free in the master file of a new card. */
   readonly free: number

@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../../src/kernel/bytes.ts'
 import { FormatError } from '../../../src/kernel/errors.ts'
 import { deliveredMultiflex } from '../../../src/card/multiflex/delivery.ts'
-import { multiflexImageSize, multiflexModel } from '../../../src/card/multiflex/memory.ts'
-import { MODELS, type ModelName } from '../../../src/card/multiflex/models.ts'
+import type { ModelName } from '../../../src/card/multiflex/models.ts'
 import { Chance } from '../../fuzz/chance.ts'
 import {
   Bench,
@@ -24,7 +23,6 @@ import {
 } from './cards.ts'
 
 const FRESH = personalised()
-const MODEL_NAMES: readonly ModelName[] = ['3K', '8K']
 /** The challenge of the published vectors. */
 const CHALLENGE = '644627e0079dd86c'
 
@@ -48,7 +46,6 @@ describe('as delivered', () => {
     expect(bench.send('c0c0000014')).toBe(`ffff${size}3f0038ff0f44440105ff000200ff00009000`)
     bench.select('0002')
     expect(bench.send('c0b0000008')).toBe(`${SERIAL}9000`)
-    expect(multiflexModel(bench.card.nvm.size)).toBe(model)
   })
 
   test('the transport key opens the master file, and can be changed by who has it', () => {
@@ -80,14 +77,6 @@ describe('as delivered', () => {
     const deliver = () => deliveredMultiflex('3K', { ...options, random: new Chance(1) })
     expect(deliver).toThrow(FormatError)
     expect(deliver).toThrow(field)
-  })
-
-  test('models have images of different sizes, and fit their chips', () => {
-    expect(new Set(MODEL_NAMES.map(multiflexImageSize)).size).toBe(2)
-    expect(multiflexModel(1024)).toBeUndefined()
-    for (const model of MODEL_NAMES) {
-      expect(MODELS[model].free).toBeLessThan(MODELS[model].eeprom)
-    }
   })
 })
 
