@@ -25,7 +25,7 @@ export async function runReader(command: ReaderCommand, io: Io): Promise<void> {
         return await sendApdus(readers, command, io)
     }
   } finally {
-    readers.close()
+    await readers.close()
   }
 }
 

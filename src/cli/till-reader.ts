@@ -12,14 +12,14 @@ export interface TillReader {
   readonly slot: PcscSlot
   /** What it can do for MIFARE cards. */
   readonly profile: ReaderProfile
-  close(): void
+  close(): Promise<void>
 }
 
 /** The readers of a till: for its customers' cards, and for its security module. */
 export interface TillReaders {
   readonly customer: TillReader | undefined
   readonly module: TillReader | undefined
-  close(): void
+  close(): Promise<void>
 }
 
 /** As people say them; undefined: none. @throws {CommandFailed} if there is no such reader. */
@@ -33,11 +33,13 @@ export async function openTillReaders(
     if (reader) opened.push(reader)
     return reader
   }
-  const close = () => opened.forEach((reader) => reader.close())
+  const close = async () => {
+    await Promise.all(opened.map((reader) => reader.close()))
+  }
   try {
     return { customer: await open(customer), module: await open(module), close }
   } catch (error) {
-    close()
+    await close()
     throw error
   }
 }
@@ -48,7 +50,7 @@ async function openTillReader(wanted: string): Promise<TillReader> {
     const name = chooseReader([...readers.states.keys()], wanted)
     return { slot: readers.slot(name), profile: profileOf(name), close: () => readers.close() }
   } catch (error) {
-    readers.close()
+    await readers.close()
     throw error
   }
 }

@@ -79,7 +79,9 @@ async function connected(socket: Socket, signal: AbortSignal): Promise<void> {
 
 async function answerAll(card: VpcdCard, socket: Socket): Promise<VpcdEnd> {
   const decoder = new VpcdDecoder()
+  // The reader does not: to it a card that is swapped quickly is the one that it had powered.
   card.powerOff()
+  card.powerOn()
   try {
     // Nothing is read while the card works: what waits is in the kernel's buffers, which are bounded.
     for await (const chunk of socket as AsyncIterable<Buffer>) {

@@ -99,13 +99,12 @@ describe('a card in a virtual reader', () => {
     }
   })
 
-  test('comes in without power, whatever it was before', async () => {
+  test('comes in with power, which it had not before', async () => {
     const card = newCard()
-    card.powerOn()
     const { socket } = await insert(card)
-    socket.write(fromHex('000104'))
-    await hear(socket, 22)
-    expect(card.powered).toBe(false)
+    socket.write(fromHex(GET_UID))
+    expect(await hear(socket, 8)).toBe(UID_ANSWER)
+    socket.destroy()
   })
 
   test.each(LINK_CUTS)(
@@ -193,7 +192,7 @@ test('a card that is served comes back when the reader does', async () => {
     signal: pull.signal,
     onChange(inserted) {
       changes.push(inserted)
-      if (changes.length === 3) changed.resolve()
+      if (changes.length === 4) changed.resolve()
     },
   })
   const { port } = reader
@@ -206,7 +205,7 @@ test('a card that is served comes back when the reader does', async () => {
   await changed.promise
   socket.write(fromHex(`000101${GET_UID}`))
   expect(await hear(socket, 8)).toBe(UID_ANSWER)
-  expect(changes).toEqual([true, false, true])
+  expect(changes).toEqual([false, true, false, true])
   pull.abort()
   await serving
 })

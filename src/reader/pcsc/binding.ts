@@ -39,7 +39,8 @@ export type ReaderState = (typeof READER_STATES)[number]
 export interface PcscClient {
   /** Shares the card with other programs. */
   connect(reader: string): Promise<PcscCard>
-  close(): void
+  /** Ends the watch. To be called once no card is held any more. */
+  close(): Promise<void>
 }
 
 /** A card as one program holds it. */

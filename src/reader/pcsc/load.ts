@@ -11,7 +11,7 @@ export class PcscMissing extends Error {
 const PACKAGES = [
   async () => pcscMini(await import('pcsc-mini')),
   async () => {
-    // An optional peer: where it is not installed, neither are its types.
+    // No dependency of ours, as it needs a compiler: where it is not installed, neither are its types.
     const name: string = 'smartcard'
     const { default: pcsc } = (await import(name)) as { readonly default: SmartcardPackage }
     return smartcard(pcsc)

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type * as PcscMini from 'pcsc-mini'
 import {
   ANSWER_MAX,
@@ -14,6 +15,11 @@ import {
  * all if there are none: it has told of all when it has been silent for so long, milliseconds.
  */
 const SILENCE_MS = 150
+/**
+ * To stop it just after it has told of something can block this process for a minute (0.1.3: its thread
+ * misses the request if it is not waiting yet). After so long it waits, milliseconds.
+ */
+const QUIET_MS = 50
 
 const PROBLEMS: Readonly<Record<string, PcscProblem>> = {
   NoService: 'no_service',
@@ -46,10 +52,10 @@ export function pcscMini(pcsc: typeof PcscMini): PcscBinding {
 
     async open(watcher) {
       const client = new Client()
-      const silence = untilSilent(SILENCE_MS)
+      const silence = new Silence()
       client.on('reader', (reader) => {
         reader.on('change', (status) => {
-          silence.broken()
+          silence.breaks()
           watcher.changed(reader.name(), stateOf(status))
         })
         reader.on('disconnect', () => watcher.gone(reader.name()))
@@ -60,13 +66,13 @@ export function pcscMini(pcsc: typeof PcscMini): PcscBinding {
       } catch (error) {
         throw problemOf(error)
       }
-      await silence.came
-      return clientOver(client, pcsc)
+      await silence.of(SILENCE_MS)
+      return clientOver(client, silence, pcsc)
     },
   }
 }
 
-function clientOver(client: PcscMini.Client, pcsc: typeof PcscMini): PcscClient {
+function clientOver(client: PcscMini.Client, silence: Silence, pcsc: typeof PcscMini): PcscClient {
   return {
     async connect(name) {
       const reader = client.reader(name)
@@ -74,9 +80,10 @@ function clientOver(client: PcscMini.Client, pcsc: typeof PcscMini): PcscClient 
       const card = await asked(() => reader.connect(pcsc.CardMode.SHARED, pcsc.Protocol.ANY))
       return cardOver(card, pcsc)
     },
-    close() {
+    async close() {
+      client.removeAllListeners('error').on('error', () => {})
+      await silence.of(QUIET_MS)
       try {
-        client.removeAllListeners('error').on('error', () => {})
         client.stop()
       } catch {
         // The service was gone before us: there is nothing left to stop.
@@ -125,8 +132,19 @@ function problemOf(error: unknown): PcscError {
   return new PcscError(PROBLEMS[code] ?? 'other', error)
 }
 
-function untilSilent(milliseconds: number): { came: Promise<void>; broken(): void } {
-  const { promise: came, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, milliseconds)
-  return { came, broken: () => void timer.refresh() }
+/** For how long nothing was told. */
+class Silence {
+  #since = performance.now()
+
+  breaks(): void {
+    this.#since = performance.now()
+  }
+
+  async of(milliseconds: number): Promise<void> {
+    for (;;) {
+      const left = this.#since + milliseconds - performance.now()
+      if (left <= 0) return
+      await wait(left)
+    }
+  }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import {
+  ignorePcscError,
   PcscError,
   type PcscBinding,
   type PcscCard,
@@ -10,6 +11,8 @@ import { PcscSlot } from './slot.ts'
 
 /** While the PC/SC service is away, milliseconds. */
 const RETRY_MS = 500
+/** How long it may take to leave the cards, milliseconds. */
+const LEAVE_MS = 1000
 
 export type ReaderEvent =
   | { readonly kind: 'state'; readonly reader: string; readonly state: ReaderState }
@@ -70,10 +73,10 @@ export class PcscReaders {
     return () => this.#watchers.delete(watcher)
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closing.abort()
     this.#watchers.clear()
-    this.#drop()
+    await this.#drop()
   }
 
   async #open(): Promise<void> {
@@ -104,17 +107,20 @@ export class PcscReaders {
     this.#tell({ kind: 'unplugged', reader })
   }
 
-  #drop(): void {
+  /** A client that ends while it still holds a card can block for ever: so does a card that is mute. */
+  async #drop(): Promise<void> {
     const client = this.#client
     this.#client = undefined
-    for (const slot of this.#slots.values()) slot.changed('empty')
     this.#states.clear()
-    client?.close()
+    const slots = [...this.#slots.values()]
+    for (const slot of slots) slot.changed('empty')
+    const left = Promise.all(slots.map((slot) => slot.left())).then(() => true)
+    if (await Promise.race([left, wait(LEAVE_MS, false)])) await client?.close()
   }
 
   async #reopen(): Promise<void> {
-    this.#drop()
     this.#tell({ kind: 'service_gone' })
+    await this.#drop()
     const { signal } = this.#closing
     for (;;) {
       await wait(RETRY_MS, undefined, { signal }).catch(() => {})
@@ -122,10 +128,10 @@ export class PcscReaders {
       try {
         await this.#open()
       } catch (error) {
-        if (error instanceof PcscError) continue
-        throw error
+        ignorePcscError(error)
+        continue
       }
-      if (signal.aborted) this.#drop()
+      if (signal.aborted) await this.#drop()
       else this.#tell({ kind: 'service_back' })
       return
     }

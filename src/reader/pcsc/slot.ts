@@ -1,6 +1,10 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Bytes } from '../../kernel/bytes.ts'
 import { CardTorn, type Channel, type Slot, type SlotEvent } from '../channel.ts'
 import { ignorePcscError, PcscError, type PcscCard, type ReaderState } from './binding.ts'
+
+/** While another program keeps a card to itself, milliseconds: nobody tells when it lets go. */
+const SHARING_RETRY_MS = 200
 
 /** One PC/SC reader, plugged in or not, and the card in it. */
 export class PcscSlot implements Slot {
@@ -11,7 +15,8 @@ export class PcscSlot implements Slot {
   /** Counts cards: one that came back is another. */
   #insertions = 0
   #held: HeldCard | undefined
-  #settling = false
+  #settling: Promise<void> | undefined
+  #leaving: Promise<void> | undefined
 
   /** `connect` rejects with a {@link PcscError}. */
   constructor(name: string, connect: () => Promise<PcscCard>) {
@@ -36,24 +41,39 @@ export class PcscSlot implements Slot {
     if (this.#state === 'empty' && state !== 'empty') this.#insertions += 1
     if (state === 'empty') this.#lose()
     this.#state = state
-    void this.#settle()
+    if (mayAnswer(state) && !this.#held) this.#settling ??= this.#settle()
   }
 
-  /** Connects to the card that is there. If another program is faster, its change comes next. */
+  /** Resolves when nothing of the card that was there is held any more, or on its way. */
+  async left(): Promise<void> {
+    await this.#settling
+    await this.#leaving
+  }
+
+  /** Connects to the card that is there. */
   async #settle(): Promise<void> {
-    if (this.#settling) return
-    this.#settling = true
     try {
-      while (this.#state === 'card' && !this.#held) {
+      while (mayAnswer(this.#state) && !this.#held) {
         const insertion = this.#insertions
-        const card = await this.#connect()
-        if (this.#isIn(insertion)) this.#hold(card)
+        const card = await this.#tryToConnect()
+        if (!card) await wait(SHARING_RETRY_MS)
+        else if (this.#isIn(insertion)) this.#hold(card)
         else await leave(card)
       }
     } catch (error) {
-      if (!(error instanceof PcscError)) throw error
+      ignorePcscError(error)
     } finally {
-      this.#settling = false
+      this.#settling = undefined
+    }
+  }
+
+  /** Undefined while another program keeps the card to itself. */
+  async #tryToConnect(): Promise<PcscCard | undefined> {
+    try {
+      return await this.#connect()
+    } catch (error) {
+      if (error instanceof PcscError && error.problem === 'sharing') return undefined
+      throw error
     }
   }
 
@@ -71,13 +91,18 @@ export class PcscSlot implements Slot {
     const held = this.#held
     if (!held) return
     this.#held = undefined
-    void held.end()
+    this.#leaving = held.end()
     this.#tell({ kind: 'removed' })
   }
 
   #tell(event: SlotEvent): void {
     for (const listener of this.#listeners) listener(event)
   }
+}
+
+/** Of another program's hold only the beginning is told: when it ends is found out by trying. */
+function mayAnswer(state: ReaderState): boolean {
+  return state === 'card' || state === 'exclusive'
 }
 
 class HeldCard implements Channel {

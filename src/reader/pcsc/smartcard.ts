@@ -98,18 +98,20 @@ class Watch {
   readonly toldAll = this.#toldAll.promise
   #known = new Map<string, number>()
   #stopped = false
+  readonly #running: Promise<void>
 
   /** @throws {PcscError} `no_service` */
   constructor(pcsc: SmartcardPackage, watcher: ReaderWatcher) {
     this.#pcsc = pcsc
     this.#watcher = watcher
     this.#context = asking(() => new pcsc.Context())
-    void this.#run()
+    this.#running = this.#run()
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#stopped = true
     this.#context.cancel()
+    await this.#running
   }
 
   async #run(): Promise<void> {

@@ -98,7 +98,7 @@ export class Lab {
 
   private constructor(options: LabOptions) {
     const { names = ['Virtual PCD'] } = options
-    this.readers = names.flatMap((name, index) => writeReaders(this.directory, name, index))
+    this.readers = writeReaders(this.directory, names)
     this.#process = spawn(
       'unshare',
       [...privileges(), '-m', '-n', 'sh', '-c', SCRIPT, 'lab', this.directory],
@@ -165,21 +165,26 @@ export class Lab {
   }
 }
 
-/** Two readers: a library keeps its slots in static memory, so that each pair needs a copy of it. */
-function writeReaders(directory: string, name: string, index: number): readonly LabReader[] {
-  const library = join(directory, `libifdvpcd-${index}.so`)
-  copyFileSync(VPCD_LIBRARY, library)
-  const first = VPCD_PORT + index * VPCD_SLOTS
-  const channel = `0x${first.toString(16)}`
-  mkdirSync(join(directory, 'readers'), { recursive: true })
-  writeFileSync(
-    join(directory, 'readers', String(index)),
-    `FRIENDLYNAME "${name}"\nDEVICENAME /dev/null:${channel}\nLIBPATH ${library}\nCHANNELID ${channel}\n`,
+/** Two readers a name. The library keeps its slots in static memory, so that each pair needs a copy. */
+function writeReaders(directory: string, names: readonly string[]): readonly LabReader[] {
+  const pairs = names.map((name, index) => {
+    const library = join(directory, `libifdvpcd-${index}.so`)
+    copyFileSync(VPCD_LIBRARY, library)
+    return { name, library, port: VPCD_PORT + index * VPCD_SLOTS }
+  })
+  mkdirSync(join(directory, 'readers'))
+  const entries = pairs.map(({ name, library, port }) => {
+    const channel = `0x${port.toString(16)}`
+    return `FRIENDLYNAME "${name}"\nDEVICENAME /dev/null:${channel}\nLIBPATH ${library}\nCHANNELID ${channel}\n`
+  })
+  // In one file: of several, the service takes whichever the file system has first.
+  writeFileSync(join(directory, 'readers', 'vpcd'), entries.join('\n'))
+  return pairs.flatMap(({ name, port }) =>
+    Array.from({ length: VPCD_SLOTS }, (_, slot) => ({
+      name: `${name} 00 0${slot}`,
+      port: port + slot,
+    })),
   )
-  return Array.from({ length: VPCD_SLOTS }, (_, slot) => ({
-    name: `${name} 00 0${slot}`,
-    port: first + slot,
-  }))
 }
 
 /**
