@@ -49,7 +49,12 @@ describe('evaluating a chain', () => {
     { what: 'reaches the end from the first', shown: [], dirty: [0], complete: 10 },
     { what: 'stops at a gap', shown: [4], dirty: [0], complete: 4 },
     { what: 'comes to nothing without the first', shown: [0], dirty: [1], complete: 0 },
-    { what: 'comes to the same whatever is named first', shown: [], dirty: [7, 0, 3], complete: 10 },
+    {
+      what: 'comes to the same whatever is named first',
+      shown: [],
+      dirty: [7, 0, 3],
+      complete: 10,
+    },
     { what: 'looks no further than it reaches', shown: [], dirty: [3], complete: 0 },
   ])('$what', ({ shown, dirty, complete }) => {
     const chain = chainOf(shown)
