@@ -217,6 +217,9 @@ describe('kontant up', () => {
     expect(state).toMatchObject({ till: 1, queue: 0, lastBatch: 2 })
     const { json: shown } = await call(port + 1, '/api/show', { card: 'ada' })
     expect(shown).toMatchObject({ result: 'shown', view: { balance: '2250' } })
+    // The module counted before the stop, and its image knows it.
+    const { json: day } = await call(port + 2, '/api/cash-up', {})
+    expect(day).toMatchObject({ result: 'closed', batch: 1, count: 1, paid: '2501' })
     expect(await up.stop()).toBe(0)
   })
 })
