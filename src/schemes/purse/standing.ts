@@ -41,7 +41,7 @@ export async function findStanding(tapped: Tapped, order: Order, desk: Desk): Pr
   if (ahead === 1) return standingAhead(latest, last)
   if (ahead === 0) return standingAt(latest, tapped, order, desk)
 
-  const record = await settlePassed(latest, tapped, desk)
+  const record = await settle(latest, tapped, desk)
   if (!isOwn(record, order) || record.state === 'void') return CLEAR
   return { kind: record.state === 'confirmed' ? 'done' : 'lost', record }
 }
@@ -66,8 +66,7 @@ async function standingAt(
     desk.journal.void(latest.id)
     return CLEAR
   }
-  if (latest.state === 'void') return COPIED
-  const record = latest.state === 'intended' ? await confirmTaken(latest, tapped, desk) : latest
+  const record = await settle(latest, tapped, desk)
   if (record.state !== 'confirmed') return COPIED
   if (record.kind === 'reversal') return CLEAR
   if (isOwn(record, order)) return { kind: 'done', record }
@@ -76,24 +75,16 @@ async function standingAt(
   return { kind: 'unwanted', record }
 }
 
-/** The card has gone on. Its logs still show the record, unless too many others came after it. */
-async function settlePassed(
-  latest: JournalRecord,
-  tapped: Tapped,
-  desk: Desk,
-): Promise<JournalRecord> {
-  return latest.state === 'intended' ? confirmTaken(latest, tapped, desk) : latest
-}
-
 /**
- * Fetches the stamps of a record that the card may have taken and has the module count it. As it was,
- * if the card has it no more; void, if it has another in its place.
+ * Fetches the stamps of an open record that the card may have taken, and has the module count it. As it
+ * was, if the logs have it no more; void, if they have another in its place.
  */
-export async function confirmTaken(
+async function settle(
   record: JournalRecord,
-  { card, module }: Pick<Tapped, 'card' | 'module'>,
+  { card, module }: Tapped,
   { journal }: Desk,
 ): Promise<JournalRecord> {
+  if (record.state !== 'intended') return record
   const found = await card.previousSignature(record.sequence)
   if (!found) return record
   const { signed, stamp, issuerStamp, digest } = found

@@ -462,7 +462,8 @@ describe('what the module does', () => {
 
   test('what another till made is believed and not counted', () => {
     const visit = scene({ before: checked })
-    const theirs = nextRecord(visit.last, 'pay', 100n, { maker: 8 })
+    const { moduleSequence } = visit.granted('pay', 100n)
+    const theirs = nextRecord(visit.last, 'pay', 100n, { maker: 8, moduleSequence })
     expect(transmit(visit.chip, visit.completing(theirs)).sw).toBe(0x9000)
     expect(visit.cashUp()).toMatchObject({ count: 0, paid: 0n })
   })

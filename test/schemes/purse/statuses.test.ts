@@ -528,6 +528,29 @@ describe('what a till writes', () => {
     expect((await till.tap(issued, order)).result).toBe('done')
   })
 
+  test.for([0x63c2, 0x6983, 0x6d00, 0x6982])(
+    'an answer that was cut off and ends like %i is no refusal',
+    async (sw) => {
+      const { till, issued } = await scene({})
+      const order = pay(300n, PASSCODE)
+      for (const ins of [INS.INITIALIZE, INS.EXECUTE]) {
+        const cutting = inProcessChannel({
+          atr: issued.chip.field.atr,
+          transmit(apdu) {
+            const answer = issued.chip.field.transmit(apdu)
+            return apdu[1] === ins
+              ? Uint8Array.of(...answer.slice(0, 9), sw >> 8, sw & 0xff)
+              : answer
+          },
+        })
+        const result = await issued.chip.tapped(() => till.tapAt(cutting, order))
+        expect(result.result).toBe(ins === INS.EXECUTE ? 'unfinished' : 'torn')
+      }
+      expect((await till.tap(issued, order)).result).toBe('done')
+      expect((await audit(world, issued)).balance).toBe(700n)
+    },
+  )
+
   test('a clock that once ran far ahead: the card’s end is told by the stamps', async () => {
     const { till, issued } = await scene({})
     const now = world.now
