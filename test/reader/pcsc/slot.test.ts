@@ -329,48 +329,50 @@ describe('a slot by pcsc-mini', () => {
 })
 
 describe.for(['pcsc-mini', 'smartcard'] as const)('alone, by %s', (name) => {
-  const run = test.skipIf(without[name] !== undefined)
-
-  run('leaves a card alone where nobody waits, and another program gets its own first', () =>
-    free.use(async (reader) => {
-      const readers = await PcscReaders.open(await load(name))
-      const { nvm } = cardWith({ blocks: ['000', '000', '000'], trailer: '011' })
-      await cards.make(name, nvm.snapshot())
-      await cards.insert(name, reader.port)
-      const other = await otherProgram(reader)
-      await stateOf(readers, reader, 'card')
-      const theirs = await other.connect('EXCLUSIVE')
-      const slot = readers.slot(reader.name)
-      const watching = new Watching(slot)
-      await expect(readers.connect(reader.name)).rejects.toMatchObject({ problem: 'sharing' })
-      expect(slot.card()).toBeUndefined()
-      await theirs.leave()
-      const channel = await watching.card()
-      expect((await exchange(channel, GET_UID)).data).toEqual(UID)
-      await expect(other.connect('EXCLUSIVE')).rejects.toMatchObject({ code: 'SharingViolation' })
-      await cards.pull(name)
-      await watching.empty()
-      await readers.close()
-    }),
+  test.skipIf(without[name] !== undefined)(
+    'leaves a card alone where nobody waits, and another program gets its own first',
+    () =>
+      free.use(async (reader) => {
+        const readers = await PcscReaders.open(await load(name))
+        const { nvm } = cardWith({ blocks: ['000', '000', '000'], trailer: '011' })
+        await cards.make(name, nvm.snapshot())
+        await cards.insert(name, reader.port)
+        const other = await otherProgram(reader)
+        await stateOf(readers, reader, 'card')
+        const theirs = await other.connect('EXCLUSIVE')
+        const slot = readers.slot(reader.name)
+        const watching = new Watching(slot)
+        await expect(readers.connect(reader.name)).rejects.toMatchObject({ problem: 'sharing' })
+        expect(slot.card()).toBeUndefined()
+        await theirs.leave()
+        const channel = await watching.card()
+        expect((await exchange(channel, GET_UID)).data).toEqual(UID)
+        await expect(other.connect('EXCLUSIVE')).rejects.toMatchObject({ code: 'SharingViolation' })
+        await cards.pull(name)
+        await watching.empty()
+        await readers.close()
+      }),
   )
 
-  run('finds its readers and cards again when the service restarts', () =>
-    free.use(async (reader) => {
-      const readers = await PcscReaders.open(await load(name))
-      const watching = new Watching(readers.slot(reader.name))
-      const { nvm } = cardWith({ blocks: ['000', '000', '000'], trailer: '011' })
-      await cards.make(name, nvm.snapshot())
-      await cards.insert(name, reader.port)
-      const channel = await watching.card()
-      await lab.restartService()
-      await watching.empty()
-      await expect(channel.transmit(fromHex(READ))).rejects.toThrow(CardTorn)
-      await cards.insert(name, reader.port)
-      expect((await exchange(await watching.card(), GET_UID)).data).toEqual(UID)
-      await cards.pull(name)
-      await watching.empty()
-      expect(watching.kinds).toEqual(['inserted', 'removed', 'inserted', 'removed'])
-      await readers.close()
-    }),
+  test.skipIf(without[name] !== undefined)(
+    'finds its readers and cards again when the service restarts',
+    () =>
+      free.use(async (reader) => {
+        const readers = await PcscReaders.open(await load(name))
+        const watching = new Watching(readers.slot(reader.name))
+        const { nvm } = cardWith({ blocks: ['000', '000', '000'], trailer: '011' })
+        await cards.make(name, nvm.snapshot())
+        await cards.insert(name, reader.port)
+        const channel = await watching.card()
+        await lab.restartService()
+        await watching.empty()
+        await expect(channel.transmit(fromHex(READ))).rejects.toThrow(CardTorn)
+        await cards.insert(name, reader.port)
+        expect((await exchange(await watching.card(), GET_UID)).data).toEqual(UID)
+        await cards.pull(name)
+        await watching.empty()
+        expect(watching.kinds).toEqual(['inserted', 'removed', 'inserted', 'removed'])
+        await readers.close()
+      }),
   )
 })
