@@ -208,7 +208,7 @@ export function plant(
   })
 }
 
-/** Three wrong ones before. */
+/** Each takes a try. */
 export function wrongPins(bench: Bench, count: number): void {
   for (let n = 0; n < count; n++) bench.initialize('0000')
 }

@@ -3,7 +3,6 @@ import { LINK_CUTS, type LinkCut } from '../../../src/card/field.ts'
 import { TEARS, type Tear } from '../../../src/card/nvm.ts'
 import { countingFuse, PowerLost } from '../../../src/till/fuse.ts'
 import type { Order } from '../../../src/till/scheme.ts'
-/** Card, module and journal, cut everywhere: what tears.test.ts and undoing.test.ts do with their flows. */
 import {
   audit,
   PASSCODE,
@@ -16,6 +15,7 @@ import {
   type Till,
 } from './world.ts'
 
+/** Card, module and journal, cut everywhere: what tears.test.ts and undoing.test.ts do with their flows. */
 export const world = new World()
 export const till = await world.till(7)
 const other = await world.till(8)
