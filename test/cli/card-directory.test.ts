@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -45,6 +45,8 @@ describe('a directory of cards', () => {
     await expect(broken).rejects.toThrow('the till broke')
     expect(await page()).toBe('22'.repeat(16))
     expect(readdirSync(directory)).toEqual(['ada.mfd'])
+    // Other programs read it: a dump stays a dump.
+    expect(readFileSync(join(directory, 'ada.mfd')).length).toBe(1024)
   })
 
   test('lends a card to one till at a time', async () => {
