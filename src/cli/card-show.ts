@@ -1,3 +1,4 @@
+import { Field } from '../card/field.ts'
 import type { StoredCard } from '../card/image-kinds.ts'
 import { toHex, type Bytes } from '../kernel/bytes.ts'
 import { FormatError } from '../kernel/errors.ts'
@@ -13,7 +14,6 @@ import {
   COUNTER_PAGES,
 } from '../schemes/block/card.ts'
 import { SEQUENCE_MAX } from '../schemes/block/message.ts'
-import { Field } from '../card/field.ts'
 import { CARD_SCHEMES } from '../town/chips.ts'
 import { readModule, readPurse } from '../town/purse-desk.ts'
 

@@ -96,5 +96,5 @@ function welcome({ office, tills, town, cards, login }: Running): readonly strin
 function holderText(name: string, { passcode, unblocking }: Codes): string {
   return unblocking === undefined
     ? `${name} (passcode ${passcode})`
-    : `${name} (PIN ${passcode}, above 25.00 only; unblocking code ${unblocking})`
+    : `${name} (PIN ${passcode} for large amounts, unblocking code ${unblocking})`
 }

@@ -18,6 +18,7 @@ import type { Amount } from '../kernel/money.ts'
 import { READER_PROFILES } from '../kernel/storage-apdu.ts'
 import type { Channel } from '../reader/channel.ts'
 import { writePlan } from '../schemes/block/card.ts'
+import { BALANCE_MAX } from '../schemes/block/message.ts'
 import { moduleChip, purseChip } from '../schemes/purse/chips.ts'
 import { writeCardPlan, writeModulePlan } from '../schemes/purse/issuing.ts'
 import { VALUE_MAX } from '../schemes/purse/message.ts'
@@ -49,7 +50,7 @@ export interface CardScheme {
   readonly balanceMax: Amount
   /** The holder unblocks the passcode; undefined where the card itself blocks none. */
   readonly unblock: Unblocking | undefined
-  /** Undefined: nobody stands between till and card. */
+  /** What a middleman makes of its bytes; undefined where the town has none who could. */
   readonly traffic: Traffic | undefined
   /** Which cheats vendors have for it; undefined for all of them. */
   readonly cheats: ReadonlySet<Cheat> | undefined
@@ -102,7 +103,7 @@ export const CARD_SCHEMES = {
   block: {
     card: classicChip,
     module: undefined,
-    balanceMax: 0xffffn,
+    balanceMax: BALANCE_MAX,
     unblock: undefined,
     traffic: undefined,
     cheats: undefined,

@@ -1,8 +1,8 @@
 import { command, SW } from '../kernel/apdu.ts'
-import { concat, type Bytes } from '../kernel/bytes.ts'
-import { CardTorn, exchange, type Channel } from '../reader/channel.ts'
+import { concat } from '../kernel/bytes.ts'
 import { cardIdOf, type CardId, type TillNumber } from '../kernel/ids.ts'
 import { currencyByNumber, type Amount, type Currency } from '../kernel/money.ts'
+import { CardTorn, exchange, type Channel } from '../reader/channel.ts'
 import {
   CLA,
   INS,
@@ -11,10 +11,9 @@ import {
   pinBlock,
   PURSE_AID,
   PURSE_SW,
+  type PurseRecord,
 } from '../schemes/purse/message.ts'
 import { isPersonalised, Module, selectApplet } from '../schemes/purse/terminal.ts'
-
-const NOTHING: Bytes = new Uint8Array()
 
 /** How unblocking went. The order is the order of the checks. */
 export const UNBLOCK_STATUSES = [
@@ -35,8 +34,7 @@ export type Unblocking = (
 
 export const unblockPurse: Unblocking = async (channel, code, passcode) => {
   try {
-    const id = await selectApplet(channel, PURSE_AID)
-    if (!id) return 'unknown_card'
+    if (!(await selectApplet(channel, PURSE_AID))) return 'unknown_card'
     const data = concat(pinBlock(code), pinBlock(passcode))
     const { sw } = await exchange(channel, command(CLA, INS.UNBLOCK_PIN, 0, 0, data))
     if (sw === SW.OK) return 'unblocked'
@@ -61,16 +59,19 @@ export interface PurseView {
 export async function readPurse(channel: Channel): Promise<PurseView | undefined> {
   const selected = await selectApplet(channel, PURSE_AID)
   if (!selected || !isPersonalised(selected)) return undefined
-  const newest = []
-  for (const log of Object.keys(LOG_SIZES).keys()) {
-    const { data, sw } = await exchange(channel, command(CLA, INS.READ_LOG, log, 0, NOTHING, 256))
-    if (sw === SW.OK) newest.push(openSigned(data))
+  const newestOfLogs: PurseRecord[] = []
+  for (let log = 0; log < LOG_COUNT; log++) {
+    const { data, sw } = await exchange(channel, { ...READ_NEWEST, p1: log })
+    if (sw === SW.OK) newestOfLogs.push(openSigned(data))
   }
-  const [last] = newest.toSorted((a, b) => b.sequence - a.sequence)
+  const [last] = newestOfLogs.toSorted((a, b) => b.sequence - a.sequence)
   if (!last) return undefined
   const { currency, balance, sequence } = last
   return { card: cardIdOf(selected.id), currency: currencyByNumber(currency), balance, sequence }
 }
+
+const LOG_COUNT = Object.keys(LOG_SIZES).length
+const READ_NEWEST = command(CLA, INS.READ_LOG, 0, 0, undefined, 256)
 
 /** The number of the till that a module was made for; undefined if it is blank. */
 export async function readModule(channel: Channel): Promise<TillNumber | undefined> {

@@ -284,9 +284,12 @@ async function retap(
 ): Promise<Outcome> {
   const card = town.card(name)
   const party = town.party(till)
-  const result = await party.retap(card, accidentsOf(town, card, words))
-  noteTap(town, card, party, result)
-  return { ...ending(result), text: `${name} comes again to ${till}${remark(town, result)}` }
+  const text = `${name} comes again to ${till}`
+  return cheat(text, async () => {
+    const result = await party.retap(card, accidentsOf(town, card, words))
+    noteTap(town, card, party, result)
+    return { ...ending(result), text: `${text}${remark(town, result)}` }
+  })
 }
 
 /** What only the world knows: who paid what, and which passcode the holder now has. */

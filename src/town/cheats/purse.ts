@@ -22,7 +22,8 @@ export const purseTraffic: Traffic = {
     const apdu = decodeCommand(command)
     const data = rewritten(apdu.data, ({ kind, amount: asked, balance }) => {
       const before = balance - (balanceAfter(balance, kind, asked) - balance)
-      return { amount, balance: balanceAfter(before, kind, amount) }
+      const after = balanceAfter(before, kind, amount)
+      return { amount, balance: after < 0n ? 0n : after }
     })
     return encodeCommand({ ...apdu, data })
   },
