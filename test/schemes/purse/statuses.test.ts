@@ -368,6 +368,15 @@ describe('what a till says, in the order of the checks', () => {
     expect(till.records(issued.card)).toEqual([])
   })
 
+  test('module_missing: it is pulled out before anything is signed', async () => {
+    for (const atApdu of [1, 2, 3]) {
+      const { till, issued } = await scene({})
+      till.module.field.arm({ atApdu, cut: 'before' })
+      expect(await till.tap(issued, pay(100n))).toMatchObject({ status: 'module_missing' })
+      expect(till.records(issued.card)).toEqual([])
+    }
+  })
+
   test('every status is in the table, in its order', () => {
     const inTable = PURSE_STATUSES.filter((status) => status !== 'damaged_card')
     expect([...new Set(ROWS.map(([status]) => status))]).toEqual(inTable)
