@@ -1,7 +1,8 @@
 import type { Bytes } from '../../../src/kernel/bytes.ts'
 import { CardTorn, type Channel } from '../../../src/reader/channel.ts'
 import { blockTillFor } from '../../../src/schemes/block/till.ts'
-import { audit, pay, World } from '../../schemes/block/world.ts'
+import * as blocks from '../../schemes/block/world.ts'
+import * as purses from '../../schemes/purse/world.ts'
 import type { MakeOptions } from './cards.ts'
 
 /** One payment of one card at one till. */
@@ -23,18 +24,19 @@ export interface Scheme {
 }
 
 const AMOUNT = 300n
+const BALANCE = 1000n
 
 /** Every scheme that is tried over PC/SC: a new one is a function here. */
-export const SCHEMES: Readonly<Record<string, () => Scheme>> = { block }
+export const SCHEMES: Readonly<Record<string, () => Scheme>> = { block, purse }
 
 function block(): Scheme {
-  const world = new World()
+  const world = new blocks.World()
   const till = world.till(7)
   const scheme = blockTillFor(till.options.profile)
   return {
     async sale() {
-      const issued = await world.card(1000n)
-      const order = pay(AMOUNT)
+      const issued = await world.card(BALANCE)
+      const order = blocks.pay(AMOUNT)
       return {
         card: `block ${issued.card}`,
         memory: issued.chip.nvm.snapshot(),
@@ -50,14 +52,51 @@ function block(): Scheme {
         },
         async settled(memory, times) {
           issued.chip.nvm.restore(memory)
-          const { net, balance } = await audit(world, issued)
-          const paid = times === 1 ? AMOUNT : 0n
-          if ((net.get(order.id) ?? 0n) !== -paid || balance !== 1000n - paid) {
-            throw new Error(`paid ${net.get(order.id)}, and the card holds ${balance}`)
+          checkPaid(await blocks.audit(world, issued), order, times)
+        },
+      }
+    },
+    close: () => world.close(),
+  }
+}
+
+/** Each sale at a till of its own: its security module knows one card at a time. */
+function purse(): Scheme {
+  const world = new purses.World()
+  let tills = 0
+  return {
+    async sale() {
+      tills += 1
+      const till = await world.till(tills)
+      const issued = await world.card(BALANCE)
+      const order = purses.pay(AMOUNT)
+      return {
+        card: `purse ${issued.card}`,
+        memory: issued.chip.nvm.snapshot(),
+        options: { kind: 'purse-card' },
+        tap: async (channel) => (await till.tapAt(channel, order)).result,
+        async settled(memory, times) {
+          issued.chip.nvm.restore(memory)
+          checkPaid(await purses.audit(world, issued), order, times)
+          const { count, paid } = await till.cashUp()
+          if (count !== times || paid !== BigInt(times) * AMOUNT) {
+            throw new Error(`the module counted ${count} payments of ${paid} in all`)
           }
         },
       }
     },
     close: () => world.close(),
+  }
+}
+
+/** What the chain of a card says of one order, and of the card. */
+function checkPaid(
+  { net, balance }: { readonly net: ReadonlyMap<string, bigint>; readonly balance: bigint },
+  { id }: { readonly id: string },
+  times: 0 | 1,
+): void {
+  const paid = BigInt(times) * AMOUNT
+  if ((net.get(id) ?? 0n) !== -paid || balance !== BALANCE - paid) {
+    throw new Error(`paid ${net.get(id)}, and the card holds ${balance}`)
   }
 }

@@ -38,8 +38,8 @@ test.skipIf(isSkipped).for(Object.entries(SCHEMES))(
       `${name} over PC/SC: ${cuts.length} cuts (${size.writes} page writes, ${size.apdus} APDUs), ` +
         `${count('unfinished')} left the payment unfinished, all healed by the next tap`,
     )
-    expect(cuts.length).toBeGreaterThan(50)
-    expect(count('unfinished')).toBeGreaterThan(10)
+    // A card that was begun on is left unfinished in a third of the places, or more.
+    expect(count('unfinished')).toBeGreaterThanOrEqual(cuts.length / 3)
   },
 )
 
