@@ -118,6 +118,29 @@ describe('ten payments of one card with one cheat', () => {
   })
 })
 
+test('a copied purse card, with a payment of which its till heard nothing, ends the same', async () => {
+  const result = await play(`currency: EUR
+policy: { mayLoad: true }
+cards: { ada: { scheme: purse, balance: 60.00 }, bert: { balance: 20.00 } }
+tills: { v1: {}, v2: {}, v3: {}, v4: {} }
+steps:
+  - { pay: { card: ada, till: v1, amount: 1.00 }, tear: { apdu: 3, mode: answer-lost } }
+  - { clone: ada, as: copy }
+  - { pay: { card: ada, till: v2, amount: 20.00 } }
+  - { pay: { card: bert, till: v2, amount: 2.00 } }
+  - { pay: { card: copy, till: v3, amount: 15.00 } }
+  - { load: { card: copy, till: v4, amount: 4.00 } }
+  - { pay: { card: bert, till: v4, amount: 3.00 } }
+  - { collect: all }
+  - { upload: all, order: every }
+expect:
+  cases: [{ kind: fork, card: ada, suspects: [ada], strength: proven }]
+  only: true
+  accounts: { merchant: { v1: 1.00, v2: 2.00, v4: 3.00 }, suspense: 39.00 }
+`)
+  expect(failuresOf(result)).toBe('')
+})
+
 test('every different order is tried, and none twice', () => {
   const orders = (items: readonly number[]) =>
     [...permutations(items)].map((order) => order.join(''))
