@@ -2,6 +2,7 @@ import { availableParallelism, cpus } from 'node:os'
 import type { CpuTimes } from './cpu.ts'
 import { benchOffice } from './office.ts'
 import { opensslSpeed } from './openssl.ts'
+import { pcscLines } from './pcsc.ts'
 import { benchPlainPostgres } from './postgres.ts'
 import { benchPurseTaps, purseTapLines } from './purse-tap.ts'
 import { benchTaps } from './tap.ts'
@@ -77,3 +78,4 @@ for (const tap of await benchTaps(400)) {
   )
 }
 for (const [name, value] of purseTapLines(await benchPurseTaps())) line(name, value)
+for (const [name, value] of await pcscLines(5000)) line(name, value)
