@@ -59,9 +59,10 @@ function sell(cut: Cut | undefined) {
 async function sellAt(forCard: Place, forModule: Place, cut: Cut | undefined) {
   const { cards } = forCard
   tills += 1
-  const till = await world.till(tills)
+  const number = tills
+  const till = await world.till(number)
   const issued = await world.card(1000n)
-  const [card, module] = [`card of ${tills}`, `module of ${tills}`]
+  const [card, module] = [`card of ${number}`, `module of ${number}`]
   const atCard = new Watching(forCard.readers.slot(forCard.reader.name))
   const atModule = new Watching(forModule.readers.slot(forModule.reader.name))
   await cards.make(card, issued.chip.nvm.snapshot(), { kind: 'purse-card' })
@@ -72,8 +73,8 @@ async function sellAt(forCard: Place, forModule: Place, cut: Cut | undefined) {
   const tap = async (channel: Channel) => {
     world.now += 1000
     try {
-      const r = await purseTill.perform(channel, order, till.desk(await atModule.card()))
-      return 'status' in r ? r.status : r.result
+      const { result } = await purseTill.perform(channel, order, till.desk(await atModule.card()))
+      return result
     } catch (error) {
       if (error instanceof CardTorn) return 'torn'
       throw error
@@ -95,7 +96,6 @@ async function sellAt(forCard: Place, forModule: Place, cut: Cut | undefined) {
   issued.chip.nvm.restore((await cards.look(card)).memory)
   till.module.nvm.restore((await cards.look(module)).memory)
   const { balance } = await audit(world, issued)
-  if (balance !== 700n) console.log('BAD', cut, results)
   expect(balance).toBe(700n)
   expect(await till.cashUp()).toMatchObject({ count: 1, paid: 300n })
   return { results, apdus: after.apdus - before.apdus }
