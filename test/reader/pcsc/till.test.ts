@@ -1,0 +1,115 @@
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+import { Lab, skippedLoudly } from './lab.ts'
+
+const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url))
+
+const isSkipped = skippedLoudly('`kontant till --reader` and `kontant card serve`')
+
+/** A command of ours in a process of its own. */
+class Running {
+  readonly #child: ChildProcess
+  output = ''
+
+  constructor(child: ChildProcess) {
+    this.#child = child
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (text) => (this.output += String(text)))
+    }
+  }
+
+  /** Until it has printed that. */
+  async says(text: string): Promise<void> {
+    const { stdout, stderr } = this.#child
+    while (!this.output.includes(text)) {
+      if (this.#child.exitCode !== null || !stdout || !stderr) throw new Error(this.output)
+      await Promise.race([once(stdout, 'data'), once(stderr, 'data'), once(this.#child, 'exit')])
+    }
+  }
+
+  async stop(): Promise<number | null> {
+    if (this.#child.exitCode !== null) return this.#child.exitCode
+    const ended = once(this.#child, 'exit')
+    this.#child.kill('SIGINT')
+    const [status] = (await ended) as [number | null]
+    return status
+  }
+}
+
+const STDIO: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'] }
+const data = mkdtempSync(join(tmpdir(), 'kontant-reader-'))
+const running: Running[] = []
+let lab: Lab | undefined
+
+afterAll(async () => {
+  for (const one of running) await one.stop()
+  await lab?.stop()
+  rmSync(data, { recursive: true, force: true })
+})
+
+function start(...argv: readonly string[]): Running {
+  const { DATABASE_URL: _database, ...env } = process.env
+  const one = new Running(spawn(process.execPath, [MAIN, ...argv], { env, ...STDIO }))
+  running.push(one)
+  return one
+}
+
+test.skipIf(isSkipped)(
+  'a till sells offline at a card in a PC/SC reader, as three processes',
+  async () => {
+    const port = await freePort()
+    const up = start('up', '--data', data, '--port', String(port))
+    await up.says('Three things to try:')
+    const passcode = /ada \(passcode (\d+)\)/.exec(up.output)?.[1] ?? ''
+    expect(await up.stop()).toBe(0)
+
+    lab = await Lab.start()
+    const [reader] = lab.readers
+    const place = ['--data', join(data, 'tills', 'till-1'), '--port', String(port + 1)]
+    const till = start(
+      'till',
+      ...place,
+      '--office',
+      `http://127.0.0.1:${port}`,
+      '--reader',
+      '00 00',
+    )
+    await till.says(`It serves cards in reader ${reader?.name}.`)
+    const call = async (path: string, body?: object) => {
+      const answer = await fetch(`http://127.0.0.1:${port + 1}${path}`, {
+        ...(body && { method: 'POST', body: JSON.stringify(body) }),
+        headers: { ...(body && { 'content-type': 'application/json' }) },
+      })
+      return (await answer.json()) as { readonly answer?: unknown; readonly queue?: number }
+    }
+    await call('/api/order', { kind: 'pay', amount: '250', passcode })
+
+    const serve = [process.execPath, MAIN, 'card', 'serve', 'ada', '--cards', join(data, 'cards')]
+    const serving = new Running(lab.spawn(serve, STDIO))
+    running.push(serving)
+    await serving.says('ada is in reader')
+    let state = await call('/api/state')
+    while (!state.answer) state = await call('/api/state')
+    expect(state).toMatchObject({
+      answer: { result: 'done', view: { balance: '2250' } },
+      queue: 1,
+    })
+    expect(await serving.stop()).toBe(0)
+    expect(await till.stop()).toBe(0)
+  },
+)
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address ? address.port : 0
+}
