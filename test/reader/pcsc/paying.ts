@@ -1,6 +1,5 @@
 import { expect } from 'vitest'
 import { undisturbed, type Channel } from '../../../src/reader/channel.ts'
-import type { PcscBinding } from '../../../src/reader/pcsc/binding.ts'
 import { loadPcsc } from '../../../src/reader/pcsc/load.ts'
 import { PcscReaders } from '../../../src/reader/pcsc/readers.ts'
 import { Cards } from './cards.ts'
@@ -16,64 +15,33 @@ export interface Place {
   readonly cards: Cards
 }
 
-/** A service shows four readers through our binding. Waiting for them is most of the time. */
-const LABS = 3
-
 /**
- * Readers at which a till waits: the till is this process, then come the service, the virtual reader
- * and the cards' process.
+ * Four readers at which a till waits: the till is this process, then come the service, the virtual
+ * reader and the cards' process.
  */
 export class Places {
   readonly free: Pool<Place>
-  readonly #stops: readonly (() => Promise<void>)[]
+  readonly #stop: () => Promise<void>
 
-  private constructor(places: readonly Place[], stops: readonly (() => Promise<void>)[]) {
+  private constructor(places: readonly Place[], stop: () => Promise<void>) {
     this.free = new Pool(places)
-    this.#stops = stops
+    this.#stop = stop
   }
 
   static async open(): Promise<Places> {
-    const places: Place[] = []
-    const stops: (() => Promise<void>)[] = []
-    for (let count = 0; count < LABS; count += 1) {
-      const lab = await Lab.start({ names: ['Virtual PCD', 'Second PCD'] })
-      const cards = await Cards.start(lab)
-      const readers = await PcscReaders.open(at(lab, await loadPcsc()))
-      places.push(...lab.readers.map((reader) => ({ reader, readers, cards })))
-      stops.push(async () => {
-        await readers.close()
-        await cards.stop()
-        await lab.stop()
-      })
-    }
-    return new Places(places, stops)
+    const lab = await Lab.start({ names: ['Virtual PCD', 'Second PCD'] })
+    const cards = await Cards.start(lab)
+    const readers = await PcscReaders.open(await loadPcsc())
+    const places = lab.readers.map((reader) => ({ reader, readers, cards }))
+    return new Places(places, async () => {
+      await readers.close()
+      await cards.stop()
+      await lab.stop()
+    })
   }
 
-  async stop(): Promise<void> {
-    for (const stop of this.#stops) await stop()
-  }
-}
-
-let lastConnect: Promise<unknown> = Promise.resolve()
-
-/** Of several services the environment says which one is meant: one connection is made at a time. */
-function at(lab: Lab, binding: PcscBinding): PcscBinding {
-  return {
-    ...binding,
-    async open(watcher) {
-      const client = await binding.open(watcher)
-      return {
-        ...client,
-        connect(reader) {
-          const connecting = lastConnect.then(() => {
-            process.env['PCSCLITE_CSOCK_NAME'] = lab.socket
-            return client.connect(reader)
-          })
-          lastConnect = connecting.catch(() => {})
-          return connecting
-        },
-      }
-    },
+  stop(): Promise<void> {
+    return this.#stop()
   }
 }
 
