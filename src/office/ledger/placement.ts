@@ -73,6 +73,7 @@ export async function place(
   await loadNeighbours(trx, group)
   await rejudge(trx, group, facts)
   merge(group, facts, tokenFindings.findings)
+  await passOnTaken(trx, group)
   markRefuted(group, tokenFindings.refuted)
   await evaluateAll(trx, group)
   const traced = traceAll(group, facts)
@@ -130,6 +131,8 @@ class Group {
   readonly findings: Finding[] = []
   readonly withdrawn: PositionFindings['withdrawn'][number][] = []
   readonly fresh = new Set<Digest>()
+  /** Records of which this group shows that their cards took them. */
+  readonly taken: ChainRecord[] = []
   readonly dirty = new Map<CardId, Set<number>>()
   /** Positions to trace: those that were looked at and have changed. */
   readonly touched = new Map<CardId, Set<number>>()
@@ -165,6 +168,14 @@ class Group {
     // A record that is only shown is never complete, and nobody's rival.
     if (record.uploaded) touch(this.dirty, record.card, record.sequence)
     touch(this.touched, record.card, record.sequence)
+  }
+
+  /** Takes note that its card did take it, if that is news. */
+  take(record: ChainRecord): void {
+    if (isEffective(record)) return
+    const taken = { ...record, taken: true }
+    this.change(taken)
+    this.taken.push(taken)
   }
 
   /** What is to be written: whole rows, and rows of which only the flags have changed. */
@@ -408,10 +419,12 @@ function strongest(a: Outcome, b: Outcome): Outcome {
 function showPredecessor(group: Group, entry: VerifiedEntry): void {
   const shown = entry.predecessor
   if (!shown?.shown) return
-  const taken = entry.isAttested !== false
-  const known = group.chain(entry.card).get(shown.sequence, shown.digest)
+  const chain = group.chain(entry.card)
+  const own = chain.get(entry.sequence, entry.digest)
+  const taken = entry.isAttested !== false || (own !== undefined && isEffective(own))
+  const known = chain.get(shown.sequence, shown.digest)
   if (known) {
-    if (taken && !known.taken && !isEffective(known)) group.change({ ...known, taken })
+    if (taken) group.take(known)
     return
   }
   const record: ChainRecord = {
@@ -441,6 +454,20 @@ function showPredecessor(group: Group, entry: VerifiedEntry): void {
     step: 0,
   }
   group.add(record)
+}
+
+/** A card that took a record had taken the one before it: leftwards as far as nobody knew that. */
+async function passOnTaken(trx: Transaction<Tables>, group: Group): Promise<void> {
+  for (let done = 0; done < group.taken.length;) {
+    const news = group.taken.slice(done).filter(({ previousShown }) => previousShown)
+    done = group.taken.length
+    const positions = news.map(({ card, sequence }) => ({ card, sequence: sequence - 1 }))
+    await load(trx, group, positions)
+    for (const { card, sequence, previous } of news) {
+      const before = previous && group.chain(card).get(sequence - 1, previous)
+      if (before) group.take(before)
+    }
+  }
 }
 
 interface RecordName {
