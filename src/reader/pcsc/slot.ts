@@ -50,30 +50,27 @@ export class PcscSlot implements Slot {
     await this.#leaving
   }
 
-  /** Connects to the card that is there. */
+  /** Connects to the card that is there, and if it went meanwhile to the one that came. */
   async #settle(): Promise<void> {
-    try {
-      while (mayAnswer(this.#state) && !this.#held) {
-        const insertion = this.#insertions
-        const card = await this.#tryToConnect()
-        if (!card) await wait(SHARING_RETRY_MS)
-        else if (this.#isIn(insertion)) this.#hold(card)
-        else await leave(card)
-      }
-    } catch (error) {
-      ignorePcscError(error)
-    } finally {
-      this.#settling = undefined
+    while (mayAnswer(this.#state) && !this.#held) {
+      const insertion = this.#insertions
+      const card = await this.#tryToConnect()
+      const isIn = this.#isIn(insertion)
+      if (card === 'kept') await wait(SHARING_RETRY_MS)
+      else if (card === 'failed' && isIn) break
+      else if (card !== 'failed' && isIn) this.#hold(card)
+      else if (card !== 'failed') await leave(card)
     }
+    this.#settling = undefined
   }
 
-  /** Undefined while another program keeps the card to itself. */
-  async #tryToConnect(): Promise<PcscCard | undefined> {
+  /** `kept`: by another program, to itself. `failed`: it does not answer, or it goes just now. */
+  async #tryToConnect(): Promise<PcscCard | 'kept' | 'failed'> {
     try {
       return await this.#connect()
     } catch (error) {
-      if (error instanceof PcscError && error.problem === 'sharing') return undefined
-      throw error
+      if (!(error instanceof PcscError)) throw error
+      return error.problem === 'sharing' ? 'kept' : 'failed'
     }
   }
 

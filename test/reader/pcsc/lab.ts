@@ -13,9 +13,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { VPCD_PORT, VPCD_SLOTS } from '../../../src/reader/vpcd.ts'
 
-/** pcsc-mini watches no more (0.1.3). */
-export const READERS_MAX = 4
-
 const VPCD_LIBRARY = '/usr/lib/pcsc/drivers/serial/libifdvpcd.so'
 
 /** Programs and files that a lab is made of, and the Debian package that each comes in. */
@@ -82,7 +79,7 @@ export interface LabReader {
 }
 
 export interface LabOptions {
-  /** What each pair of readers is called; PC/SC adds two numbers. */
+  /** What each pair of readers is called; PC/SC adds two numbers. pcsc-mini sees two pairs at most. */
   readonly names?: readonly string[]
 }
 
