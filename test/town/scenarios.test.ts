@@ -13,6 +13,7 @@ const HONEST = [
   'honest-town.yaml',
   'lost-and-repeated.yaml',
   'purse-tears.yaml',
+  'purse-unheard.yaml',
   'purse.yaml',
   'tears.yaml',
 ]
