@@ -130,13 +130,14 @@ export class Lab {
     return spawn(program ?? '', rest, { ...options, env })
   }
 
-  /** Runs a tool to its end. */
+  /** Runs a tool to its end. What it says and what it complains of come in the order of its doing. */
   async run(command: readonly string[], options: { input?: string; env?: NodeJS.ProcessEnv } = {}) {
-    const child = this.spawn(command, { stdio: 'pipe', ...(options.env && { env: options.env }) })
+    const child = this.spawn(['sh', '-c', 'exec stdbuf -o0 "$@" 2>&1', 'sh', ...command], {
+      stdio: 'pipe',
+      ...(options.env && { env: options.env }),
+    })
     let out = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (data) => (out += String(data)))
-    }
+    child.stdout?.on('data', (data) => (out += String(data)))
     child.stdin?.end(options.input)
     const [status] = (await once(child, 'close')) as [number | null]
     return { status, out }
