@@ -26,7 +26,8 @@ export default defineConfig({
     pool: 'forks',
     // Half of the time is waiting: for databases, card readers, a browser.
     maxWorkers: '100%',
-    testTimeout: 60_000,
+    // Long enough for a slow machine: cards in real readers wait for a service that looks now and then.
+    testTimeout: 180_000,
     hookTimeout: 60_000,
     globalSetup: ['test/support/global-setup.ts'],
   },

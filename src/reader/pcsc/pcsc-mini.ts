@@ -36,6 +36,12 @@ const PROBLEMS: Readonly<Record<string, PcscProblem>> = {
   NotTransacted: 'not_transacted',
 }
 
+/**
+ * Every client for good: one whose service has ended throws out of the collector when it is collected,
+ * where nobody can catch it (0.1.3). There is one more each time that the service is started again.
+ */
+const clients = new Set<PcscMini.Client>()
+
 /** The npm package `pcsc-mini`, which brings its native part built. */
 export function pcscMini(pcsc: typeof PcscMini): PcscBinding {
   const { Client, ReaderStatus } = pcsc
@@ -52,6 +58,7 @@ export function pcscMini(pcsc: typeof PcscMini): PcscBinding {
 
     async open(watcher) {
       const client = new Client()
+      clients.add(client)
       const silence = new Silence()
       client.on('reader', (reader) => {
         reader.on('change', (status) => {
