@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { Lab, skippedLoudly } from './lab.ts'
@@ -86,21 +87,34 @@ test.skipIf(isSkipped)(
         ...(body && { method: 'POST', body: JSON.stringify(body) }),
         headers: { ...(body && { 'content-type': 'application/json' }) },
       })
-      return (await answer.json()) as { readonly answer?: unknown; readonly queue?: number }
+      return (await answer.json()) as {
+        readonly answer: { readonly result: string } | null
+        readonly queue: number
+      }
     }
     await call('/api/order', { kind: 'pay', amount: '250', passcode })
 
     const serve = [process.execPath, MAIN, 'card', 'serve', 'ada', '--cards', join(data, 'cards')]
-    const serving = new Running(lab.spawn(serve, STDIO))
-    running.push(serving)
-    await serving.says('ada is in reader')
-    let state = await call('/api/state')
-    while (!state.answer) state = await call('/api/state')
+    const inReader = lab
+    /** The card comes, and goes when the till has answered something new. */
+    const tap = async (before: unknown) => {
+      const serving = new Running(inReader.spawn(serve, STDIO))
+      running.push(serving)
+      await serving.says('ada is in reader')
+      let state = await call('/api/state')
+      while (isDeepStrictEqual(state.answer, before)) state = await call('/api/state')
+      expect(await serving.stop()).toBe(0)
+      return state
+    }
+    let state = await tap(null)
+    // The service may look just when the card comes: then it is tapped again, as people do, and pays once.
+    for (let taps = 1; taps < 3 && state.answer?.result !== 'done'; taps++) {
+      state = await tap(state.answer)
+    }
     expect(state).toMatchObject({
       answer: { result: 'done', view: { balance: '2250' } },
       queue: 1,
     })
-    expect(await serving.stop()).toBe(0)
     expect(await till.stop()).toBe(0)
   },
 )
