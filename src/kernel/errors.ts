@@ -25,3 +25,13 @@ export class InvariantError extends Error {
 export function invariant(condition: unknown, promise: string): asserts condition {
   if (!condition) throw new InvariantError(`broken invariant: ${promise}`)
 }
+
+/** Undefined if the input that `work` reads is not what it claims to be. */
+export function unlessMalformed<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof FormatError) return undefined
+    throw error
+  }
+}

@@ -73,3 +73,11 @@ export function parseAmount(text: string, { code, decimals }: Currency, field = 
   const amount = BigInt(whole + fraction.padEnd(decimals, '0'))
   return sign === '-' ? -amount : amount
 }
+
+export function sum(amounts: readonly Amount[]): Amount {
+  return amounts.reduce((total, amount) => total + amount, 0n)
+}
+
+export function abs(amount: Amount): Amount {
+  return amount < 0n ? -amount : amount
+}

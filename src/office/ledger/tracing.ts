@@ -1,6 +1,6 @@
 import type { CardId, Digest } from '../../kernel/ids.ts'
 import { OFFICE } from '../../kernel/ids.ts'
-import type { Amount } from '../../kernel/money.ts'
+import { sum, type Amount } from '../../kernel/money.ts'
 import type { BatchTotals } from '../../kernel/batch.ts'
 import { isLive, siblings, type CardChain, type ChainRecord } from './chain.ts'
 import type { CaseKind, Finding } from './findings.ts'
@@ -278,10 +278,6 @@ export function withheld(record: {
 
 function digestsOf(records: readonly ChainRecord[]): Digest[] {
   return records.map(({ digest }) => digest).toSorted()
-}
-
-function sum(amounts: readonly Amount[]): Amount {
-  return amounts.reduce((total, amount) => total + amount, 0n)
 }
 
 function greatest(amounts: readonly Amount[]): Amount {

@@ -1,12 +1,12 @@
 import { bytesEqual, concat, utf8, type Bytes } from '../../kernel/bytes.ts'
-import { FormatError } from '../../kernel/errors.ts'
+import { FormatError, unlessMalformed } from '../../kernel/errors.ts'
 import { DIGEST_SIZE } from '../../kernel/hash.ts'
 import { digestOf, OFFICE, type Digest } from '../../kernel/ids.ts'
 import { message, octets } from '../../kernel/message.ts'
-import { currencyByNumber, type Amount } from '../../kernel/money.ts'
+import { abs, currencyByNumber, sum, type Amount } from '../../kernel/money.ts'
 import type { PublicKey } from '../../kernel/p256.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
-import { decodeToken, tokenDigest } from '../../kernel/token.ts'
+import { usedToken } from '../../office/used-token.ts'
 import type { CaseKind, Finding } from '../../office/ledger/findings.ts'
 import type {
   Issue,
@@ -139,7 +139,7 @@ function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
 
   const previous = isFirst ? undefined : readPrevious(shown, block, keys, context)
   const tokens = shown.tokens.flatMap(
-    (token) => unlessMalformed(() => usedToken(token, block)) ?? [],
+    (token) => unlessMalformed(() => usedToken(token, block.currency)) ?? [],
   )
   const record: Record = { shown, block, digest, tokens }
   const entry: VerifiedEntry = {
@@ -228,14 +228,6 @@ function impliedPredecessor(
     kind: 'pay',
     shown: false,
   }
-}
-
-/** @throws {FormatError} if it is no token, or one for another currency. */
-function usedToken(bytes: Bytes, { currency }: Block): UsedToken {
-  const token = decodeToken(bytes)
-  if (token.currency !== currency) throw new FormatError('token.currency', 'is another')
-  const { product, price, till } = token
-  return { digest: digestOf(tokenDigest(bytes)), bytes, product, price, till }
 }
 
 /** What the bytes prove by themselves, in the order of `CASE_KINDS`. No till of ours makes such bytes. */
@@ -414,21 +406,4 @@ function isSignedBy(read: SeenBlock, bytes: Bytes, key: PublicKey): boolean {
 
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
-}
-
-function unlessMalformed<T>(work: () => T): T | undefined {
-  try {
-    return work()
-  } catch (error) {
-    if (error instanceof FormatError) return undefined
-    throw error
-  }
-}
-
-function sum(amounts: readonly Amount[]): Amount {
-  return amounts.reduce((total, amount) => total + amount, 0n)
-}
-
-function abs(amount: Amount): Amount {
-  return amount < 0n ? -amount : amount
 }

@@ -1,4 +1,5 @@
 import type { Amount } from '../../kernel/money.ts'
+import { isOwn, tokensFor } from '../../till/order-rules.ts'
 import type {
   Desk,
   JournalRecord,
@@ -9,11 +10,8 @@ import type {
 } from '../../till/scheme.ts'
 import { BALANCE_MAX, passcodeFits, SEQUENCE_MAX } from './message.ts'
 import type { Position, Tapped } from './reading.ts'
-import { isOwn, type Signed, type Standing } from './standing.ts'
+import { type Signed, type Standing } from './standing.ts'
 import { refused } from './statuses.ts'
-
-/** More units than that make evidence too long for a batch. */
-const UNITS_MAX = 100
 
 interface Question {
   readonly tapped: Tapped
@@ -148,15 +146,4 @@ function draftOrder(
   if (balanceAfter < 0n) return refused('insufficient_funds')
   const passcode = order.kind === 'passcode' ? order.newPasscode : order.passcode
   return { kind: order.kind, orderId: order.id, amount, balanceAfter, passcode, tokens }
-}
-
-/** Undefined if some are missing, or they add up to another amount or currency. */
-function tokensFor(order: Order, desk: Desk): readonly SpendableToken[] | undefined {
-  if (order.kind !== 'pay' || order.products.length === 0) return []
-  const units = order.products.reduce((sum, { quantity }) => sum + quantity, 0)
-  if (units > UNITS_MAX) return undefined
-  const tokens = desk.journal.tokensFor(order.products)
-  const price = tokens?.reduce((sum, { token }) => sum + token.price, 0n)
-  const ours = tokens?.every(({ token }) => token.currency === desk.currency.numeric)
-  return ours && price === order.amount ? tokens : undefined
 }

@@ -1,5 +1,6 @@
 import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
+import { isOwn } from '../../till/order-rules.ts'
 import type { Desk, JournalRecord, Order } from '../../till/scheme.ts'
 import { blockDigest, evidence, openBlock, type Block } from './message.ts'
 import { isTrusted, otherSlot, readPosition, type Tapped } from './reading.ts'
@@ -98,8 +99,4 @@ async function settlePassed(
   return before.digest === latest.digest
     ? desk.journal.confirm(latest.id)
     : desk.journal.void(latest.id)
-}
-
-export function isOwn({ orderId, kind }: JournalRecord, order: Order): boolean {
-  return orderId === order.id && kind !== 'reversal'
 }

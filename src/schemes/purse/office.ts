@@ -1,6 +1,6 @@
 import { diversify } from '../../kernel/aes.ts'
 import { bytesEqual, utf8, type Bytes } from '../../kernel/bytes.ts'
-import { FormatError } from '../../kernel/errors.ts'
+import { FormatError, unlessMalformed } from '../../kernel/errors.ts'
 import { DIGEST_SIZE } from '../../kernel/hash.ts'
 import {
   CARD_ID_SIZE,
@@ -11,9 +11,9 @@ import {
   type Digest,
 } from '../../kernel/ids.ts'
 import { uint32 } from '../../kernel/message.ts'
-import { currencyByNumber, type Amount } from '../../kernel/money.ts'
+import { abs, currencyByNumber, sum, type Amount } from '../../kernel/money.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
-import { decodeToken, tokenDigest } from '../../kernel/token.ts'
+import { usedToken } from '../../office/used-token.ts'
 import type { CaseKind, Finding, Suspect } from '../../office/ledger/findings.ts'
 import type {
   EntryKind,
@@ -219,7 +219,7 @@ function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
 
   const previous = isFirst ? undefined : readPrevious(read, context)
   const tokens = read.shown.tokens.flatMap(
-    (token) => unlessMalformed(() => usedToken(token, content)) ?? [],
+    (token) => unlessMalformed(() => usedToken(token, content.currency)) ?? [],
   )
   const stamped = stampOf(read, context)
   const entry: VerifiedEntry = {
@@ -334,14 +334,6 @@ function impliedPredecessor(content: PurseRecord, digest: Digest): Predecessor {
   }
 }
 
-/** @throws {FormatError} if it is no token, or one for another currency. */
-function usedToken(bytes: Bytes, { currency }: PurseRecord): UsedToken {
-  const token = decodeToken(bytes)
-  if (token.currency !== currency) throw new FormatError('token.currency', 'is another')
-  const { product, price, till } = token
-  return { digest: digestOf(tokenDigest(bytes)), bytes, product, price, till }
-}
-
 interface Judged extends Read {
   readonly tokens: readonly UsedToken[]
   readonly stamped: Stamped
@@ -417,21 +409,4 @@ function unauthorisedIssue(
     amount: balance,
     records: [about, digest],
   }
-}
-
-function unlessMalformed<T>(work: () => T): T | undefined {
-  try {
-    return work()
-  } catch (error) {
-    if (error instanceof FormatError) return undefined
-    throw error
-  }
-}
-
-function sum(amounts: readonly Amount[]): Amount {
-  return amounts.reduce((total, amount) => total + amount, 0n)
-}
-
-function abs(amount: Amount): Amount {
-  return amount < 0n ? -amount : amount
 }

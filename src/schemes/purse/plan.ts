@@ -1,13 +1,11 @@
+import { isOwn, tokensFor } from '../../till/order-rules.ts'
 import type { Desk, JournalRecord, Order, Refusal, SpendableToken } from '../../till/scheme.ts'
 import type { Amount } from '../../kernel/money.ts'
 import { VALUE_MAX, type PurseKind, type PurseRecord } from './message.ts'
 import { balanceAfter, countersAfter, isExhausted, REVERSAL_OF } from './rules.ts'
-import { intentOf, isOwn, type Standing, type Tapped } from './standing.ts'
+import { intentOf, type Standing, type Tapped } from './standing.ts'
 import { refused } from './statuses.ts'
 import { held } from './terminal.ts'
-
-/** More units than that make evidence too long for a batch. */
-const UNITS_MAX = 100
 
 interface Question {
   readonly tapped: Tapped
@@ -124,15 +122,4 @@ function draftOrder(question: Question, standsOn: Footing): Draft | Refusal {
   if (balance < 0n) return refused('insufficient_funds')
   const newPasscode = order.kind === 'passcode' ? order.newPasscode : undefined
   return { kind: order.kind, orderId: order.id, amount, newPasscode, tokens }
-}
-
-/** Undefined if some are missing, or they add up to another amount or currency. */
-function tokensFor(order: Order, desk: Desk): readonly SpendableToken[] | undefined {
-  if (order.kind !== 'pay' || order.products.length === 0) return []
-  const units = order.products.reduce((sum, { quantity }) => sum + quantity, 0)
-  if (units > UNITS_MAX) return undefined
-  const tokens = desk.journal.tokensFor(order.products)
-  const price = tokens?.reduce((sum, { token }) => sum + token.price, 0n)
-  const ours = tokens?.every(({ token }) => token.currency === desk.currency.numeric)
-  return ours && price === order.amount ? tokens : undefined
 }

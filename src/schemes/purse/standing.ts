@@ -1,4 +1,5 @@
 import { bytesEqual, toHex } from '../../kernel/bytes.ts'
+import { isOwn } from '../../till/order-rules.ts'
 import type { Desk, JournalRecord, Order } from '../../till/scheme.ts'
 import { evidence, RECORD_SIZE, type Evidence } from './message.ts'
 import { held, type Held, type Introduction, type Module, type PurseCard } from './terminal.ts'
@@ -97,8 +98,4 @@ async function settle(
 
 export function intentOf(record: JournalRecord): Evidence {
   return evidence.decode(record.evidence)
-}
-
-export function isOwn({ orderId, kind }: JournalRecord, order: Order): boolean {
-  return orderId === order.id && kind !== 'reversal'
 }

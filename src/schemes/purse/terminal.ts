@@ -6,7 +6,7 @@ import {
   type StatusWord,
 } from '../../kernel/apdu.ts'
 import { bytesEqual, concat, type Bytes } from '../../kernel/bytes.ts'
-import { FormatError } from '../../kernel/errors.ts'
+import { unlessMalformed } from '../../kernel/errors.ts'
 import { cardIdOf, type CardId } from '../../kernel/ids.ts'
 import { uint32, type ValueOf } from '../../kernel/message.ts'
 import { CardRefused, CardTorn, exchange, type Channel } from '../../reader/channel.ts'
@@ -225,15 +225,6 @@ async function unlessGone<T>(work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (error) {
     if (error instanceof CardTorn) throw new ModuleGone('the module went away')
-    throw error
-  }
-}
-
-function unlessMalformed<T>(work: () => T): T | undefined {
-  try {
-    return work()
-  } catch (error) {
-    if (error instanceof FormatError) return undefined
     throw error
   }
 }

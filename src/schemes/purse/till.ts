@@ -39,7 +39,8 @@ import {
 } from './message.ts'
 import { checkTap, type Draft, type Plan } from './plan.ts'
 import { balanceAfter, countersAfter, isReversal } from './rules.ts'
-import { findStanding, intentOf, isOwn, type Standing, type Tapped } from './standing.ts'
+import { isOwn } from '../../till/order-rules.ts'
+import { findStanding, intentOf, type Standing, type Tapped } from './standing.ts'
 import { refused } from './statuses.ts'
 import { held, Module, ModuleGone, PurseCard, type Held, type Introduction } from './terminal.ts'
 
