@@ -2,13 +2,13 @@ import { command, SW } from '../kernel/apdu.ts'
 import { concat } from '../kernel/bytes.ts'
 import { cardIdOf, type CardId, type TillNumber } from '../kernel/ids.ts'
 import { currencyByNumber, type Amount, type Currency } from '../kernel/money.ts'
+import { pinBlock } from '../kernel/pin.ts'
 import { CardTorn, exchange, type Channel } from '../reader/channel.ts'
 import {
   CLA,
   INS,
   LOG_SIZES,
   openSigned,
-  pinBlock,
   PURSE_AID,
   PURSE_SW,
   type PurseRecord,

@@ -145,9 +145,6 @@ export function passcodeFits(
   return secretsEqual(passcodeHmac(passcode, hmacKey), expected)
 }
 
-/** 4 to 8 digits. */
-export const PASSCODE_FORM = /^\d{4,8}$/
-
 /**
  * What a till shows the office for one block: the new block and the whole previous one as read from
  * the card, so that blame between two vendors is decidable.

@@ -6,6 +6,7 @@ import { message, octets } from '../../kernel/message.ts'
 import { abs, currencyByNumber, sum, type Amount } from '../../kernel/money.ts'
 import type { PublicKey } from '../../kernel/p256.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
+import { checkPasscode } from '../../kernel/pin.ts'
 import { usedToken } from '../../office/used-token.ts'
 import type { CaseKind, Finding } from '../../office/ledger/findings.ts'
 import type {
@@ -27,7 +28,6 @@ import {
   evidence,
   HMAC_KEY_SIZE,
   openBlock,
-  PASSCODE_FORM,
   passcodeFits,
   passcodeHmac,
   SCHEME,
@@ -72,7 +72,7 @@ export const blockOffice: OfficeScheme = {
 function issue(request: IssueRequest, office: IssuingOffice): Issue {
   const { card, uid, currency, balance } = request
   const passcode = request.passcode ?? randomPasscode(office.random)
-  if (!PASSCODE_FORM.test(passcode)) throw new FormatError('passcode', 'expected 4 to 8 digits')
+  checkPasscode(passcode)
   const { master } = tillSecrets.decode(office.secrets)
   const hmacKey = office.random.bytes(HMAC_KEY_SIZE)
   const first: Block = {

@@ -2,6 +2,7 @@ import { bytesEqual, utf8 } from '../../kernel/bytes.ts'
 import { sealDisclosure } from '../../kernel/disclosure.ts'
 import { FormatError, invariant } from '../../kernel/errors.ts'
 import { digestOf } from '../../kernel/ids.ts'
+import { PASSCODE_FORM } from '../../kernel/pin.ts'
 import { READER_PROFILES, type ReaderProfile } from '../../kernel/storage-apdu.ts'
 import { CLASSIC_1K_ATR } from '../../card/storage-reader.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
@@ -20,7 +21,6 @@ import {
   blockDigest,
   evidence,
   HMAC_KEY_SIZE,
-  PASSCODE_FORM,
   passcodeFits,
   passcodeHmac,
   SCHEME,

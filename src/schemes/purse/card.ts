@@ -2,6 +2,7 @@ import { response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/
 import { bytesEqual, concat, secretsEqual, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError, invariant } from '../../kernel/errors.ts'
 import { CARD_ID_SIZE } from '../../kernel/ids.ts'
+import { isPinBlock, PIN_SIZE } from '../../kernel/pin.ts'
 import type { Applet, AppletHost, AppletSession, MemoryPart } from '../../card/applet.ts'
 import {
   boundStamp,
@@ -12,7 +13,6 @@ import {
   fci,
   INS,
   isMac,
-  isPinBlock,
   issuerStamp,
   KEY_SIZE,
   LOG_SIZES,
@@ -25,7 +25,6 @@ import {
   personalisation,
   PERSONALISATION_SIZE,
   pinPad,
-  PIN_SIZE,
   PIN_TRIES,
   PURSE_AID,
   PURSE_FILE,

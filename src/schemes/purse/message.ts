@@ -18,6 +18,7 @@ import {
 } from '../../kernel/message.ts'
 import type { Amount } from '../../kernel/money.ts'
 import { sign, SIGNATURE_SIZE, verify, type PrivateKey, type PublicKey } from '../../kernel/p256.ts'
+import { PIN_SIZE } from '../../kernel/pin.ts'
 import { TOKEN_SIZE } from '../../kernel/token.ts'
 
 /**
@@ -37,8 +38,6 @@ export const KEY_SIZE = 16
 export const CHALLENGE_SIZE = 8
 export const NONCE_SIZE = 8
 export const LOCK_SIZE = 16
-export const PIN_SIZE = 8
-export const PASSCODE_FORM = /^\d{4,8}$/
 /** Wrong PINs until the card blocks it, and wrong unblocking codes until that is blocked too. */
 export const PIN_TRIES = 3
 /** Records of each sort that a card keeps: GeldKarte's EF_BLOG and EF_LLOG; the last change of PIN. */
@@ -164,18 +163,6 @@ export function issuerStamp(issuer: Uint8Array, recordBytes: Uint8Array): Bytes 
  */
 export function pinPad(pin: Uint8Array, ...unique: readonly Uint8Array[]): Bytes {
   return mac(pin, 'pin', ...unique).slice(0, PIN_SIZE)
-}
-
-/** ASCII digits, filled up with FF. @throws {FormatError} if they are not 4 to 8 digits. */
-export function pinBlock(passcode: string): Bytes {
-  if (!PASSCODE_FORM.test(passcode)) throw new FormatError('passcode', 'expected 4 to 8 digits')
-  const block = new Uint8Array(PIN_SIZE).fill(0xff)
-  block.set(utf8(passcode))
-  return block
-}
-
-export function isPinBlock(block: Uint8Array): boolean {
-  return block.length === PIN_SIZE && /^[0-9]{4,8}ÿ*$/.test(String.fromCharCode(...block))
 }
 
 export function xor(a: Uint8Array, b: Uint8Array): Bytes {

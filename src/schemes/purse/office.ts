@@ -13,6 +13,7 @@ import {
 import { uint32 } from '../../kernel/message.ts'
 import { abs, currencyByNumber, sum, type Amount } from '../../kernel/money.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
+import { checkPasscode, pinBlock, randomDigits } from '../../kernel/pin.ts'
 import { usedToken } from '../../office/used-token.ts'
 import type { CaseKind, Finding, Suspect } from '../../office/ledger/findings.ts'
 import type {
@@ -43,9 +44,7 @@ import {
   modulePlan,
   openSigned,
   parameters,
-  PASSCODE_FORM,
   personalisation,
-  pinBlock,
   PURSE_FILE,
   RECORD_SIZE,
   recordDigest,
@@ -120,7 +119,7 @@ function issue(request: IssueRequest, office: IssuingOffice): Issue {
     throw new FormatError('balance', `expected 0..${VALUE_MAX}, got ${balance}`)
   }
   const passcode = request.passcode ?? randomDigits(office.random, 4)
-  if (!PASSCODE_FORM.test(passcode)) throw new FormatError('passcode', 'expected 4 to 8 digits')
+  checkPasscode(passcode)
   const unblocking = randomDigits(office.random, 8)
   const at = office.clock.now()
   const first = signRecord(
@@ -181,16 +180,6 @@ function issue(request: IssueRequest, office: IssuingOffice): Issue {
     unblocking,
     known: utf8(unblocking),
   }
-}
-
-/** Each as likely as any other. */
-function randomDigits(random: RandomSource, count: number): string {
-  let digits = ''
-  while (digits.length < count) {
-    const [byte = 0] = random.bytes(1)
-    if (byte < 250) digits += String(byte % 10)
-  }
-  return digits
 }
 
 /** Where the card’s id stands in evidence: behind two versions, kind, currency and file. */

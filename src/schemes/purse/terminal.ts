@@ -9,6 +9,7 @@ import { bytesEqual, concat, type Bytes } from '../../kernel/bytes.ts'
 import { unlessMalformed } from '../../kernel/errors.ts'
 import { cardIdOf, type CardId } from '../../kernel/ids.ts'
 import { uint32, type ValueOf } from '../../kernel/message.ts'
+import { PIN_SIZE } from '../../kernel/pin.ts'
 import { CardRefused, CardTorn, exchange, type Channel } from '../../reader/channel.ts'
 import {
   authorisation,
@@ -24,7 +25,6 @@ import {
   MODULE_AID,
   openSigned,
   parameters,
-  PIN_SIZE,
   PURSE_AID,
   PURSE_SW,
   recordDigest,

@@ -2,6 +2,7 @@ import { concat, toHex, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError, invariant } from '../../kernel/errors.ts'
 import { cardIdOf, digestOf, OFFICE } from '../../kernel/ids.ts'
 import { currencyByNumber } from '../../kernel/money.ts'
+import { PASSCODE_FORM, PIN_SIZE, pinBlock } from '../../kernel/pin.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
 import type {
   CardView,
@@ -24,9 +25,6 @@ import {
   isSignedBy,
   KEY_SIZE,
   MAC_SIZE,
-  PASSCODE_FORM,
-  pinBlock,
-  PIN_SIZE,
   PURSE_AID,
   PURSE_SW,
   RECORD_SIZE,

@@ -10,6 +10,7 @@ import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
 import { invariant } from '../../../src/kernel/errors.ts'
 import { cardIdBytes, type CardId } from '../../../src/kernel/ids.ts'
 import { sign, type PrivateKey } from '../../../src/kernel/p256.ts'
+import { pinBlock } from '../../../src/kernel/pin.ts'
 import {
   cancelLock,
   cardKey,
@@ -20,7 +21,6 @@ import {
   INS,
   mac,
   masters,
-  pinBlock,
   pinPad,
   PURSE_AID,
   record,

@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { fromHex, toHex, type Bytes } from '../../../src/kernel/bytes.ts'
 import { FormatError } from '../../../src/kernel/errors.ts'
 import { generatePrivateKey } from '../../../src/kernel/p256.ts'
+import { isPinBlock, pinBlock } from '../../../src/kernel/pin.ts'
 import {
   boundStamp,
   cardKey,
   evidence,
   fci,
   FCI_SIZE,
-  isPinBlock,
   isSignedBy,
   issuerStamp,
   LAYOUTS,
@@ -18,7 +18,6 @@ import {
   openSigned,
   PARAMETERS_SIZE,
   PERSONALISATION_SIZE,
-  pinBlock,
   pinPad,
   PURSE_KINDS,
   record,

@@ -6,6 +6,7 @@ import { cardIdBytes, cardIdOf, digestOf } from '../../../src/kernel/ids.ts'
 import { currency } from '../../../src/kernel/money.ts'
 import { generatePrivateKey, type PrivateKey } from '../../../src/kernel/p256.ts'
 import { signToken } from '../../../src/kernel/token.ts'
+import { pinBlock } from '../../../src/kernel/pin.ts'
 import type { Suspect } from '../../../src/office/ledger/findings.ts'
 import type { Verdict, VerifiedEntry } from '../../../src/office/scheme.ts'
 import {
@@ -18,7 +19,6 @@ import {
   openSigned,
   parameters,
   personalisation,
-  pinBlock,
   RECORD_SIZE,
   recordDigest,
   SIGNED_SIZE,

@@ -8,6 +8,7 @@ import { digestOf, parseCardId } from '../../../src/kernel/ids.ts'
 import { currency } from '../../../src/kernel/money.ts'
 import type { LayoutLine } from '../../../src/kernel/message.ts'
 import { publicKeyFrom } from '../../../src/kernel/p256.ts'
+import { pinBlock } from '../../../src/kernel/pin.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import { moduleChip, purseChip } from '../../../src/schemes/purse/chips.ts'
 import {
@@ -26,7 +27,6 @@ import {
   mac,
   masters,
   MODULE_AID,
-  pinBlock,
   pinPad,
   PURSE_AID,
   PURSE_KINDS,
