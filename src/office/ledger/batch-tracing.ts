@@ -31,7 +31,7 @@ export async function traceBatches(
 }
 
 /** Loads less loads taken back, among the records that this batch reports as done. */
-function loadedIn(batch: PlacingBatch['batch'], verdicts: PlacingBatch['verdicts']): Amount {
+export function loadedIn(batch: PlacingBatch['batch'], verdicts: PlacingBatch['verdicts']): Amount {
   return verdicts.reduce<Amount>((loaded, verdict, index) => {
     if (!verdict.ok || batch.items[index]?.outcome !== 'confirmed') return loaded
     const { kind, amount, balance, predecessor } = verdict.entry
@@ -41,7 +41,8 @@ function loadedIn(batch: PlacingBatch['batch'], verdicts: PlacingBatch['verdicts
   }, 0n)
 }
 
-interface Neighbour {
+/** Where a batch stands in its till's journal, by the till's own word. */
+export interface BatchPlace {
   readonly till: TillNumber
   readonly number: number
   readonly digest: Digest
@@ -52,7 +53,7 @@ interface Neighbour {
 async function loadNeighbours(
   trx: Transaction<Tables>,
   group: readonly PlacingBatch[],
-): Promise<readonly Neighbour[]> {
+): Promise<readonly BatchPlace[]> {
   const { rows } = await sql<{ till: string; number: string; digest: Digest; previous: Digest }>`
     select distinct b.till::text, b.number::text, encode(b.digest, 'hex') as digest,
       encode(b.previous, 'hex') as previous
@@ -73,22 +74,13 @@ async function traceHistory(
   trx: Transaction<Tables>,
   group: readonly PlacingBatch[],
 ): Promise<PositionFindings> {
-  const findings: Finding[] = []
-  const withdrawn: PositionFindings['withdrawn'][number][] = []
   const neighbours = await loadNeighbours(trx, group)
-  const byNumber = Map.groupBy(neighbours, ({ till, number }) => `${till}:${number}`)
-  for (const versions of byNumber.values()) {
-    const [first] = versions
-    if (!first) continue
-    const { till, number } = first
-    const before = byNumber.get(`${till}:${number - 1}`) ?? []
-    if (versions.length > 1 || versions.some((version) => contradicts(version, before))) {
-      findings.push(rewritten(till, number))
-    }
-  }
+  const findings = traceRewritten(neighbours)
+  const withdrawn: PositionFindings['withdrawn'][number][] = []
+  const known = new Set(neighbours.map(({ till, number }) => `${till}:${number}`))
   for (const { batch } of group) {
     const gap = { kind: 'batch-gap', about: `${batch.till}:${batch.number - 1}` } as const
-    if (batch.number > 1 && !byNumber.has(`${batch.till}:${batch.number - 1}`)) {
+    if (batch.number > 1 && !known.has(gap.about)) {
       findings.push(batchGap(batch.till, gap.about))
     }
     // What was missed for the batch after this one is here now.
@@ -97,8 +89,22 @@ async function traceHistory(
   return { findings, withdrawn }
 }
 
+/** Numbers that a till has used twice, and batches that name another one before them than it signed. Pure. */
+export function traceRewritten(batches: readonly BatchPlace[]): Finding[] {
+  const byNumber = Map.groupBy(batches, ({ till, number }) => `${till}:${number}`)
+  return [...byNumber.values()].flatMap((versions) => {
+    const [first] = versions
+    if (!first) return []
+    const { till, number } = first
+    const before = byNumber.get(`${till}:${number - 1}`) ?? []
+    const isRewritten =
+      versions.length > 1 || versions.some((version) => contradicts(version, before))
+    return isRewritten ? [rewritten(till, number)] : []
+  })
+}
+
 /** Both are signed by the till, so the digest that one gives of the other is the till's own word. */
-function contradicts({ previous }: Neighbour, before: readonly Neighbour[]): boolean {
+function contradicts({ previous }: BatchPlace, before: readonly BatchPlace[]): boolean {
   return before.length > 0 && before.every(({ digest }) => digest !== previous)
 }
 

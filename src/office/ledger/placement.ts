@@ -30,6 +30,7 @@ import {
   traceTokens,
   type Allowed,
   type PositionFindings,
+  type TokenFacts,
 } from './tracing.ts'
 
 /** What placement asks of the registry, for one group. That of the uploads' cards is loaded beforehand. */
@@ -45,6 +46,9 @@ export interface GroupFacts {
   /** Earlier entries of cards of which the office has learnt something since: to be judged again. */
   readonly reopened: readonly VerifiedEntry[]
 }
+
+/** As much of it as tracing asks for. */
+export type TracingFacts = Pick<GroupFacts, 'schemeOf' | 'allowed' | 'known'>
 
 /** What a group of uploads did to the ledger, besides the ledger itself. */
 export interface Placed {
@@ -88,6 +92,23 @@ export async function place(
     shown: inserted.filter(({ uploaded }) => !uploaded),
     fresh: group.fresh,
   }
+}
+
+/**
+ * What these uploads show by themselves, were nothing else in the ledger. Pure: whoever has their
+ * evidence finds the same.
+ */
+export function traceAlone(
+  uploads: readonly Upload[],
+  facts: TracingFacts,
+  tokenFacts: (token: Digest) => TokenFacts,
+): readonly Finding[] {
+  const group = new Group(uploads)
+  for (const chain of group.chains.values()) chain.markTailLoaded(0)
+  const tokenFindings = uploads.flatMap(({ entry }) => traceTokens(entry, tokenFacts))
+  merge(group, facts, tokenFindings)
+  markRefuted(group, [])
+  return [...group.findings, ...traceAll(group, facts).findings]
 }
 
 /** What somebody who has looked says of one record. */
@@ -298,7 +319,7 @@ function spansOf(positions: readonly Position[]): Span[] {
   return spans
 }
 
-function merge(group: Group, facts: GroupFacts, tokenFindings: readonly Finding[]): void {
+function merge(group: Group, facts: TracingFacts, tokenFindings: readonly Finding[]): void {
   const guilty = new Set(tokenFindings.flatMap(({ records }) => records))
   group.findings.push(...tokenFindings)
   for (const upload of group.uploads) {
@@ -328,7 +349,7 @@ async function rejudge(trx: Transaction<Tables>, group: Group, facts: GroupFacts
 }
 
 /** What one record shows by itself, with what the office knows. */
-function judgeRecord(entry: VerifiedEntry, facts: GroupFacts): Finding[] {
+function judgeRecord(entry: VerifiedEntry, facts: TracingFacts): Finding[] {
   return [
     // Tracing tells that one, with the amount that only the true predecessor shows.
     ...entry.findings.filter(({ kind }) => kind !== 'previous-balance-altered'),
@@ -512,7 +533,7 @@ async function evaluateAll(trx: Transaction<Tables>, group: Group): Promise<void
   }
 }
 
-function traceAll(group: Group, facts: GroupFacts): PositionFindings {
+function traceAll(group: Group, facts: TracingFacts): PositionFindings {
   const findings: Finding[] = []
   const withdrawn: PositionFindings['withdrawn'][number][] = []
   for (const [card, positions] of group.touched) {
