@@ -1,5 +1,5 @@
 import { bytesEqual, concat, utf8, type Bytes } from '../../kernel/bytes.ts'
-import { FormatError, unlessMalformed } from '../../kernel/errors.ts'
+import { unlessMalformed } from '../../kernel/errors.ts'
 import { DIGEST_SIZE } from '../../kernel/hash.ts'
 import { digestOf, OFFICE, type Digest } from '../../kernel/ids.ts'
 import { message, octets } from '../../kernel/message.ts'
