@@ -36,6 +36,13 @@ export interface OfficeScheme {
   /** Checks one item of evidence. Pure: it runs in worker threads. */
   verify(evidence: Uint8Array, context: VerifyContext): Verdict
   /**
+   * What a stranger must have besides public keys to read these items: it goes into case files and
+   * takes the place of the secrets in {@link VerifyContext}. It must open nothing but the cards of the
+   * items, and nothing can be signed with it. Only of schemes whose evidence is encrypted; the
+   * strangers of others get no bytes, and their `verify` says with no bytes what anyone can say.
+   */
+  readingKeys?(secrets: Bytes, evidence: readonly Bytes[]): Bytes
+  /**
    * What only the office can tell of an entry, with what it knows of the card: findings beyond those
    * of the bytes alone. Pure. Called again whenever `known` has grown.
    */
@@ -81,6 +88,7 @@ export interface Issue {
 }
 
 export interface VerifyContext {
+  /** The office's own, or what {@link OfficeScheme.readingKeys} gave of them; empty for a stranger without. */
   readonly secrets: Bytes
   /** Any key that a maker ever had, revoked or not. */
   keyOf(maker: TillNumber, generation: number): PublicKey | undefined

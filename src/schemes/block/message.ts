@@ -17,6 +17,7 @@ import {
   list,
   message,
   octets,
+  struct,
   uint16,
   uint32,
   varOctets,
@@ -173,4 +174,19 @@ export const LAYOUTS = { header, content, evidence } as const
 export const tillSecrets = message('tillSecrets', {
   version: constant(1),
   master: octets(16, 'master key: diversified by the UID of a chip'),
+})
+
+const chip = struct({
+  uid: octets(UID_SIZE),
+  encryption: octets(16, 'key of its blocks'),
+  iv: octets(16, 'their first vector'),
+})
+
+/**
+ * What opens the blocks of some chips and of no other, in the place of {@link tillSecrets}: for
+ * whoever has to check a case without being a till.
+ */
+export const readingKeys = message('readingKeys', {
+  version: constant(2),
+  chips: list(chip, { max: 255 }),
 })

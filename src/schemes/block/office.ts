@@ -1,4 +1,4 @@
-import { bytesEqual, concat, utf8, type Bytes } from '../../kernel/bytes.ts'
+import { bytesEqual, concat, toHex, utf8, type Bytes } from '../../kernel/bytes.ts'
 import { unlessMalformed } from '../../kernel/errors.ts'
 import { DIGEST_SIZE } from '../../kernel/hash.ts'
 import { digestOf, OFFICE, type Digest } from '../../kernel/ids.ts'
@@ -30,6 +30,7 @@ import {
   openBlock,
   passcodeFits,
   passcodeHmac,
+  readingKeys,
   SCHEME,
   sealBlock,
   tillSecrets,
@@ -48,7 +49,7 @@ import { Recent } from './recent.ts'
 export const BLOCK_REJECTIONS = [
   /** Not the layout of {@link evidence}, or an issue that is none. */
   'malformed',
-  /** The block does not open with the keys of the chip that is named. */
+  /** The block does not open with the keys of the chip that is named, or its reader has not got them. */
   'unreadable',
   'unknown_currency',
   'unknown_maker',
@@ -66,6 +67,7 @@ export const blockOffice: OfficeScheme = {
   issue,
   route,
   verify,
+  readingKeys: readingKeysOf,
   judge,
 }
 
@@ -123,8 +125,8 @@ function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
   const shown = unlessMalformed(() => evidence.decode(bytes))
   if (!shown) return rejected('malformed')
   const keys = keysOfChip(context.secrets, shown.uid)
-  const read = readBlock(shown.block, keys)
-  if (!read) return rejected('unreadable')
+  const read = keys && readBlock(shown.block, keys)
+  if (!read || !fits(keys, read, shown)) return rejected('unreadable')
   const { block, digest } = read
   const currency = unlessMalformed(() => currencyByNumber(block.currency))
   if (!currency) return rejected('unknown_currency')
@@ -163,6 +165,27 @@ function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
     findings: findingsOf(record, previous),
   }
   return { ok: true, entry }
+}
+
+/**
+ * The keys of the chips that these items name. With them and public keys alone anybody sees what the
+ * items say and who signed it; nothing can be signed with them.
+ */
+function readingKeysOf(secrets: Bytes, items: readonly Bytes[]): Bytes {
+  const { master } = tillSecrets.decode(secrets)
+  const shown = items.flatMap((item) => unlessMalformed(() => evidence.decode(item)) ?? [])
+  const uids = new Map(shown.map(({ uid }) => [toHex(uid), uid]))
+  return readingKeys.encode({
+    chips: [...uids.values()].map((uid) => ({ uid, ...chipKeys(master, uid) })),
+  })
+}
+
+/**
+ * Keys that somebody gave must also open the block before, as one of this card. The office could else
+ * look for keys, and soon find them, under which an honest till seems to have shown rubbish.
+ */
+function fits(keys: OpeningKeys, { block }: SeenBlock, { previous: [bytes] }: Evidence): boolean {
+  return !keys.isGiven || !bytes || readBlock(bytes, keys)?.block.card === block.card
 }
 
 function rejected(reason: BlockRejection): Verdict {
@@ -364,7 +387,7 @@ function changesPasscode({ kind, predecessor }: VerifiedEntry): boolean {
 }
 
 /** Chips and blocks seen lately. Caches only: without them every answer is the same, and later. */
-const chips = new Recent<string, ChipKeys>(10_000)
+const chips = new Recent<string, OpeningKeys>(10_000)
 const seen = new Recent<string, SeenBlock>(20_000)
 
 /** A predecessor was mostly somebody's block before: it is then open, and its signature checked. */
@@ -376,13 +399,27 @@ interface SeenBlock {
   signer: Bytes | undefined
 }
 
-function keysOfChip(secrets: Uint8Array, uid: Uint8Array): ChipKeys {
+interface OpeningKeys extends ChipKeys {
+  /** By {@link readingKeys}: not derived from the master key by whoever verifies. */
+  readonly isGiven: boolean
+}
+
+/** Undefined if these secrets are those of other chips. */
+function keysOfChip(secrets: Uint8Array, uid: Uint8Array): OpeningKeys | undefined {
   const name = latin1(secrets) + latin1(uid)
   const known = chips.get(name)
   if (known) return known
-  const keys = chipKeys(tillSecrets.decode(secrets).master, uid)
-  chips.set(name, keys)
+  const keys = findKeys(secrets, uid)
+  if (keys) chips.set(name, keys)
   return keys
+}
+
+function findKeys(secrets: Uint8Array, uid: Uint8Array): OpeningKeys | undefined {
+  const own = unlessMalformed(() => tillSecrets.decode(secrets))
+  if (own) return { ...chipKeys(own.master, uid), isGiven: false }
+  const given = unlessMalformed(() => readingKeys.decode(secrets))
+  const keys = given?.chips.find((chip) => bytesEqual(chip.uid, uid))
+  return keys && { ...keys, isGiven: true }
 }
 
 /** Undefined if these bytes, under these keys, are no block. */

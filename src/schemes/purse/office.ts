@@ -260,12 +260,16 @@ function readEvidence(bytes: Uint8Array): Read {
   return { shown, content, digest: digestOf(recordDigest(shown.signed)) }
 }
 
-/** What the card says of a record: nothing yet, that it took it, or what it cannot have said. */
-type Stamped = 'not yet' | 'genuine' | 'counterfeit'
+/**
+ * What the card says of a record: nothing yet, that it took it, or what it cannot have said. A stamp
+ * is a MAC: who has not the office's keys cannot tell.
+ */
+type Stamped = 'not yet' | 'genuine' | 'counterfeit' | 'cannot tell'
 
 function stampOf({ shown, content }: Read, { secrets }: VerifyContext): Stamped {
   const [stamp] = shown.stamp
   if (!stamp) return 'not yet'
+  if (secrets.length === 0) return 'cannot tell'
   const issuer = cardKey(masters.decode(secrets).issuer, content.card, 'issuer')
   return isMac(issuerStamp(issuer, shown.signed.subarray(0, RECORD_SIZE)), stamp)
     ? 'genuine'
@@ -337,9 +341,13 @@ function findingsOf(judged: Judged, previous: Previous | undefined): readonly Fi
   const findings: Finding[] = []
   const card: Suspect = { kind: 'card', card: cardIdOf(content.card) }
   const till: Suspect = { kind: 'till', till: content.maker }
-  const maker = stamped === 'genuine' ? card : till
-  const find = (kind: CaseKind, suspect: Suspect, amount?: Amount) =>
-    findings.push(against(judged, kind, [suspect], 'proven', amount))
+  const either = [card, till]
+  const maker = stamped === 'cannot tell' ? either : [stamped === 'genuine' ? card : till]
+  const find = (kind: CaseKind, suspects: readonly Suspect[], amount?: Amount) => {
+    // Of two who could have made it, neither is proven guilty.
+    const strength = suspects.length === 1 ? 'proven' : 'suspected'
+    findings.push(against(judged, kind, suspects, strength, amount))
+  }
   const before = previous?.content
   if (before) {
     const expected = balanceAfter(before.balance, content.kind, content.amount)
@@ -349,17 +357,17 @@ function findingsOf(judged: Judged, previous: Previous | undefined): readonly Fi
     if (!follows(content, before)) find('wrong-sequence', maker)
   }
   // An honest till builds on no record whose signature it could not read from the card.
-  if (previous && !before) find('previous-balance-altered', till)
+  if (previous && !before) find('previous-balance-altered', [till])
   if (stamped === 'counterfeit') {
-    findings.push(against(judged, 'counterfeit-stamp', [card, till], 'suspected', content.amount))
+    find('counterfeit-stamp', either, content.amount)
   }
   if (content.kind === 'pay' && shown.tokens.length > 0) {
     const excess = content.amount - sum(tokens.map(({ price }) => price))
-    if (excess !== 0n) find('overspend', till, abs(excess))
+    if (excess !== 0n) find('overspend', [till], abs(excess))
   }
-  if (tokens.length < shown.tokens.length) find('unknown-token', till)
+  if (tokens.length < shown.tokens.length) find('unknown-token', [till])
   if (content.kind === 'issue' && content.maker !== OFFICE) {
-    find('unauthorised-load', till, content.balance)
+    find('unauthorised-load', [till], content.balance)
   }
   if (before?.kind === 'issue' && previous && before.maker !== OFFICE) {
     findings.push(unauthorisedIssue(judged, previous.predecessor))
