@@ -7,7 +7,7 @@ import { type Column, Table } from '../../shared/Table.tsx'
 import { Age } from '../../shared/Time.tsx'
 import { CardName } from '../CardName.tsx'
 import { CaseState, StrengthTag } from './CaseTags.tsx'
-import { CASE_WORDS } from './words.ts'
+import { CASE_WORDS } from '../../../src/office/ledger/case-words.ts'
 
 const columns: readonly Column<Case>[] = [
   {

@@ -1,5 +1,4 @@
-import type { CaseJson } from '../../../src/office/answers.ts'
-import type { CaseKind } from '../../../src/office/ledger/findings.ts'
+import type { CaseKind, Strength, Suspect } from './findings.ts'
 
 /** What a kind of case is called, what it means, and what to do: for a person, not a programmer. */
 export interface CaseWords {
@@ -24,12 +23,15 @@ const PROVEN_CARD = [
   'The contested money stays in suspense until you resolve this and say which of the payments are paid.',
 ]
 
+/** As much of a case as its words depend on. */
+export interface WordedCase {
+  readonly kind: CaseKind
+  readonly strength: Strength
+  readonly suspects: readonly Pick<Suspect, 'kind'>[]
+}
+
 /** Of a case: what is proven against a card speaks of no vendor. */
-export function caseWords({
-  kind,
-  strength,
-  suspects: [first],
-}: Pick<CaseJson, 'kind' | 'strength' | 'suspects'>): CaseWords {
+export function caseWords({ kind, strength, suspects: [first] }: WordedCase): CaseWords {
   const words = CASE_WORDS[kind]
   if (strength !== 'proven' || first?.kind !== 'card') return words
   const happened = kind === 'fork' ? FORKED_ITSELF : words.happened
