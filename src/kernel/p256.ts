@@ -9,7 +9,7 @@ import {
   type KeyObject,
 } from 'node:crypto'
 import { seal, unseal } from './aes.ts'
-import { concat, utf8, type Bytes } from './bytes.ts'
+import { concat, fromHex, utf8, type Bytes } from './bytes.ts'
 import { FormatError } from './errors.ts'
 import type { RandomSource } from './ports.ts'
 
@@ -69,13 +69,46 @@ export function exportPrivateKey(key: PrivateKey): Bytes {
 /** @throws {FormatError} if `pkcs8` is not a P-256 private key in PKCS #8, DER. */
 export function importPrivateKey(pkcs8: Uint8Array, field = 'privateKey'): PrivateKey {
   try {
-    const key = Buffer.from(pkcs8)
+    const key = Buffer.from(pkcs8.buffer, pkcs8.byteOffset, pkcs8.length)
     const handle = createPrivateKey({ key, format: 'der', type: 'pkcs8' })
     if (handle.asymmetricKeyDetails?.namedCurve === 'prime256v1') return privateKeyOf(handle)
   } catch {
     // Falls through to the one error: OpenSSL's own text names no field.
   }
   throw new FormatError(field, 'not a P-256 private key in PKCS #8')
+}
+
+/** PKCS #8 with a key of RFC 5915 without its public half, up to the scalar. */
+const PKCS8_BEFORE_SCALAR = fromHex(
+  '3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420',
+)
+
+/** Order of the curve (FIPS 186-5; SEC 2, 2.4.2). */
+const CURVE_ORDER = fromHex('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551')
+
+/** Whether it is 32 bytes, from 1 to the order of the curve less 1. */
+export function isScalar(bytes: Uint8Array): boolean {
+  return (
+    bytes.length === COORDINATE_SIZE &&
+    bytes.some((byte) => byte !== 0) &&
+    Buffer.compare(bytes, CURVE_ORDER) < 0
+  )
+}
+
+/**
+ * The key of a scalar that somebody has computed. The copies that this makes are wiped; OpenSSL wipes
+ * its own when the key is collected.
+ *
+ * @throws {FormatError} if {@link isScalar} says that it is none: OpenSSL would take some of those.
+ */
+export function privateKeyFromScalar(scalar: Uint8Array, field = 'scalar'): PrivateKey {
+  if (!isScalar(scalar)) throw new FormatError(field, 'is not a scalar of the curve P-256')
+  const pkcs8 = concat(PKCS8_BEFORE_SCALAR, scalar)
+  try {
+    return importPrivateKey(pkcs8, field)
+  } finally {
+    pkcs8.fill(0)
+  }
 }
 
 /** ECDSA with SHA-256 (FIPS 186-5) over `message`; {@link SIGNATURE_SIZE} bytes. */
