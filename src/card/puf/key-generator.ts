@@ -1,0 +1,66 @@
+import { concat, utf8, type Bytes } from '../../kernel/bytes.ts'
+import { hmacSha256 } from '../../kernel/hash.ts'
+import {
+  isScalar,
+  privateKeyFromScalar,
+  type PrivateKey,
+  type PublicKey,
+} from '../../kernel/p256.ts'
+import type { RandomSource } from '../../kernel/ports.ts'
+import type { FuzzyExtractor } from './fuzzy-extractor.ts'
+import { enrol, type Puf } from './noisy-puf.ts'
+
+const CHALLENGE = utf8('private key')
+const SCALAR = utf8('kontant puf scalar')
+
+/**
+ * Computes an element's private key on the fly: it is in no memory, only its helper is. The key is as
+ * good as 131 bits of entropy make it, which is as good as P-256.
+ */
+export class KeyGenerator {
+  readonly #puf: Puf
+  readonly #extractor: FuzzyExtractor
+
+  constructor(puf: Puf, extractor: FuzzyExtractor) {
+    this.#puf = puf
+    this.#extractor = extractor
+  }
+
+  /** Fixes the key, once, when the chip is made: what to remember is public. */
+  enrol(random: RandomSource): { readonly helper: Bytes; readonly publicKey: PublicKey } {
+    const response = enrol(this.#puf, CHALLENGE)
+    const { key, helper } = this.#extractor.generate(response, random)
+    response.fill(0)
+    return { helper, publicKey: withScalar(key, ({ publicKey }) => publicKey) }
+  }
+
+  /**
+   * Hands the key to `work` and to nothing after it. Undefined if the PUF was read too badly, which
+   * another try may cure.
+   */
+  use<T>(helper: Uint8Array, work: (key: PrivateKey) => T): T | undefined {
+    const response = this.#puf.read(CHALLENGE)
+    const key = this.#extractor.reproduce(response, helper)
+    response.fill(0)
+    return key && withScalar(key, work)
+  }
+}
+
+/** Wipes `key`, and the scalar that it makes; OpenSSL wipes its own copy when the key is collected. */
+function withScalar<T>(key: Bytes, work: (key: PrivateKey) => T): T {
+  const scalar = scalarOf(key)
+  key.fill(0)
+  try {
+    return work(privateKeyFromScalar(scalar))
+  } finally {
+    scalar.fill(0)
+  }
+}
+
+/** The first that is one: what is drawn is none once in 2³² times. */
+function scalarOf(key: Bytes): Bytes {
+  for (let counter = 0; ; counter++) {
+    const scalar = hmacSha256(key, concat(SCALAR, Uint8Array.of(counter)))
+    if (isScalar(scalar)) return scalar
+  }
+}
