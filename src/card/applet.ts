@@ -13,6 +13,16 @@ export interface Applet {
   readonly memorySize: number
   /** Called when it is selected; a reset, or the selection of another, ends the session. */
   open(host: AppletHost): AppletSession
+  /**
+   * What it answers another applet of its card, whose AID is `client`: an interface that no reader gets
+   * to, as Java Card's shareable ones. Undefined: nothing, to that one.
+   */
+  serve?(host: AppletHost, client: Bytes): CommandHandler | undefined
+}
+
+/** Answers one command after the other. @throws {PowerLost} if a fuse blows in its memory. */
+export interface CommandHandler {
+  process(command: CommandApdu): ResponseApdu
 }
 
 export interface AppletSession {
@@ -33,6 +43,11 @@ export interface AppletHost {
   readonly random: RandomSource
   /** Says what the chip does, so that its time is counted. Memory counts its own. */
   spend(operation: ChipOperation): void
+  /**
+   * Another applet of the same card, for as long as the session that asked. Commands to it may be
+   * longer than on a link. Undefined if there is none of that AID, or it has nothing for this one.
+   */
+  neighbour(aid: Bytes): CommandHandler | undefined
 }
 
 /** An applet's part of the non-volatile memory, from offset 0 on. */
@@ -65,6 +80,13 @@ export const CHIP_OPERATIONS = [
   'random',
   'ecdsa-sign',
   'ecdsa-verify',
+  /** Agreement on a key, or making a pair of keys for it. */
   'ecdh',
+  /** AES-GCM over at most 256 bytes, with its key set. */
+  'aes-gcm',
+  /** One reading of a PUF, with the correction of its errors. */
+  'puf',
+  /** Using up challenges of an erasable PUF, in its own memory. */
+  'puf-erase',
 ] as const
 export type ChipOperation = (typeof CHIP_OPERATIONS)[number]

@@ -8,7 +8,7 @@ import {
 import { bytesEqual, toHex, type Bytes } from '../kernel/bytes.ts'
 import { FormatError, invariant } from '../kernel/errors.ts'
 import type { RandomSource } from '../kernel/ports.ts'
-import type { Applet, AppletHost, AtomicMemory, ChipOperation } from './applet.ts'
+import type { Applet, AppletHost, AtomicMemory, ChipOperation, CommandHandler } from './applet.ts'
 import { JournalledMemory, journalSize } from './atomic-memory.ts'
 import { SECURE_ELEMENT, type Chip } from './chip-times.ts'
 import type { PoweredCard } from './field.ts'
@@ -24,11 +24,6 @@ export interface RootApplication {
   format(memory: AtomicMemory): void
   /** Called after a reset, and when it becomes current again. */
   open(host: AppletHost): CommandHandler
-}
-
-/** The session of whatever is current. @throws {PowerLost} if a fuse blows in its memory. */
-export interface CommandHandler {
-  process(command: CommandApdu): ResponseApdu
 }
 
 /** All that is fixed when a card is made. */
@@ -217,7 +212,17 @@ export class IsoCard implements PoweredCard {
   #hostOf(part: Applet | RootApplication): AppletHost {
     const memory = this.#parts.get(part)
     invariant(memory, 'everything on a card has its memory')
-    return { memory, random: this.#random, spend: (operation) => this.#spend(operation) }
+    return {
+      memory,
+      random: this.#random,
+      spend: (operation) => this.#spend(operation),
+      neighbour: (aid) => ('aid' in part ? this.#neighbour(aid, part) : undefined),
+    }
+  }
+
+  #neighbour(aid: Bytes, client: Applet): CommandHandler | undefined {
+    const found = this.#applets.find((applet) => bytesEqual(applet.aid, aid))
+    return found?.serve?.(this.#hostOf(found), client.aid)
   }
 
   #spend(operation: ChipOperation): void {

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { concat, fromHex, toHex } from '../../src/kernel/bytes.ts'
+import { decodeCommand, response, SW } from '../../src/kernel/apdu.ts'
+import { concat, fromHex, toHex, type Bytes } from '../../src/kernel/bytes.ts'
 import { InvariantError } from '../../src/kernel/errors.ts'
-import { CHIP_OPERATIONS } from '../../src/card/applet.ts'
+import { CHIP_OPERATIONS, type Applet } from '../../src/card/applet.ts'
 import { EEPROM_CHIP, SECURE_ELEMENT } from '../../src/card/chip-times.ts'
 import { LINK_CUTS } from '../../src/card/field.ts'
 import { IsoCard, isoCardNvm } from '../../src/card/iso-card.ts'
@@ -151,6 +152,63 @@ test('applets have memories of their own', () => {
   }
   expect(names.map((name) => add(name, '05'))).toEqual(['000000059000', '000000059000'])
   expect(add('f000000001', '01')).toBe('000000069000')
+})
+
+describe('an applet for another one of its card', () => {
+  const served = fromHex('f000000001')
+  const client = fromHex('f000000002')
+  const serving: Applet = {
+    aid: served,
+    memorySize: 1,
+    open: () => ({ selected: response(SW.OK), process: () => response(SW.NOT_ALLOWED) }),
+    // Counts in its own memory, and takes more than a link can carry.
+    serve: ({ memory }, aid) => ({
+      process: ({ data }) => {
+        if (toHex(aid) !== toHex(client)) return response(SW.NOT_ALLOWED)
+        memory.write({ offset: 0, bytes: memory.read(0, 1).map((count) => count + 1) })
+        return response(SW.OK, concat(memory.read(0, 1), data))
+      },
+    }),
+  }
+  const ANY = decodeCommand(fromHex('80000000'))
+  /** Asks the applet that it is told in the data to answer 300 bytes. */
+  const asking = (aid: Bytes): Applet => ({
+    aid,
+    memorySize: 1,
+    open: (host) => ({
+      selected: response(SW.OK),
+      process: ({ data }) =>
+        host.neighbour(data)?.process({ ...ANY, data: new Uint8Array(300) }) ??
+        response(SW.NOT_FOUND),
+    }),
+  })
+  const transmitTo = (aid: Bytes) => {
+    const stranger = fromHex('f000000003')
+    const { card, send: transmit } = insertedCard({
+      applets: [serving, asking(client), asking(stranger), new SumApplet()],
+    })
+    expect(transmit(`00a4040005${toHex(aid)}00`)).toBe('9000')
+    return { card, ask: (name: Bytes) => transmit(`80000000${uint8(name.length)}${toHex(name)}00`) }
+  }
+  const uint8 = (value: number) => toHex(Uint8Array.of(value))
+
+  test('answers with its own memory', () => {
+    const { ask } = transmitTo(client)
+    expect(ask(served)).toBe(`01${'00'.repeat(255)}612d`)
+    expect(ask(served).slice(0, 2)).toBe('02')
+  })
+
+  test('does not answer a third one, nor a reader', () => {
+    expect(transmitTo(fromHex('f000000003')).ask(served)).toBe('6986')
+    expect(transmitTo(served).ask(served)).toBe('6986')
+  })
+
+  test('is not found if it serves nobody, or is not there', () => {
+    const { ask } = transmitTo(client)
+    expect(ask(AID)).toBe('6a82')
+    expect(ask(fromHex('f0000000ff'))).toBe('6a82')
+    expect(ask(served.subarray(0, 4))).toBe('6a82')
+  })
 })
 
 test('data that the applet cannot decode: 6A80', () => {
