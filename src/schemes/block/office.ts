@@ -40,7 +40,7 @@ import {
   type ChipKeys,
   type Evidence,
 } from './message.ts'
-import { Recent } from './recent.ts'
+import { Recent } from '../../kernel/recent.ts'
 
 /**
  * Why evidence is not an entry: it cannot be laid at anybody's door. The order is the order of the

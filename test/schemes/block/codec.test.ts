@@ -5,7 +5,7 @@ import { FormatError } from '../../../src/kernel/errors.ts'
 import { cardIdOf } from '../../../src/kernel/ids.ts'
 import { generatePrivateKey } from '../../../src/kernel/p256.ts'
 import { cardHeader, cardPlan, committedSequence } from '../../../src/schemes/block/card.ts'
-import { Recent } from '../../../src/schemes/block/recent.ts'
+import { Recent } from '../../../src/kernel/recent.ts'
 import {
   BLOCK_KINDS,
   BLOCK_SIZE,
