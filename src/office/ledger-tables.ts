@@ -42,13 +42,15 @@ export interface LedgerTables {
 
 export interface BatchRow {
   id: GeneratedInt8
-  till: Int8
-  generation: number
-  number: Int8
+  /** Null where `card` is not: then so are those up to `complete_up_to`. */
+  till: NullableInt8
+  generation: number | null
+  number: NullableInt8
   digest: Bytea
-  previous: Bytea
-  made_at: Int8
-  complete_up_to: Int8
+  previous: NullableBytea
+  made_at: NullableInt8
+  complete_up_to: NullableInt8
+  card: string | null
   received_at: Int8
   items: number
   bytes: Bytea

@@ -7,7 +7,7 @@ import type { Bytes } from '../../kernel/bytes.ts'
 import { openDisclosure } from '../../kernel/disclosure.ts'
 import { forkedCards, type ChangedCase } from './cases.ts'
 import { loadCards, loadGroupFacts, type CardSecrets } from './group-facts.ts'
-import { Intake, type IntakeResult } from './intake.ts'
+import { Intake, storeCardUpload, type CardUpload, type IntakeResult } from './intake.ts'
 import type { Office } from '../office.ts'
 import { Placer, type Resolution } from './placer.ts'
 import { knownSecrets, rememberSecrets } from '../registry/card-secrets.ts'
@@ -23,6 +23,8 @@ import type { Verifier } from './verifier.ts'
 export interface EvidenceService {
   /** Stores a batch for good and acknowledges it; placing follows by itself. */
   receive(batch: Uint8Array): Promise<IntakeResult>
+  /** Stores what a card hands in, for good and once; resolves when it is in the ledger. */
+  handIn(upload: CardUpload): Promise<void>
   /** Resolves when everything that is stored now is in the ledger. */
   settled(): Promise<void>
   /** Closes a case in the caller's transaction; false if it was closed already. */
@@ -85,6 +87,11 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
   placer.wake()
   return {
     receive: (batch) => intake.receive(batch),
+    async handIn(upload) {
+      const id = await storeCardUpload(db, upload, clock.now())
+      events.emit({ type: 'batch' })
+      await placer.placed(id)
+    },
     settled: () => placer.settled(),
     resolve: (trx, resolution) => placer.resolve(trx, resolution),
     sweep: () => placer.sweep(clock.now() - OVERDUE_AFTER),

@@ -11,6 +11,8 @@ import type { TillNumber } from '../../kernel/ids.ts'
 import type { PrivateKey, PublicKey } from '../../kernel/p256.ts'
 import type { Clock } from '../../kernel/ports.ts'
 import { packed } from '../packed.ts'
+import type { CardId } from '../../kernel/ids.ts'
+import { sha256 } from '../../kernel/hash.ts'
 import type { Tables } from '../tables.ts'
 
 /** What intake can say to a batch, in the order of the checks. */
@@ -121,6 +123,32 @@ export class Intake {
       documents: await this.#office.documentVersions(batch.till),
     })
   }
+}
+
+/** What a card hands in through somebody’s phone. */
+export interface CardUpload {
+  readonly card: CardId
+  readonly items: number
+  /** As received: a synchronisation. */
+  readonly bytes: Uint8Array
+}
+
+/** Stores it raw and for good, once. @returns its id among the uploads. */
+export async function storeCardUpload(
+  db: Kysely<Tables>,
+  { card, items, bytes }: CardUpload,
+  at: number,
+): Promise<bigint> {
+  const digest = sha256(bytes)
+  await sql`
+    insert into batch (card, digest, received_at, items, bytes)
+    values (${card}, ${digest}, ${at}::bigint, ${items}, ${bytes})
+    on conflict (card, digest) where card is not null do nothing`.execute(db)
+  const { rows } = await sql<{ id: bigint }>`
+    select id from batch where card = ${card} and digest = ${digest}`.execute(db)
+  const [row] = rows
+  invariant(row, 'what was stored is there')
+  return row.id
 }
 
 interface StoredBatch {

@@ -1,9 +1,10 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
-import { decodeBatch, type Batch, type ReceivedBatch } from '../../kernel/batch.ts'
+import { decodeBatch, type Batch, type BatchItem, type ReceivedBatch } from '../../kernel/batch.ts'
 import { toHex } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import type { CardId, Digest, TillNumber } from '../../kernel/ids.ts'
 import type { Clock, Instant } from '../../kernel/ports.ts'
+import { decodeSynchronisation, itemsOf } from '../../kernel/synchronisation.ts'
 import {
   traceBatches,
   traceLate,
@@ -16,6 +17,7 @@ import type { CardFacts } from './group-facts.ts'
 import { decide, place, type GroupFacts, type RecordDecision } from './placement.ts'
 import { packed } from '../packed.ts'
 import type { Upload } from './placement-store.ts'
+import type { Verdict } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
 import type { Verifier, VerifyJob } from './verifier.ts'
 
@@ -79,6 +81,8 @@ export class Placer {
   readonly #office: PlacerOffice
   /** By digest. Only a cache: the database has them all. */
   readonly #atHand = new Map<string, Batch>()
+  /** Who waits for what to be in the ledger, by its id. */
+  readonly #waiting = new Map<bigint, Waiting>()
   #running: Promise<void> | undefined
   #woken = false
   #stopped = false
@@ -104,6 +108,23 @@ export class Placer {
   async settled(): Promise<void> {
     this.wake()
     while (this.#running) await this.#running
+  }
+
+  /** Resolves when that upload, which is stored, is in the ledger. @throws if the placer stops before. */
+  async placed(id: bigint): Promise<void> {
+    const waiting = this.#waiting.get(id) ?? Promise.withResolvers<void>()
+    this.#waiting.set(id, waiting)
+    // Nobody may be there to hear of it.
+    waiting.promise.catch(() => {})
+    const row = await this.#office.db
+      .selectFrom('batch')
+      .select('placed')
+      .where('id', '=', id)
+      .executeTakeFirst()
+    if (row?.placed) this.#tell([{ id }])
+    else if (this.#stopped) this.#giveUp()
+    else this.wake()
+    return waiting.promise
   }
 
   /**
@@ -136,6 +157,19 @@ export class Placer {
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#running
+    this.#giveUp()
+  }
+
+  #tell(placed: readonly { readonly id: bigint }[]): void {
+    for (const { id } of placed) {
+      this.#waiting.get(id)?.resolve()
+      this.#waiting.delete(id)
+    }
+  }
+
+  #giveUp(): void {
+    for (const { reject } of this.#waiting.values()) reject(new Error('the ledger was stopped'))
+    this.#waiting.clear()
   }
 
   async #run(): Promise<void> {
@@ -146,6 +180,7 @@ export class Placer {
       }
     } catch (error) {
       this.#stopped = true
+      this.#giveUp()
       this.#office.fail(error)
     }
   }
@@ -163,7 +198,7 @@ export class Placer {
   }
 
   /** The oldest stored batches behind that one which are not placed yet: a group. */
-  async #take(after: bigint): Promise<readonly StoredBatch[]> {
+  async #take(after: bigint): Promise<readonly StoredUpload[]> {
     const { rows } = await sql<{ id: bigint; digest: Digest }>`
       select id, encode(digest, 'hex') as digest from (
         select id, digest, sum(items) over (order by id) - items as before
@@ -176,13 +211,13 @@ export class Placer {
     return this.#contents(rows)
   }
 
-  async #verify(group: readonly StoredBatch[]): Promise<readonly PlacingBatch[]> {
-    const items = group.flatMap(({ batch }) => batch.items)
+  async #verify(group: readonly StoredUpload[]): Promise<readonly PlacingUpload[]> {
+    const items = group.flatMap((upload) => upload.items)
     const context = await this.#office.verifyContext()
     const verdicts = await this.#office.verifier.verify({ items, ...context })
     let offset = 0
     return group.map((placing) => {
-      const end = offset + placing.batch.items.length
+      const end = offset + placing.items.length
       const own = verdicts.slice(offset, end)
       offset = end
       return { ...placing, verdicts: own }
@@ -194,28 +229,30 @@ export class Placer {
     const missing = rows.filter(({ digest }) => !this.#atHand.has(digest)).map(({ id }) => id)
     const read = missing.length > 0 ? await loadBatches(this.#office.db, missing) : new Map()
     return rows.map(({ id, digest }) => {
-      const batch: Batch | undefined = this.#atHand.get(digest) ?? read.get(id)
-      invariant(batch, `batch ${id} was stored`)
+      const batch = this.#atHand.get(digest)
+      const content: Content | undefined = batch ? { items: batch.items, batch } : read.get(id)
+      invariant(content, `batch ${id} was stored`)
       this.#atHand.delete(digest)
-      return { id, digest, batch }
+      return { id, digest, ...content }
     })
   }
 
-  async #apply(group: readonly PlacingBatch[]): Promise<void> {
+  async #apply(group: readonly PlacingUpload[]): Promise<void> {
     const { db, clock } = this.#office
     const at = clock.now()
     const result = await db.transaction().execute(async (trx) => {
       await sql`select pg_advisory_xact_lock(${LEDGER_LOCK})`.execute(trx)
       return this.#applyIn(trx, await claim(trx, group), at)
     })
+    this.#tell(group)
     this.#office.notify(result)
   }
 
-  async #applyIn(trx: Transaction<Tables>, claimed: readonly PlacingBatch[], at: Instant) {
-    const group = claimed.toSorted(
-      (a, b) => a.batch.till - b.batch.till || a.batch.number - b.batch.number,
-    )
-    const { uploads, cards: uploaded, rejected } = await this.#sort(trx, group)
+  async #applyIn(trx: Transaction<Tables>, claimed: readonly PlacingUpload[], at: Instant) {
+    const group = claimed.flatMap(fromTill).toSorted(byTillAndNumber)
+    const handedIn = claimed.filter(({ batch }) => batch === undefined)
+    const sorted = await this.#sort(trx, [...group, ...handedIn])
+    const { uploads, cards: uploaded, rejected } = sorted
     const facts = await this.#office.groupFacts(trx, uploads, uploaded)
     const placed = await place(trx, uploads, facts, at)
     await insertRejected(trx, rejected)
@@ -232,7 +269,7 @@ export class Placer {
   }
 
   /** Splits what verified from what did not. */
-  async #sort(trx: Transaction<Tables>, group: readonly PlacingBatch[]) {
+  async #sort(trx: Transaction<Tables>, group: readonly PlacingUpload[]) {
     const uploads: Upload[] = []
     const rejected: RejectedItem[] = []
     const cards = await this.#office.cardsOf(trx, [
@@ -242,11 +279,11 @@ export class Placer {
         ),
       ),
     ])
-    for (const { id, batch, verdicts } of group) {
+    for (const { id, batch, items, verdicts } of group) {
       for (const [index, verdict] of verdicts.entries()) {
-        const item = batch.items[index]
+        const item = items[index]
         invariant(item, 'one verdict an item')
-        const reason = verdict.ok ? misplaced(verdict.entry, batch.till, cards) : verdict.reason
+        const reason = verdict.ok ? misplaced(verdict.entry, batch?.till, cards) : verdict.reason
         if (verdict.ok && reason === undefined) {
           const source = { batch: id, index }
           uploads.push({ entry: verdict.entry, outcome: item.outcome, source })
@@ -257,24 +294,48 @@ export class Placer {
   }
 }
 
-type StoredBatch = Omit<PlacingBatch, 'verdicts'>
+/** What was handed in: by a till as a batch, or by a card through somebody’s phone. */
+interface Content {
+  readonly items: readonly BatchItem[]
+  /** Undefined: a card’s. */
+  readonly batch: Batch | undefined
+}
+
+interface StoredUpload extends Content {
+  readonly id: bigint
+  readonly digest: Digest
+}
+
+interface PlacingUpload extends StoredUpload {
+  readonly verdicts: readonly Verdict[]
+}
+
+function fromTill(upload: PlacingUpload): (PlacingUpload & PlacingBatch)[] {
+  return upload.batch ? [{ ...upload, batch: upload.batch }] : []
+}
+
+function byTillAndNumber({ batch: a }: PlacingBatch, { batch: b }: PlacingBatch): number {
+  return a.till - b.till || a.number - b.number
+}
+
+type Waiting = PromiseWithResolvers<void>
 
 /** The groups after the one that is being written, in order. */
 class Ahead {
-  readonly #take: (after: bigint) => Promise<readonly StoredBatch[]>
-  readonly #verify: (group: readonly StoredBatch[]) => Promise<readonly PlacingBatch[]>
-  readonly #groups: Promise<readonly PlacingBatch[]>[] = []
+  readonly #take: (after: bigint) => Promise<readonly StoredUpload[]>
+  readonly #verify: (group: readonly StoredUpload[]) => Promise<readonly PlacingUpload[]>
+  readonly #groups: Promise<readonly PlacingUpload[]>[] = []
   #taken = 0n
 
   constructor(
-    take: (after: bigint) => Promise<readonly StoredBatch[]>,
-    verify: (group: readonly StoredBatch[]) => Promise<readonly PlacingBatch[]>,
+    take: (after: bigint) => Promise<readonly StoredUpload[]>,
+    verify: (group: readonly StoredUpload[]) => Promise<readonly PlacingUpload[]>,
   ) {
     this.#take = take
     this.#verify = verify
   }
 
-  shift(): Promise<readonly PlacingBatch[]> | undefined {
+  shift(): Promise<readonly PlacingUpload[]> | undefined {
     return this.#groups.shift()
   }
 
@@ -296,10 +357,24 @@ class Ahead {
 async function loadBatches(
   db: Kysely<Tables>,
   ids: readonly bigint[],
-): Promise<ReadonlyMap<bigint, Batch>> {
-  const { rows } = await sql<{ id: bigint; bytes: Buffer }>`
-    select id, bytes from batch where id = any(${packed(ids).int8((id) => id)})`.execute(db)
-  return new Map(rows.map(({ id, bytes }) => [id, decodeBatch(new Uint8Array(bytes)).batch]))
+): Promise<ReadonlyMap<bigint, Content>> {
+  const { rows } = await sql<StoredRow & { readonly id: bigint }>`
+    select id, card, bytes from batch where id = any(${packed(ids).int8((id) => id)})`.execute(db)
+  return new Map(rows.map(({ id, ...row }) => [id, contentOf(row)]))
+}
+
+interface StoredRow {
+  /** Null: a till’s. */
+  readonly card: CardId | null
+  readonly bytes: Uint8Array
+}
+
+/** What a row of the table `batch` holds, from its raw bytes. */
+export function contentOf({ card, bytes }: StoredRow): Content {
+  const raw = new Uint8Array(bytes)
+  if (card !== null) return { items: itemsOf(decodeSynchronisation(raw)), batch: undefined }
+  const { batch } = decodeBatch(raw)
+  return { items: batch.items, batch }
 }
 
 interface RejectedItem {
@@ -311,11 +386,12 @@ interface RejectedItem {
 /** Why a record that verified cannot stand in this office's ledger, in the order of the checks. */
 function misplaced(
   entry: Upload['entry'],
-  till: TillNumber,
+  /** Whose batch it came in; undefined if a card handed it in. */
+  till: TillNumber | undefined,
   cards: ReadonlyMap<CardId, CardFacts>,
 ): string | undefined {
   const card = cards.get(entry.card)
-  if (entry.maker !== till) return 'foreign_maker'
+  if (till !== undefined && entry.maker !== till) return 'foreign_maker'
   if (!card) return 'unknown_card'
   if (card.scheme.name !== entry.scheme) return 'foreign_scheme'
   if (card.currency !== entry.currency.code) return 'foreign_currency'
@@ -325,8 +401,8 @@ function misplaced(
 /** Takes those that no other process has placed meanwhile. */
 async function claim(
   trx: Transaction<Tables>,
-  group: readonly PlacingBatch[],
-): Promise<readonly PlacingBatch[]> {
+  group: readonly PlacingUpload[],
+): Promise<readonly PlacingUpload[]> {
   const { rows } = await sql<{ id: bigint }>`
     update batch set placed = true
     where id = any(${packed(group).int8(({ id }) => id)}) and not placed

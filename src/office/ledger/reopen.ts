@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
-import { decodeBatch } from '../../kernel/batch.ts'
 import type { CardId } from '../../kernel/ids.ts'
+import { contentOf } from './placer.ts'
 import type { VerifiedEntry } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
 import type { Verifier, VerifyJob } from './verifier.ts'
@@ -13,15 +13,15 @@ export async function reopenCards(
   context: Pick<VerifyJob, 'keys' | 'secrets'>,
 ): Promise<readonly VerifiedEntry[]> {
   if (cards.length === 0) return []
-  const { rows } = await sql<{ bytes: Buffer; indexes: number[] }>`
-    select batch.bytes, wanted.indexes
+  const { rows } = await sql<{ card: CardId | null; bytes: Buffer; indexes: number[] }>`
+    select batch.card, batch.bytes, wanted.indexes
     from (
       select batch, array_agg(index) as indexes from entry
       where card = any(${[...cards]}::text[]) and batch is not null group by batch
     ) as wanted join batch on batch.id = wanted.batch`.execute(trx)
-  const items = rows.flatMap(({ bytes, indexes }) => {
-    const { batch } = decodeBatch(new Uint8Array(bytes))
-    return indexes.flatMap((index) => batch.items[index] ?? [])
+  const items = rows.flatMap(({ indexes, ...row }) => {
+    const content = contentOf(row)
+    return indexes.flatMap((index) => content.items[index] ?? [])
   })
   const verdicts = await verifier.verify({ items, ...context })
   return verdicts.flatMap((verdict) => (verdict.ok ? verdict.entry : []))
