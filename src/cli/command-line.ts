@@ -114,6 +114,7 @@ export interface PlayCommand {
   readonly name: 'play'
   readonly file: string
   readonly json: boolean
+  readonly trace: boolean
   readonly database: string | undefined
 }
 
@@ -233,13 +234,14 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
   card: (argv, environment) => parseCard(argv, environment),
   reader: (argv) => parseReader(argv),
   play: (argv, { DATABASE_URL }) => {
-    const words = { json: 'flag', database: 'value' } as const
+    const words = { json: 'flag', trace: 'flag', database: 'value' } as const
     const { options, positionals } = read('play', argv, words, ['FILE'])
     const [file = ''] = positionals
     return {
       name: 'play',
       file,
       json: options.json ?? false,
+      trace: options.trace ?? false,
       database: options.database ?? DATABASE_URL,
     }
   },

@@ -136,13 +136,14 @@ libpcsclite1. Without them everything else works.
 
 ${EXIT}
 `,
-  play: `kontant play FILE [--json] [--database URL]
+  play: `kontant play FILE [--trace] [--json] [--database URL]
 
 Plays a scenario with the real engines: emulated cards behind APDUs, real journals, a real office
 over its API with a real PostgreSQL, and simulated time. Prints what the scenario asks to show, then
 every card's ledger, all accounts and all cases, and checks what the scenario expects. The language
 is in docs/scenarios.md, examples are in scenarios/.
 
+  --trace          every message between cards, tills and the office too, in words
   --json           everything as one JSON object on standard output; progress goes to standard error
   --database URL   a PostgreSQL server where a database may be made and dropped; default: the
                    variable DATABASE_URL, and if there is none, one that is started for the play

@@ -10,13 +10,14 @@ import { CommandFailed, InputError, withProgress, type Io } from './io.ts'
 import { codeOf } from './system.ts'
 
 /** `kontant play FILE`. @returns whether everything was as the scenario expects. */
-export async function play({ file, json, database }: PlayCommand, io: Io): Promise<boolean> {
+export async function play({ file, json, trace, database }: PlayCommand, io: Io): Promise<boolean> {
   const scenario = await readScenario(file)
   return withServer(database, io, async (server) => {
+    const options = { server, ...(trace && { trace }) }
     try {
       const result = json
-        ? await withProgress(io, `Playing ${file}`, () => playScenario(scenario, { server }))
-        : await playScenario(scenario, { server, print: io.out })
+        ? await withProgress(io, `Playing ${file}`, () => playScenario(scenario, options))
+        : await playScenario(scenario, { ...options, print: io.out })
       if (json) io.out(JSON.stringify(result, undefined, 2))
       return result.ok
     } catch (error) {

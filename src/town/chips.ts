@@ -26,6 +26,10 @@ import type { Cheating } from './cheats/crook.ts'
 import type { Traffic } from './cheats/middleman.ts'
 import { purseTraffic } from './cheats/purse.ts'
 import { unblockPurse, type Unblocking } from './purse-desk.ts'
+import { tellBlock } from './trace/block.ts'
+import { tellPurse } from './trace/purse.ts'
+import type { TellApdu } from './trace/trace.ts'
+import type { Words } from './trace/wallet.ts'
 
 /** A kind of chip that is on sale, and what an issuing desk does with it. */
 export interface ChipKind {
@@ -54,6 +58,8 @@ export interface CardScheme {
   readonly traffic: Traffic | undefined
   /** Which cheats vendors have for it; undefined for all of them. */
   readonly cheats: ReadonlySet<Cheat> | undefined
+  /** Its messages in words. */
+  readonly tell: (words: Words) => TellApdu
 }
 
 /** A word of `cheats`, or the step `invent`. */
@@ -107,6 +113,7 @@ export const CARD_SCHEMES = {
     unblock: undefined,
     traffic: undefined,
     cheats: undefined,
+    tell: () => tellBlock,
   },
   purse: {
     card: purseCard,
@@ -115,6 +122,7 @@ export const CARD_SCHEMES = {
     unblock: unblockPurse,
     traffic: purseTraffic,
     cheats: new Set<Cheat>(['withhold', 'deny', 'loadWithoutRight', 'loadBeyondCash']),
+    tell: ({ money }) => tellPurse(money),
   },
 } as const satisfies Record<string, CardScheme>
 

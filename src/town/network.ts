@@ -12,12 +12,20 @@ export type Loss = 'request' | 'acknowledgement'
 /** The line of one till to the office. */
 export class Line implements Transport {
   readonly #office: () => Transport | undefined
+  readonly #heard: Transport
   #online = true
   #loss: Loss | undefined
 
-  /** @param office undefined while it is down. */
-  constructor(office: () => Transport | undefined) {
+  /**
+   * @param office undefined while it is down.
+   * @param heard the line as somebody has it who listens at the till's end.
+   */
+  constructor(
+    office: () => Transport | undefined,
+    heard: (line: Transport) => Transport = (line) => line,
+  ) {
     this.#office = office
+    this.#heard = heard({ send: (request) => this.#pass(request) })
   }
 
   connect(online: boolean): void {
@@ -30,6 +38,10 @@ export class Line implements Transport {
   }
 
   async send(request: TransportRequest): Promise<TransportResponse> {
+    return this.#heard.send(request)
+  }
+
+  async #pass(request: TransportRequest): Promise<TransportResponse> {
     const office = this.#online ? this.#office() : undefined
     if (!office) throw new Unreachable('there is no network')
     const loss = request.path === BATCH_PATH ? this.#loss : undefined

@@ -21,11 +21,14 @@ import type { ScenarioFile } from './scenario-file.ts'
 import { startOf, timeOf, verbOf, type Scenario, type Step } from './scenario.ts'
 import { batchName, handIn, playStep, type Outcome, type Stage } from './steps.ts'
 import { Town } from './town.ts'
+import { traceText, type TraceLine } from './trace/trace.ts'
 
 export interface PlayOptions {
   readonly server: DatabaseServer
   /** What people read while it plays; silent without. */
   readonly print?: (text: string) => void
+  /** Whether every message is told too. */
+  readonly trace?: true
 }
 
 /** Something in the town went on strike: our fault or the scenario's, not a cheat's. */
@@ -54,9 +57,12 @@ export async function playScenario(file: ScenarioFile, options: PlayOptions): Pr
     random: seededRandom(`office ${scenario.seed}`),
   })
   try {
-    const town = await Town.open({ scenario, clock, directory, openOffice: () => house.open() })
+    const heard: TraceLine[] = []
+    const trace = options.trace && ((line: TraceLine) => void heard.push(line))
+    const openOffice = () => house.open()
+    const town = await Town.open({ scenario, clock, directory, openOffice, trace })
     try {
-      return await new Play(file, town, house, options).run()
+      return await new Play(file, town, house, { ...options, heard }).run()
     } finally {
       await town.close()
     }
@@ -66,21 +72,34 @@ export async function playScenario(file: ScenarioFile, options: PlayOptions): Pr
   }
 }
 
+interface Hearing extends PlayOptions {
+  /** Where what is told gathers. */
+  readonly heard: TraceLine[]
+}
+
 class Play {
   readonly #file: ScenarioFile
   readonly #scenario: Scenario
   readonly #town: Town
   readonly #house: OfficeHouse
   readonly #print: (text: string) => void
+  /** What was told and not yet printed; undefined if nobody listens. */
+  readonly #heard: TraceLine[] | undefined
   readonly #steps: StepResult[] = []
   readonly #failures: Failure[] = []
 
-  constructor(file: ScenarioFile, town: Town, house: OfficeHouse, { print }: PlayOptions) {
+  constructor(
+    file: ScenarioFile,
+    town: Town,
+    house: OfficeHouse,
+    { print, trace, heard }: Hearing,
+  ) {
     this.#file = file
     this.#scenario = file.scenario
     this.#town = town
     this.#house = house
     this.#print = print ?? (() => {})
+    this.#heard = trace ? heard : undefined
   }
 
   async run(): Promise<PlayResult> {
@@ -96,10 +115,13 @@ class Play {
   async #step(step: Step, index: number): Promise<void> {
     const { clock } = this.#town
     clock.goTo(timeOf(step, clock.now()))
+    // What opened the town belongs to no step.
+    this.#heard?.splice(0)
     const path: Path = ['steps', index]
     const outcome = await this.#play(step, index, path)
     const { result, status, text, cashUp, misses = [] } = outcome
     const verb = verbOf(step) ?? 'show'
+    const trace = this.#heard?.splice(0)
     this.#steps.push({
       step: index + 1,
       line: this.#file.positionOf(path).line,
@@ -109,8 +131,10 @@ class Play {
       ...(status !== undefined && { status }),
       text,
       ...(cashUp && { cashUp }),
+      ...(trace && { trace }),
     })
     if (verb !== 'show' && verb !== 'expect') this.#print(stepLine(clock.now(), outcome))
+    if (trace && trace.length > 0) this.#print(traceText(trace))
     this.#miss(misses)
     this.#checkOutcome(step, outcome, path)
   }

@@ -3,6 +3,7 @@ import type { AccountKind } from '../office/ledger/account-kinds.ts'
 import type { CaseKind, Strength } from '../office/ledger/findings.ts'
 import type { EntryKind } from '../office/scheme.ts'
 import type { Verb } from './scenario.ts'
+import type { TraceLine } from './trace/trace.ts'
 
 /**
  * What a played scenario comes to: `kontant play --json` prints exactly this. Cards and tills go by
@@ -115,4 +116,6 @@ export interface StepResult {
   readonly text: string
   /** Of a step `cashUp`. */
   readonly cashUp?: CashUpRow
+  /** With `--trace`: every message that was sent, in order. */
+  readonly trace?: readonly TraceLine[]
 }

@@ -1,4 +1,4 @@
-import { Client, escapeIdentifier } from 'pg'
+import { Client } from 'pg'
 import { invariant } from '../kernel/errors.ts'
 
 const KEPT = 'kontant_kept'
@@ -10,9 +10,9 @@ const KEPT = 'kontant_kept'
 export class Rewind {
   readonly #client: Client
   /** A table after all that it refers to. */
-  readonly #tables: readonly string[]
+  readonly #tables: readonly Table[]
 
-  private constructor(client: Client, tables: readonly string[]) {
+  private constructor(client: Client, tables: readonly Table[]) {
     this.#client = client
     this.#tables = tables
   }
@@ -22,24 +22,28 @@ export class Rewind {
     const client = new Client({ connectionString: url })
     await client.connect()
     const tables = await tablesInOrder(client)
-    const copies = tables.map((table) => `create table ${KEPT}.${table} as table public.${table}`)
+    const copies = tables.map(
+      ({ name, columns }) =>
+        `create table ${KEPT}.${name} as select ${columns} from public.${name}`,
+    )
     await client.query([`create schema ${KEPT}`, ...copies].join(';'))
     return new Rewind(client, tables)
   }
 
   /** In one transaction, as several statements in one query are. */
   async restore(): Promise<void> {
-    const each = (statement: (table: string) => string) => this.#tables.map(statement)
+    const each = (statement: (table: Table) => string) => this.#tables.map(statement)
     await this.#client.query(
       [
         // What is append-only stays so for everybody else.
-        ...each((table) => `alter table public.${table} disable trigger user`),
-        ...each((table) => `delete from public.${table}`).toReversed(),
+        ...each(({ name }) => `alter table public.${name} disable trigger user`),
+        ...each(({ name }) => `delete from public.${name}`).toReversed(),
         ...each(
-          (table) =>
-            `insert into public.${table} overriding system value select * from ${KEPT}.${table}`,
+          ({ name, columns }) =>
+            `insert into public.${name} (${columns}) overriding system value
+             select ${columns} from ${KEPT}.${name}`,
         ),
-        ...each((table) => `alter table public.${table} enable trigger user`),
+        ...each(({ name }) => `alter table public.${name} enable trigger user`),
       ].join(';'),
     )
   }
@@ -49,9 +53,19 @@ export class Rewind {
   }
 }
 
-async function tablesInOrder(client: Client): Promise<readonly string[]> {
-  const names = await client.query<{ name: string }>(
-    `select relname as name from pg_class
+interface Table {
+  /** Quoted, as are the columns: those that can be written. */
+  readonly name: string
+  readonly columns: string
+}
+
+async function tablesInOrder(client: Client): Promise<readonly Table[]> {
+  const tables = await client.query<Table & { readonly table: string }>(
+    `select relname as table, quote_ident(relname) as name, (
+       select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+       where attrelid = pg_class.oid and attnum > 0 and not attisdropped and attgenerated = ''
+     ) as columns
+     from pg_class
      where relnamespace = 'public'::regnamespace and relkind = 'r' order by relname`,
   )
   const references = await client.query<{ from: string; to: string }>(
@@ -59,16 +73,16 @@ async function tablesInOrder(client: Client): Promise<readonly string[]> {
      join pg_class a on a.oid = conrelid join pg_class b on b.oid = confrelid
      where contype = 'f' and conrelid <> confrelid`,
   )
-  const waiting = new Set(names.rows.map(({ name }) => name))
-  const ordered: string[] = []
+  const waiting = new Map(tables.rows.map((table) => [table.table, table]))
+  const ordered: Table[] = []
   while (waiting.size > 0) {
     const blocked = new Set(
       references.rows.flatMap(({ from, to }) => (waiting.has(to) ? from : [])),
     )
-    const [next] = [...waiting].filter((name) => !blocked.has(name))
-    invariant(next !== undefined, 'no tables refer to each other in a circle')
-    waiting.delete(next)
+    const next = [...waiting.values()].find(({ table }) => !blocked.has(table))
+    invariant(next, 'no tables refer to each other in a circle')
+    waiting.delete(next.table)
     ordered.push(next)
   }
-  return ordered.map((name) => escapeIdentifier(name))
+  return ordered
 }

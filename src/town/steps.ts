@@ -269,7 +269,7 @@ interface TapStep {
 
 async function tap({ town, card, till, order, words, text }: TapStep): Promise<Outcome> {
   const party = town.party(till)
-  const accidents = accidentsOf(town, card, words)
+  const accidents = accidentsOf(town, [card, till], words)
   return cheat(text, async () => {
     const cheating = town.cheating(till, words.cheat)
     const result = await party.tap({ card, order, cheating, accidents })
@@ -286,7 +286,7 @@ async function retap(
   const party = town.party(till)
   const text = `${name} comes again to ${till}`
   return cheat(text, async () => {
-    const result = await party.retap(card, accidentsOf(town, card, words))
+    const result = await party.retap(card, accidentsOf(town, [card, till], words))
     noteTap(town, card, party, result)
     return { ...ending(result), text: `${text}${remark(town, result)}` }
   })
@@ -328,11 +328,26 @@ async function cheat(text: string, work: () => Promise<Outcome> | void): Promise
   }
 }
 
-function accidentsOf(town: Town, card: TownCard, { tear, middleman }: TapWords): Accidents {
+/** Whose it is nobody knows. */
+const LAPTOP = 'laptop'
+
+function accidentsOf(
+  town: Town,
+  [card, till]: readonly [card: TownCard, till: string],
+  { tear, middleman }: TapWords,
+): Accidents {
   const { traffic } = card.scheme
-  if (!middleman || !traffic) return { ...tearOf(tear), between: (channel) => channel }
+  if (!middleman || !traffic) {
+    return { ...tearOf(tear), between: (channel) => town.heard(channel, [till, card.name], card) }
+  }
   const does = middlingOf(town, middleman)
-  return { ...tearOf(tear), between: (channel) => behindMiddleman(channel, does, traffic) }
+  return {
+    ...tearOf(tear),
+    between(channel) {
+      const laptop = behindMiddleman(town.heard(channel, [LAPTOP, card.name], card), does, traffic)
+      return town.heard(laptop, [till, LAPTOP], card)
+    },
+  }
 }
 
 function middlingOf(town: Town, words: MiddlemanWords): Middling {

@@ -4,7 +4,9 @@ import type { Policy } from '../kernel/documents.ts'
 import type { TillNumber } from '../kernel/ids.ts'
 import { OFFICE } from '../kernel/ids.ts'
 import { currency, formatAmount, type Amount, type Currency } from '../kernel/money.ts'
-import type { RandomSource } from '../kernel/ports.ts'
+import type { RandomSource, Transport } from '../kernel/ports.ts'
+import { NOTARY, type Party } from '../kernel/party.ts'
+import type { Channel } from '../reader/channel.ts'
 import { ACCOUNT_KINDS } from '../office/ledger/account-kinds.ts'
 import { tillSchemes } from '../schemes/till.ts'
 import type { Refusal } from '../till/scheme.ts'
@@ -14,10 +16,11 @@ import { cardScheme, type SchemeName } from './chips.ts'
 import type { TownClock } from './clock.ts'
 import type { Snapshot } from './expectations.ts'
 import { Line } from './network.ts'
-import { Party, type CarriedBatch } from './party.ts'
+import { Party as Vendor, type CarriedBatch } from './party.ts'
 import { randomBelow, seededRandom } from './random.ts'
 import type { Transaction } from './report.ts'
 import type { AccountRow, CaseResult, CashUpRow, LedgerRow, TillRow } from './result.ts'
+import { OFFICE_NAME } from './scenario-check.ts'
 import type { AmountText } from './scenario-values.ts'
 import {
   moduleScheme,
@@ -28,6 +31,8 @@ import {
   type TillWords,
 } from './scenario.ts'
 import { TownCard, TownChip, type CardTear } from './town-card.ts'
+import { tellTillRequest } from './trace/http.ts'
+import { tracedChannel, tracedTransport, type Trace } from './trace/trace.ts'
 import type { IssuedCard, OfficeAccount, OfficeCase, OfficeRow, TownOffice } from './town-office.ts'
 
 export interface TownParts {
@@ -36,6 +41,8 @@ export interface TownParts {
   /** Where tills keep their journals. */
   readonly directory: string
   readonly openOffice: () => Promise<TownOffice>
+  /** Told of every message; undefined if nobody listens. */
+  readonly trace: Trace | undefined
 }
 
 /** How writing a card went. */
@@ -50,7 +57,7 @@ export class Town {
   readonly clock: TownClock
   readonly random: RandomSource
   readonly cards = new Map<string, TownCard>()
-  readonly parties = new Map<string, Party>()
+  readonly parties = new Map<string, Vendor>()
   readonly images = new Map<string, Bytes>()
   /** What laptops have heard. */
   readonly tapes = new Map<string, Exchanged[]>()
@@ -153,13 +160,16 @@ export class Town {
     for (const [product, count] of Object.entries(this.#tokens(words))) {
       await client.mintTokens(await this.#product(merchant, product), number, count)
     }
-    const party = new Party({
+    const party = new Vendor({
       name,
       directory: this.#parts.directory,
       schemes: tillSchemes,
       clock: this.clock.partyClock(words.clock ?? 0),
       random: this.#randomOf(`till ${name}`),
-      line: new Line(() => this.#office?.transport),
+      line: new Line(
+        () => this.#office?.transport,
+        (line) => this.#heardAt(line, name),
+      ),
       isCrook: isCrook(this.scenario, name),
     })
     this.parties.set(name, party)
@@ -168,7 +178,23 @@ export class Town {
     if (scheme && words.module !== 'none') party.putModule(await this.#makeModule(party, scheme))
   }
 
-  async #makeModule({ name, number }: Party, scheme: SchemeName): Promise<TownChip> {
+  #heardAt(line: Transport, till: string): Transport {
+    const { trace } = this.#parts
+    return trace ? tracedTransport(line, [till, OFFICE_NAME], tellTillRequest, trace) : line
+  }
+
+  /** That card's channel, whose messages are told if anybody listens. */
+  heard(channel: Channel, between: Parameters<typeof tracedChannel>[1], card: TownCard): Channel {
+    const { trace } = this.#parts
+    if (!trace) return channel
+    const words = {
+      party: (party: Party) => this.partyName(party),
+      money: (amount: Amount) => this.money(amount),
+    }
+    return tracedChannel(channel, between, card.scheme.tell(words), trace)
+  }
+
+  async #makeModule({ name, number }: Vendor, scheme: SchemeName): Promise<TownChip> {
     const { module: chip } = cardScheme(scheme)
     invariant(chip, 'tills of that scheme have modules')
     const plan = await this.office.client.makeModule(number, scheme)
@@ -314,14 +340,14 @@ export class Town {
     return row
   }
 
-  party(name: string): Party {
+  party(name: string): Vendor {
     const party = this.parties.get(name)
     invariant(party, 'the scenario was checked')
     return party
   }
 
   /** `all`, or what was named. */
-  someParties(names: readonly string[]): readonly Party[] {
+  someParties(names: readonly string[]): readonly Vendor[] {
     return isAll(names) ? [...this.parties.values()] : names.map((name) => this.party(name))
   }
 
@@ -485,6 +511,17 @@ export class Town {
 
   cardName(id: string): string {
     return this.#originals().find((card) => card.id === id)?.name ?? id
+  }
+
+  partyName(party: Party): string {
+    switch (party.kind) {
+      case 'card':
+        return this.cardName(party.card)
+      case 'till':
+        return this.tillName(party.till)
+      case 'office':
+        return party.office === NOTARY ? 'notary' : 'office'
+    }
   }
 
   tillName(number: TillNumber): string {
