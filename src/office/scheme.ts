@@ -2,6 +2,7 @@ import type { Bytes } from '../kernel/bytes.ts'
 import type { CardId, Digest, TillNumber } from '../kernel/ids.ts'
 import type { Amount, Currency } from '../kernel/money.ts'
 import type { PrivateKey, PublicKey } from '../kernel/p256.ts'
+import type { Party } from '../kernel/party.ts'
 import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
 import type { Finding } from './ledger/findings.ts'
 
@@ -13,8 +14,18 @@ export interface OfficeScheme {
    * whoever has seen the predecessor could have made one without the card.
    */
   readonly cardSigns: boolean
-  /** Makes the secrets that all of the scheme's cards and tills stem from. Once an office. */
-  createSecrets(random: RandomSource): Bytes
+  /**
+   * Who signs a record. Where its maker does, it counts when the card is known to have taken it and the
+   * record before it counts. Where the card does, it counts as soon as it is there; whoever hands it in
+   * is no party to it, and two at one position prove that somebody else has the card's key.
+   */
+  readonly recordsAreSigned: 'by their maker' | 'by the card'
+  /**
+   * Makes the secrets that all of the scheme's cards and tills stem from. Once an office.
+   *
+   * @param at by the office's clock.
+   */
+  createSecrets(random: RandomSource, at: Instant): Bytes
   /** The part of them that a till gets at enrolment. */
   tillSecrets(secrets: Bytes): Bytes
   /**
@@ -95,14 +106,33 @@ export interface VerifyContext {
 }
 
 export type Verdict =
-  | { readonly ok: true; readonly entry: VerifiedEntry }
+  | {
+      readonly ok: true
+      readonly entry: VerifiedEntry
+      /** What the same evidence shows of other cards of this office. */
+      readonly others?: readonly VerifiedEntry[]
+    }
   | {
       readonly ok: false
       /** One of the scheme's closed, ordered list. */
       readonly reason: string
     }
 
-export const ENTRY_KINDS = ['issue', 'pay', 'load', 'passcode', 'reversal'] as const
+export const ENTRY_KINDS = [
+  'issue',
+  'pay',
+  'load',
+  'passcode',
+  'reversal',
+  /** From another card. */
+  'receive',
+  /** A payment that the payee would not have. */
+  'refund',
+  /** Paid to the card's own office. */
+  'unload',
+  /** Put right by an instruction of the office. */
+  'restore',
+] as const
 export type EntryKind = (typeof ENTRY_KINDS)[number]
 
 /** One transaction of one card as its evidence shows it: what every scheme's evidence comes down to. */
@@ -136,6 +166,44 @@ export interface VerifiedEntry {
   readonly disclosure: Bytes
   /** What these bytes prove by themselves. */
   readonly findings: readonly Finding[]
+  /**
+   * Of a card of another office: it has no chain in this ledger, and nothing of it counts but what it
+   * pays to a party of this office.
+   */
+  readonly isForeign?: true
+  /** Where payer and payee each have an account: what this entry shows to have been paid. */
+  readonly payment?: Payment
+  /** Of a `refund`: what it takes back. */
+  readonly refundOf?: Refund
+}
+
+/** What one party paid another, seen from either side. */
+export interface Payment {
+  /** Digest of the payer's record. */
+  readonly id: Digest
+  readonly payer: Party
+  readonly payee: Party
+  readonly amount: Amount
+  readonly currency: Currency
+  /** Digest of what the payee asked for: a card pays a request once. */
+  readonly request: Digest
+  /** The place of the payment in its payer's chain. */
+  readonly sequence: number
+  /** By the payee's clock. */
+  readonly madeAt: Instant
+  /** What shows it to another office, or to the notary. */
+  readonly evidence: Bytes
+}
+
+/** A payment that its payee has refused; named by who paid what, because the refusal does not know the rest. */
+export interface Refund {
+  readonly payer: Party
+  readonly payee: Party
+  readonly request: Digest
+  readonly amount: Amount
+  readonly currency: Currency
+  /** What shows it to another office, or to the notary. */
+  readonly evidence: Bytes
 }
 
 /** The record that an entry claims to stand on. */

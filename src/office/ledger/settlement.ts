@@ -62,6 +62,12 @@ function legsOf(record: ChainRecord, parties: SettlementParties): Legs | undefin
     }
     case 'issue':
     case 'passcode':
+    // The office moved the money before it gave the instruction.
+    case 'restore':
+    // Payments between accounts of their own: payments.ts moves them.
+    case 'receive':
+    case 'refund':
+    case 'unload':
       return undefined
   }
 }

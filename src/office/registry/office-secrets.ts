@@ -77,7 +77,7 @@ export async function loadSchemeSecrets(
   }
   for (const scheme of schemes) {
     if (secrets.has(scheme.name)) continue
-    const secret = scheme.createSecrets(random)
+    const secret = scheme.createSecrets(random, at)
     const sealed = vault.seal(secretPlace(scheme.name), secret)
     await trx
       .insertInto('scheme_secret')
@@ -86,6 +86,21 @@ export async function loadSchemeSecrets(
     secrets.set(scheme.name, secret)
   }
   return secrets
+}
+
+/** What a scheme's secrets are from now on. Who runs this office starts it anew. */
+export async function replaceSchemeSecrets(
+  trx: Transaction<Tables>,
+  vault: Vault,
+  scheme: string,
+  secrets: Bytes,
+  at: Instant,
+): Promise<void> {
+  await trx
+    .updateTable('scheme_secret')
+    .set({ sealed: vault.seal(secretPlace(scheme), secrets), made_at: at })
+    .where('scheme', '=', scheme)
+    .execute()
 }
 
 function open(vault: Vault, place: string, sealed: Uint8Array): Bytes {

@@ -61,6 +61,7 @@ export type BlockRejection = (typeof BLOCK_REJECTIONS)[number]
 export const blockOffice: OfficeScheme = {
   name: SCHEME,
   cardSigns: false,
+  recordsAreSigned: 'by their maker',
   createSecrets: (random) => tillSecrets.encode({ master: random.bytes(16) }),
   // A till opens and writes every card, so it gets the master key itself. A SAM would not.
   tillSecrets: (secrets) => tillSecrets.encode(tillSecrets.decode(secrets)),

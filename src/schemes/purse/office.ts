@@ -74,6 +74,7 @@ export type PurseRejection = (typeof PURSE_REJECTIONS)[number]
 export const purseOffice: OfficeScheme = {
   name: SCHEME,
   cardSigns: true,
+  recordsAreSigned: 'by their maker',
   createSecrets,
   // A till gets none: what it needs is in its module.
   tillSecrets: () => NOTHING,

@@ -23,7 +23,7 @@ import { random, USD } from './world.ts'
 
 const officeKey = generatePrivateKey()
 const tills = new Map([7, 8].map((number) => [number, generatePrivateKey()]))
-const secrets = blockOffice.createSecrets(random)
+const secrets = blockOffice.createSecrets(random, 0)
 const uid = Uint8Array.of(0xde, 0xad, 0xbe, 0xef)
 const keys = chipKeys(tillSecrets.decode(secrets).master, uid)
 const card = cardIdOf(Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7))
@@ -232,7 +232,7 @@ describe('rejections', () => {
     expect(verify(honest).ok).toBe(true)
     const shown = evidence.decode(honest)
     expect(verify(evidence.encode({ ...shown, uid: Uint8Array.of(1, 2, 3, 4) })).ok).toBe(false)
-    const elsewhere = { secrets: blockOffice.createSecrets(random), keyOf }
+    const elsewhere = { secrets: blockOffice.createSecrets(random, 0), keyOf }
     expect(blockOffice.verify(honest, elsewhere).ok).toBe(false)
   })
 

@@ -68,7 +68,7 @@ const STORAGE_KEY = sha256(utf8('storage key'))
 
 export class World {
   readonly officeKey = generatePrivateKey()
-  readonly secrets = blockOffice.createSecrets(random)
+  readonly secrets = blockOffice.createSecrets(random, 0)
   readonly tills = new Map<TillNumber, Till>()
   readonly directory = mkdtempSync(join(tmpdir(), 'kontant-block-'))
   now: Instant = START

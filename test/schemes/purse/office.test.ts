@@ -35,7 +35,7 @@ import { EUR, PASSCODE, random } from './world.ts'
 
 const officeKey = generatePrivateKey()
 const tills = new Map([7, 8].map((number) => [number, generatePrivateKey()]))
-const secrets = purseOffice.createSecrets(random)
+const secrets = purseOffice.createSecrets(random, 0)
 const card = cardIdOf(Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7))
 const START = Date.UTC(2026, 8, 8)
 const office = { key: officeKey, generation: 1, secrets, clock: { now: () => START }, random }

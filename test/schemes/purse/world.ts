@@ -67,7 +67,7 @@ const STORAGE_KEY = sha256(utf8('storage key'))
 
 export class World {
   readonly officeKey = generatePrivateKey()
-  readonly secrets = purseOffice.createSecrets(random)
+  readonly secrets = purseOffice.createSecrets(random, 0)
   readonly tills = new Map<TillNumber, Till>()
   readonly directory = mkdtempSync(join(tmpdir(), 'kontant-purse-'))
   now: Instant = START
