@@ -309,6 +309,8 @@ export const evidence = message('evidence', {
   shown: varOctets({ max: 2048 }, 'shownRecord'),
   /** A receive’s cause is a payment: the payer’s record, shown likewise. */
   payment: list(varOctets({ max: 2048 }, 'shownRecord of the payer'), { max: 1 }),
+  /** What a payment is handed in with again when its payee will not have it. */
+  refusal: list(octets(SIGNED_REFUSAL_SIZE, 'refusal of the payment that is shown'), { max: 1 }),
   policyVersion: uint32({}, 'of the policy that a till obeyed; 0 without a till'),
   tokens: list(octets(TOKEN_SIZE, 'token'), { max: 100 }),
 })
