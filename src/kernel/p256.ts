@@ -47,13 +47,34 @@ export function publicKeyFrom(bytes: Uint8Array, field = 'publicKey'): PublicKey
   }
 }
 
-function privateKeyOf(handle: KeyObject): PrivateKey {
-  const jwk = createPublicKey(handle).export({ format: 'jwk' })
+/** SubjectPublicKeyInfo (RFC 5480) as PEM: what OpenSSL and other programs read. */
+export function publicKeyToPem({ handle }: PublicKey): string {
+  return handle.export({ type: 'spki', format: 'pem' })
+}
+
+/** @throws {FormatError} if `pem` is not a P-256 public key as {@link publicKeyToPem} writes it. */
+export function publicKeyFromPem(pem: string, field = 'publicKey'): PublicKey {
+  try {
+    // OpenSSL would make a public key of a private one, and nobody should get used to that.
+    const handle = pem.includes('PRIVATE') ? undefined : createPublicKey(pem)
+    if (handle?.asymmetricKeyDetails?.namedCurve === 'prime256v1') return publicKeyOf(handle)
+  } catch {
+    // Falls through to the one error: OpenSSL's own text names no field.
+  }
+  throw new FormatError(field, 'not a P-256 public key in PEM')
+}
+
+function publicKeyOf(handle: KeyObject): PublicKey {
+  const jwk = handle.export({ format: 'jwk' })
   const bytes = concat(
     new Uint8Array(Buffer.from(String(jwk.x), 'base64url')),
     new Uint8Array(Buffer.from(String(jwk.y), 'base64url')),
   )
-  return { kind: 'p256-private', handle, publicKey: publicKeyFrom(bytes) }
+  return publicKeyFrom(bytes)
+}
+
+function privateKeyOf(handle: KeyObject): PrivateKey {
+  return { kind: 'p256-private', handle, publicKey: publicKeyOf(createPublicKey(handle)) }
 }
 
 /** The operating system's randomness, always: OpenSSL takes no other. */

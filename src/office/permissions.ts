@@ -16,6 +16,7 @@ export const PERMISSIONS: Readonly<Record<string, Access>> = {
   'GET /healthz': 'public',
   'GET /metrics': 'public',
   'GET /api/openapi.json': 'public',
+  'GET /api/office/key': 'public',
 
   'POST /api/till/enrol': 'till',
   'POST /api/till/batches': 'till',
@@ -62,6 +63,7 @@ export const PERMISSIONS: Readonly<Record<string, Access>> = {
 
   'GET /api/cases': STAFF,
   'GET /api/cases/:id': STAFF,
+  'GET /api/cases/:id/export': STAFF,
   'POST /api/cases/:id/resolve': DESK,
 
   'GET /api/progress': STAFF,

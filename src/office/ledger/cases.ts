@@ -9,6 +9,8 @@ import type { Tables } from '../tables.ts'
 export interface Case {
   readonly id: string
   readonly kind: CaseKind
+  /** What it is about, as the finding says it. */
+  readonly about: string
   readonly card: CardId | undefined
   readonly strength: Strength
   /** Most suspect first. */
@@ -116,6 +118,7 @@ export interface CaseFilter {
 interface CaseRow {
   id: string
   kind: CaseKind
+  about: string
   card: CardId | null
   strength: Strength
   suspects: readonly Suspect[]
@@ -134,7 +137,7 @@ export async function listCases(
   { card, id, open = false }: CaseFilter = {},
 ): Promise<readonly Case[]> {
   const { rows } = await sql<CaseRow>`
-    select id::text, kind, card, strength, suspects, amount::text, records, opened_at::text,
+    select id::text, kind, about, card, strength, suspects, amount::text, records, opened_at::text,
       changed_at::text, withdrawn, resolved_at::text, resolution
     from "case"
     where (${card ?? null}::text is null or card = ${card ?? null})
@@ -189,6 +192,7 @@ function caseOf(row: CaseRow, weights: ReadonlyMap<string, number>): Case {
   return {
     id: row.id,
     kind: row.kind,
+    about: row.about,
     card: row.card ?? undefined,
     strength: row.strength,
     suspects: row.suspects

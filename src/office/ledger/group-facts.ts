@@ -97,7 +97,8 @@ async function loadMerchants(trx: Transaction<Tables>): Promise<ReadonlyMap<Till
   return new Map(rows.map(({ number, merchant }) => [Number(number), merchant]))
 }
 
-async function loadPolicies(
+/** What these tills were allowed by the policies that they say they obeyed, by `till:version`. */
+export async function loadPolicies(
   trx: Transaction<Tables>,
   uploads: readonly Upload[],
 ): Promise<ReadonlyMap<string, Allowed>> {

@@ -2,6 +2,8 @@ import type { Kysely } from 'kysely'
 import { z } from 'zod'
 import type { CardId } from '../../kernel/ids.ts'
 import type { CurrencyCode } from '../../kernel/money.ts'
+import { publicKeyToPem } from '../../kernel/p256.ts'
+import { exportCase } from '../case-file/export.ts'
 import { caseDetailJson, caseJson, digestText, type CaseJson } from '../answers.ts'
 import { listCases, type Case } from '../ledger/cases.ts'
 import { DECISIONS, type Decision } from '../ledger/chain.ts'
@@ -11,8 +13,12 @@ import {
   answers,
   cardIdParam,
   cardIdText,
+  COSE,
+  coseMessage,
+  errorAnswer,
   idText,
   reason,
+  sendCose,
   type Api,
   type Desk,
 } from '../http.ts'
@@ -21,6 +27,8 @@ import type { RecordDecision } from '../ledger/placement.ts'
 import { recordAct } from '../registry/audit.ts'
 import type { Tables } from '../tables.ts'
 import { lineToJson } from './ledger-json.ts'
+
+const PEM = 'application/x-pem-file'
 
 const params = z.object({ id: idText })
 
@@ -64,6 +72,59 @@ export function caseRoutes(app: Api, { office, evidence }: Desk): void {
         ...(json ?? caseToJson(found, undefined)),
         evidence: lines.filter(({ digest }) => records.has(digest)).map(lineToJson),
       }
+    },
+  )
+
+  app.get(
+    '/api/cases/:id/export',
+    {
+      schema: {
+        summary: 'A proven case as a file that others can check: docs/protocol/case.md',
+        params,
+        response: {
+          200: {
+            description: 'Signed by the office',
+            content: { [COSE]: { schema: coseMessage } },
+          },
+          '4xx': errorAnswer,
+          '5xx': errorAnswer,
+        },
+      },
+    },
+    async (request, reply) => {
+      const found = await oneCase(request.params.id)
+      const [json] = await casesToJson(db, [found])
+      const file = await db.transaction().execute(async (trx) => {
+        const act = {
+          person: actorOf(request).id,
+          act: 'case.export',
+          subject: `case:${found.id}`,
+          detail: {},
+        }
+        const exported = await exportCase(trx, office, found, json?.currency ?? undefined)
+        // It opens records that were closed to whoever gets it: that somebody has it is worth knowing.
+        await recordAct(trx, act, clock.now())
+        return exported
+      })
+      reply.header('content-disposition', `attachment; filename="case-${found.id}.cose"`)
+      return sendCose(reply, file)
+    },
+  )
+
+  app.get(
+    '/api/office/key',
+    {
+      schema: {
+        summary: 'The public key that what this office signs is checked with, in PEM',
+        response: {
+          200: { description: 'PEM (RFC 7468)', content: { [PEM]: { schema: z.string() } } },
+          '5xx': errorAnswer,
+        },
+      },
+    },
+    async (_request, reply) => {
+      reply.header('content-disposition', `attachment; filename="office-${office.generation}.pem"`)
+      return reply.type(PEM).send(publicKeyToPem(office.key.publicKey))
     },
   )
 

@@ -1,0 +1,209 @@
+import type { Transaction } from 'kysely'
+import type { BatchItem } from '../../kernel/batch.ts'
+import type { Bytes } from '../../kernel/bytes.ts'
+import type { CurrencyCode } from '../../kernel/money.ts'
+import { OfficeError } from '../errors.ts'
+import { caseWords } from '../ledger/case-words.ts'
+import type { Case } from '../ledger/cases.ts'
+import type { Finding } from '../ledger/findings.ts'
+import { loadPolicies } from '../ledger/group-facts.ts'
+import type { Allowed } from '../ledger/tracing.ts'
+import { runVerifyJob, type VerifyJob } from '../ledger/verifier.ts'
+import type { Office } from '../office.ts'
+import { knownSecrets } from '../registry/card-secrets.ts'
+import { listMakerKeys } from '../registry/keys.ts'
+import type { OfficeScheme } from '../scheme.ts'
+import type { Tables } from '../tables.ts'
+import { signCaseFile, type CaseFile } from './document.ts'
+import {
+  batchesBesides,
+  batchesOf,
+  batchesRetelling,
+  loadIssued,
+  loadStored,
+  namedRecords,
+  type RecordName,
+  type Stored,
+} from './gather.ts'
+import { follows, readAll, replay, uploadsOf, type Read } from './replay.ts'
+import { verifyCaseFile } from './verify.ts'
+
+/**
+ * Puts a proven case with its evidence into one signed file. It is tried before it is given away: the
+ * finding follows from what is in it, and it says whether a stranger can see that too.
+ *
+ * @param currency of the case's card, if it has one.
+ * @throws {OfficeError} `conflict` if the case is not proven, or does not follow from what is stored.
+ */
+export async function exportCase(
+  trx: Transaction<Tables>,
+  office: Office,
+  found: Case,
+  currency: CurrencyCode | undefined,
+): Promise<Bytes> {
+  const view = await openView(trx, office, provenFinding(found))
+  const { finding, stored, read, policies } = await gather(trx, view, found.id)
+  const file: CaseFile = {
+    type: 'case',
+    version: 1,
+    id: found.id,
+    openedAt: found.openedAt,
+    madeAt: office.clock.now(),
+    checkable: 'anyone',
+    finding,
+    currency: currency ?? null,
+    advice: [...caseWords(finding).advice],
+    keys: keysIn(read, view.keys),
+    policies: policyRows(policies),
+    readingKeys: readingKeysFor(read, view),
+    known: [],
+    batches: stored.flatMap(({ batch, bytes }) => (batch ? bytes : [])),
+    synchronisations: stored.flatMap(({ batch, bytes }) => (batch ? [] : bytes)),
+  }
+  const { key, keyId } = office
+  // As few of the holder's secrets as it takes: mostly none, and one at most.
+  for (const known of [[], ...view.known.map((secret) => [secret])]) {
+    const signed = signCaseFile(key, keyId, { ...file, known })
+    if (verifyCaseFile(signed, key.publicKey, view.schemes).result === 'proven') return signed
+  }
+  return signCaseFile(key, keyId, { ...file, checkable: 'office' })
+}
+
+function provenFinding(found: Case): Finding {
+  const { id, kind, about, card, strength, suspects, amount, records, withdrawn } = found
+  if (strength !== 'proven') {
+    throw new OfficeError('conflict', `Case ${id} is suspected, and proves nothing to others.`)
+  }
+  if (withdrawn) throw new OfficeError('conflict', `Case ${id} was explained by later evidence.`)
+  const accused = suspects.map((one) =>
+    one.kind === 'card'
+      ? ({ kind: 'card', card: one.card } as const)
+      : ({ kind: 'till', till: one.till } as const),
+  )
+  return { kind, about, card, strength, suspects: accused, amount, records }
+}
+
+/** What the office sees a finding with: every key and all its secrets. */
+interface View extends Pick<VerifyJob, 'keys' | 'secrets'> {
+  readonly finding: Finding
+  readonly named: readonly RecordName[]
+  readonly schemes: readonly OfficeScheme[]
+  /** Of the finding's card. */
+  readonly known: readonly Bytes[]
+}
+
+async function openView(trx: Transaction<Tables>, office: Office, finding: Finding): Promise<View> {
+  const cards = finding.card === undefined ? [] : [finding.card]
+  const known = await knownSecrets(trx, office.vault, cards)
+  const schemes = [...office.schemes.values()]
+  return {
+    finding,
+    named: await namedRecords(trx, finding),
+    schemes,
+    known: [...known.values()].flat(),
+    keys: (await listMakerKeys(trx)).map(({ maker, generation, publicKey }) => ({
+      maker,
+      generation,
+      publicKey: publicKey.bytes,
+    })),
+    secrets: Object.fromEntries(schemes.map(({ name }) => [name, office.secretsOf(name)])),
+  }
+}
+
+interface Gathered {
+  /** The case's; without its amount if that takes a record that only the office has, an issue. */
+  readonly finding: Finding
+  readonly stored: readonly Stored[]
+  readonly read: readonly Read[]
+  readonly policies: ReadonlyMap<string, Allowed>
+}
+
+/** As few batches as the finding follows from: more only if those before do not show it. */
+async function gather(trx: Transaction<Tables>, view: View, id: string): Promise<Gathered> {
+  const { finding, named, schemes } = view
+  const own = await readStored(trx, view, await batchesOf(trx, finding, named))
+  if (own.shows(finding)) return { finding, ...own }
+  const wider = await readStored(trx, view, [...own.ids, ...(await batchesBesides(trx, named))])
+  if (wider.shows(finding)) return { finding, ...wider }
+  const unvalued = { ...finding, amount: undefined }
+  if (own.shows(unvalued)) return { finding: unvalued, ...own }
+  const tellings = await batchesRetelling(trx, own.read, named, schemes, (item) =>
+    tells(item, view),
+  )
+  const widest = await readStored(trx, view, [...wider.ids, ...tellings])
+  if (widest.shows(finding)) return { finding, ...widest }
+  throw new OfficeError('conflict', `Case ${id} does not follow from the evidence in store.`)
+}
+
+async function readStored(trx: Transaction<Tables>, view: View, ids: readonly bigint[]) {
+  const stored = await loadStored(trx, [...new Set(ids)])
+  const read = readAll(stored, view.schemes, view)
+  const { policies, ...facts } = await loadFacts(trx, read, view)
+  const found = replay(read, view.schemes, facts)
+  return { ids, stored, read, policies, shows: (wanted: Finding) => follows(wanted, found) }
+}
+
+/** Whether an item has one of the records that the finding names. */
+function tells(item: BatchItem, { named, schemes, keys, secrets }: View): boolean {
+  const [verdict] = runVerifyJob(schemes, { items: [item], keys, secrets })
+  return verdict?.ok === true && named.some(({ digest }) => digest === verdict.entry.digest)
+}
+
+async function loadFacts(
+  trx: Transaction<Tables>,
+  read: readonly Read[],
+  { finding, known, schemes }: View,
+) {
+  const uploads = uploadsOf(read, schemes)
+  const policies = await loadPolicies(trx, uploads)
+  const issued = await loadIssued(trx, uploads)
+  return {
+    policies,
+    allowed: (till: number, version: number): Allowed =>
+      policies.get(`${till}:${version}`) ?? { mayLoad: false, freeAmounts: false },
+    known: (card: string) => (card === finding.card ? known : []),
+    issued: ({ digest }: { readonly digest: string }) => issued.get(digest),
+  }
+}
+
+/** The keys of everybody whose signature is in these batches. */
+function keysIn(read: readonly Read[], keys: View['keys']): CaseFile['keys'] {
+  const makers = read.flatMap(({ batch, verdicts }) => [
+    ...(batch ? [{ maker: batch.till, generation: batch.generation }] : []),
+    ...verdicts.flatMap((verdict) =>
+      verdict.ok ? [verdict.entry, verdict.entry.predecessor ?? verdict.entry] : [],
+    ),
+  ])
+  const wanted = new Set(makers.map(({ maker, generation }) => `${maker}:${generation}`))
+  return keys.filter(({ maker, generation }) => wanted.has(`${maker}:${generation}`))
+}
+
+function policyRows(policies: ReadonlyMap<string, Allowed>): CaseFile['policies'] {
+  return [...policies].map(([name, { mayLoad, freeAmounts }]) => {
+    const [till, version] = name.split(':').map(Number)
+    return { till: till ?? 0, version: version ?? 0, mayLoad, freeAmounts }
+  })
+}
+
+/** For the cards whose records the finding names, and no other that is in the same batches. */
+function readingKeysFor(
+  read: readonly Read[],
+  { named, schemes, secrets }: View,
+): CaseFile['readingKeys'] {
+  const cards = new Set(named.map(({ card }) => card))
+  const shown = read.flatMap(({ items, verdicts }) =>
+    items.filter((_, index) => {
+      const verdict = verdicts[index]
+      return verdict?.ok === true && cards.has(verdict.entry.card)
+    }),
+  )
+  return Object.fromEntries(
+    schemes.flatMap((scheme) => {
+      const { name } = scheme
+      const own = shown.flatMap((item) => (item.scheme === name ? item.evidence : []))
+      const secret = secrets[name]
+      if (!scheme.readingKeys || !secret || own.length === 0) return []
+      return [[name, scheme.readingKeys(secret, own)] as const]
+    }),
+  )
+}
