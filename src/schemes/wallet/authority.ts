@@ -73,7 +73,8 @@ const LIFE = {
   office: 10 * YEAR,
   notary: 10 * YEAR,
   card: 8 * YEAR,
-  till: 5 * YEAR,
+  /** Renewed over the air after half of it: cards that are never told of revocations see a stopped till end. */
+  till: 60 * DAY,
 }
 /** Of an office that has joined no others. */
 const ALONE: OfficeNumber = 1
