@@ -173,7 +173,7 @@ export interface VerifiedEntry {
   readonly isForeign?: true
   /** Where payer and payee each have an account: what this entry shows to have been paid. */
   readonly payment?: Payment
-  /** Of a `refund`: what it takes back. */
+  /** What its payee has refused. */
   readonly refundOf?: Refund
 }
 
@@ -195,13 +195,11 @@ export interface Payment {
   readonly evidence: Bytes
 }
 
-/** A payment that its payee has refused; named by who paid what, because the refusal does not know the rest. */
+/** A payment that its payee will not have, whether it was made or not: a refusal knows the request only. */
 export interface Refund {
   readonly payer: Party
   readonly payee: Party
   readonly request: Digest
-  readonly amount: Amount
-  readonly currency: Currency
   /** What shows it to another office, or to the notary. */
   readonly evidence: Bytes
 }

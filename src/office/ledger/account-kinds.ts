@@ -10,5 +10,17 @@ export const ACCOUNT_KINDS = [
   'suspense',
   'fees',
   'losses',
+  /** A holder’s money at the office, which cards are loaded from. */
+  'online',
+  /** What the office advances where a payer’s account is not covered yet. */
+  'pool',
+  /** What the office has at the notary, as its own books have it. */
+  'reserve',
+  /** What a person has at the office and not on a card. */
+  'online',
+  /** What the office advances for payers whose own money is not there yet, negative. */
+  'pool',
+  /** What the office has at the notary, negative. */
+  'reserve',
 ] as const
 export type AccountKind = (typeof ACCOUNT_KINDS)[number]

@@ -1,7 +1,7 @@
 import type { Bytes } from '../../kernel/bytes.ts'
 import { FormatError, invariant } from '../../kernel/errors.ts'
 import type { CardId, TillNumber } from '../../kernel/ids.ts'
-import { constant, list, message, uint16, varOctets } from '../../kernel/message.ts'
+import { constant, list, message, uint16, varOctets, type ValueOf } from '../../kernel/message.ts'
 import {
   exportPrivateKey,
   generatePrivateKey,
@@ -241,9 +241,23 @@ export function certifyTill(
   return certify({ subject, publicKey, ...lifeOf('till', at) }, signerOf(authority))
 }
 
-/** The office as a party, as requests and records name it. */
-export function officeParty({ office }: WalletRoot): Party {
-  return { kind: 'office', office }
+/** What a till gets: who it is to cards, and whom to believe. */
+export const tillPapers = message('tillPapers', {
+  version: constant(1),
+  root: varOctets({ max: ROOT_SIZE_MAX }, 'the root’s certificate'),
+  office: certificate,
+  own: certificate,
+})
+export type TillPapers = ValueOf<typeof tillPapers>
+
+/** @param at by the office's clock. */
+export function papersOf(secrets: Uint8Array, order: TillOrder, at: Instant): Bytes {
+  const authority = readAuthority(secrets)
+  return tillPapers.encode({
+    root: authority.root.bytes,
+    office: authority.certificates[0].bytes,
+    own: certifyTill(authority, order, at),
+  })
 }
 
 function signerOf({ certificates: [subject], key }: WalletAuthority): Authority {
