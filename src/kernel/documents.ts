@@ -75,6 +75,9 @@ const hotListDocument = z.strictObject({
   remove: z.array(bytes.of(CARD_ID_SIZE)),
 })
 
+/** Sealed, of all schemes together. */
+export const SECRETS_SIZE_MAX = 65_536
+
 const tokensDocument = z.strictObject({
   ...envelope,
   type: z.literal('tokens'),
@@ -85,20 +88,35 @@ const tokensDocument = z.strictObject({
   tokens: z.array(bytes.upTo(256)),
 })
 
+const secretsDocument = z.strictObject({
+  ...envelope,
+  type: z.literal('secrets'),
+  /** Of the till’s key that they are sealed to: docs/protocol/enrolment.md. */
+  generation: z.int().min(1).max(0xffff),
+  secrets: bytes.upTo(SECRETS_SIZE_MAX),
+})
+
 export const documentSchema = z.discriminatedUnion('type', [
   keysDocument,
   policyDocument,
   hotListDocument,
   tokensDocument,
+  secretsDocument,
 ])
 export type OfficeDocument = z.output<typeof documentSchema>
-export const DOCUMENT_KINDS = ['keys', 'policy', 'hot', 'tokens'] as const
+export const DOCUMENT_KINDS = ['keys', 'secrets', 'policy', 'hot', 'tokens'] as const
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number]
 /** The version held of each; 0 for none. */
 export type DocumentVersions = Readonly<Record<DocumentKind, number>>
 /** A hot list of a million cards fits. */
 const DOCUMENT_SIZE_MAX = 16 * 1024 * 1024
-export const NO_DOCUMENTS: DocumentVersions = { keys: 0, policy: 0, hot: 0, tokens: 0 }
+export const NO_DOCUMENTS: DocumentVersions = {
+  keys: 0,
+  secrets: 0,
+  policy: 0,
+  hot: 0,
+  tokens: 0,
+}
 
 export function officeKeyId(generation: number): string {
   return `office:${generation}`
@@ -143,6 +161,8 @@ const documentRequestSchema = z.strictObject({
   madeAt: instant,
   holds: z.strictObject({
     keys: z.int().nonnegative(),
+    /** A till of an older version does not ask for them. */
+    secrets: z.int().nonnegative().default(Number.MAX_SAFE_INTEGER),
     policy: z.int().nonnegative(),
     hot: z.int().nonnegative(),
     tokens: z.int().nonnegative(),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { concat, secretsEqual, toHex, utf8, type Bytes } from './bytes.ts'
 import { encodeCbor } from './cbor.ts'
 import { decodeSigned, signDocument, verifySigned } from './cose.ts'
-import { officeKeyId } from './documents.ts'
+import { officeKeyId, SECRETS_SIZE_MAX } from './documents.ts'
 import { FormatError } from './errors.ts'
 import { DIGEST_SIZE, hmacSha256 } from './hash.ts'
 import type { TillNumber } from './ids.ts'
@@ -118,8 +118,8 @@ const enrolmentSchema = z.strictObject({
   officeTime: instant,
   proof: bytes.of(DIGEST_SIZE),
   /** A map from scheme to its till secrets, in CBOR, sealed to the till's key. */
-  secrets: bytes.upTo(65_536),
-  /** Signed documents to start with: keys, policy, hot list, tokens. */
+  secrets: bytes.upTo(SECRETS_SIZE_MAX),
+  /** Signed documents to start with. */
   documents: z.array(z.custom<Bytes>((value) => value instanceof Uint8Array, 'expected bytes')),
 })
 
@@ -153,7 +153,7 @@ export function signEnrolment(
     version: 1,
     officePublicKey: office.publicKey.bytes,
     proof: officeProof(codeKey, office.publicKey, tillKey),
-    secrets: sealTo(tillKey, encodeCbor(secrets), secretsContext(answer), random),
+    secrets: sealSecrets(secrets, { ...answer, tillKey }, random),
   }
   return signDocument(
     office,
@@ -194,15 +194,29 @@ export function openEnrolment(
     officeKey,
     officeGeneration,
     officeTime,
-    secrets: decodeSecrets(openSealed(till, answer.secrets, secretsContext(answer))),
+    secrets: openSecrets(answer.secrets, { ...answer, key: till }),
     documents,
   }
 }
 
 const secretsSchema = z.record(z.string(), bytes.upTo(4096))
 
-function decodeSecrets(plaintext: Bytes): ReadonlyMap<string, Bytes> {
-  return new Map(Object.entries(parseCbor(secretsSchema, plaintext, 'enrolment.secrets')))
+/** What schemes give a till, by their names, for nobody else to read. */
+export function sealSecrets(
+  secrets: ReadonlyMap<string, Bytes>,
+  recipient: Pick<EnrolmentAnswer, 'till' | 'generation' | 'tillKey'>,
+  random: RandomSource,
+): Bytes {
+  return sealTo(recipient.tillKey, encodeCbor(secrets), secretsContext(recipient), random)
+}
+
+/** @throws {FormatError} if it was not sealed to this till’s key of that generation. */
+export function openSecrets(
+  sealed: Uint8Array,
+  till: Pick<Enrolment, 'till' | 'generation'> & { readonly key: PrivateKey },
+): ReadonlyMap<string, Bytes> {
+  const plaintext = openSealed(till.key, sealed, secretsContext(till))
+  return new Map(Object.entries(parseCbor(secretsSchema, plaintext, 'secrets')))
 }
 
 function secretsContext({ till, generation }: { till: TillNumber; generation: number }): Bytes {

@@ -3,6 +3,7 @@ import type { Bytes } from '../kernel/bytes.ts'
 import { verifySigned } from '../kernel/cose.ts'
 import {
   decodeDocumentRequest,
+  DOCUMENT_KINDS,
   encodeDocuments,
   signOfficeDocument,
   type DocumentKind,
@@ -10,7 +11,9 @@ import {
   type OfficeDocument,
 } from '../kernel/documents.ts'
 import { tillKeyId } from '../kernel/batch.ts'
+import { sealSecrets } from '../kernel/enrolment.ts'
 import { invariant } from '../kernel/errors.ts'
+import { currency } from '../kernel/money.ts'
 import { cardIdBytes, type TillNumber } from '../kernel/ids.ts'
 import { OfficeError } from './errors.ts'
 import type { Office } from './office.ts'
@@ -19,15 +22,33 @@ import { findMakerKey, makerKeysSince } from './registry/keys.ts'
 import { findPolicy } from './registry/policies.ts'
 import { listProducts, tokensSince } from './registry/products.ts'
 import { findTill, type Till } from './registry/tills.ts'
+import type { TillToEquip } from './scheme.ts'
 import type { Tables } from './tables.ts'
 
+/** Half of what a till's certificates last: it has the other half to come and get new ones. */
+const RENEWAL_MS = 30 * 24 * 3600 * 1000
+
+/**
+ * Since when a till would get what it gets now, by the office's clock: since an office's secrets changed,
+ * or certificates were last due to be renewed.
+ */
+export function secretsVersion({ clock, secretsSince }: Office): number {
+  const now = clock.now()
+  return Math.max(secretsSince, now - (now % RENEWAL_MS), 1)
+}
+
 /** The newest version of each document that there is for a till; 0 where there is none yet. */
-export async function documentVersions(db: Kysely<Tables>, till: Till): Promise<DocumentVersions> {
+export async function documentVersions(
+  office: Office,
+  db: Kysely<Tables>,
+  till: Till,
+): Promise<DocumentVersions> {
   const shared = await db.selectFrom('document_version').selectAll().execute()
   const version = (kind: 'keys' | 'hot') =>
     Number(shared.find((row) => row.kind === kind)?.version ?? 0)
   return {
     keys: version('keys'),
+    secrets: secretsVersion(office),
     policy: till.policyVersion,
     hot: version('hot'),
     tokens: till.tokensVersion,
@@ -36,33 +57,37 @@ export async function documentVersions(db: Kysely<Tables>, till: Till): Promise<
 
 /**
  * Everything that is newer than what the till holds, signed, each the difference since the version
- * held: first the keys, because the others are believed by them.
+ * held, in the order of {@link DOCUMENT_KINDS}.
  *
  * All of it is of one instant: a change that commits in between is not half in.
  */
 export async function newerDocuments(
   office: Office,
-  till: TillNumber,
+  till: TillToEquip,
   holds: DocumentVersions,
 ): Promise<readonly Bytes[]> {
   return office.db
     .transaction()
     .setIsolationLevel('repeatable read')
     .execute(async (trx) => {
-      const row = await findTill(trx, till)
+      const row = await findTill(trx, till.number)
       invariant(row, 'documents are for a till that there is')
-      const newest = await documentVersions(trx, row)
+      const newest = await documentVersions(office, trx, row)
       const documents: OfficeDocument[] = []
-      for (const kind of ['keys', 'policy', 'hot', 'tokens'] as const) {
+      for (const kind of DOCUMENT_KINDS) {
         if (newest[kind] <= holds[kind]) continue
         const envelope = {
           format: 1,
-          till: kind === 'keys' || kind === 'hot' ? 0 : till,
-          since: kind === 'policy' ? 0 : holds[kind],
+          till: kind === 'keys' || kind === 'hot' ? 0 : till.number,
+          since: kind === 'policy' || kind === 'secrets' ? 0 : holds[kind],
           version: newest[kind],
-          madeAt: office.clock.now(),
+          madeAt: till.now,
         } as const
-        documents.push(await DOCUMENTS[kind](trx, row, envelope))
+        documents.push(
+          kind === 'secrets'
+            ? secretsDocument(office, till, envelope)
+            : await DOCUMENTS[kind](trx, row, envelope),
+        )
       }
       return documents.map((document) => signOfficeDocument(office.key, office.keyId, document))
     })
@@ -78,7 +103,24 @@ interface Envelope {
 
 type Maker = (db: Kysely<Tables>, till: Till, envelope: Envelope) => Promise<OfficeDocument>
 
-const DOCUMENTS: Readonly<Record<DocumentKind, Maker>> = {
+/** What each scheme gives this till, by its name. */
+export function tillSecrets(office: Office, till: TillToEquip): ReadonlyMap<string, Bytes> {
+  return new Map(
+    [...office.schemes.values()].map((scheme) => [
+      scheme.name,
+      scheme.tillSecrets(office.secretsOf(scheme.name), till),
+    ]),
+  )
+}
+
+function secretsDocument(office: Office, till: TillToEquip, envelope: Envelope): OfficeDocument {
+  const { number, generation, publicKey: tillKey } = till
+  const recipient = { till: number, generation, tillKey }
+  const secrets = sealSecrets(tillSecrets(office, till), recipient, office.random)
+  return { ...envelope, type: 'secrets', generation, secrets }
+}
+
+const DOCUMENTS: Readonly<Record<Exclude<DocumentKind, 'secrets'>, Maker>> = {
   async keys(db, _till, envelope) {
     const keys = await makerKeysSince(db, envelope.since)
     return {
@@ -133,5 +175,12 @@ export async function answerDocumentRequest(office: Office, received: Uint8Array
   if (!till || till.state === 'stopped' || key.revokedFrom !== undefined) {
     throw new OfficeError('till_stopped', 'This till was stopped: ask the operator.')
   }
-  return encodeDocuments(await newerDocuments(office, request.till, request.holds))
+  const equipped: TillToEquip = {
+    number: request.till,
+    publicKey: key.publicKey,
+    generation: key.generation,
+    currency: currency(till.currency),
+    now: office.clock.now(),
+  }
+  return encodeDocuments(await newerDocuments(office, equipped, request.holds))
 }

@@ -11,15 +11,17 @@ import {
 } from '../kernel/enrolment.ts'
 import { sha256 } from '../kernel/hash.ts'
 import type { TillNumber } from '../kernel/ids.ts'
+import { currency as currencyOf } from '../kernel/money.ts'
 import { publicKeyFrom, type PublicKey } from '../kernel/p256.ts'
 import type { Instant } from '../kernel/ports.ts'
-import { newerDocuments } from './documents.ts'
+import { newerDocuments, tillSecrets } from './documents.ts'
 import { OfficeError } from './errors.ts'
 import type { Office } from './office.ts'
 import { recordAct } from './registry/audit.ts'
 import { addMakerKey, listMakerKeys } from './registry/keys.ts'
 import { lockTill } from './registry/tills.ts'
 import type { TillTable } from './registry-tables.ts'
+import type { TillToEquip } from './scheme.ts'
 import type { Tables } from './tables.ts'
 
 /** Long enough to walk to the till with it. */
@@ -102,7 +104,14 @@ export async function enrolTill(
     .transaction()
     .execute((trx) => placeKey(office, trx, request.till, tillKey, proof))
   if (placed.status !== 'enrolled') return placed
-  const documents = await newerDocuments(office, request.till, NO_DOCUMENTS)
+  const equipped: TillToEquip = {
+    number: request.till,
+    publicKey: tillKey,
+    generation: placed.generation,
+    currency: currencyOf(placed.till.currency),
+    now: office.clock.now(),
+  }
+  const documents = await newerDocuments(office, equipped, NO_DOCUMENTS)
   const answer = signEnrolment(
     office.key,
     placed.codeKey,
@@ -112,8 +121,8 @@ export async function enrolTill(
       currency: placed.till.currency,
       tillKey,
       officeGeneration: office.generation,
-      officeTime: office.clock.now(),
-      secrets: tillSecrets(office),
+      officeTime: equipped.now,
+      secrets: tillSecrets(office, equipped),
       documents,
     },
     office.random,
@@ -176,15 +185,6 @@ async function isForeign(trx: Transaction<Tables>, key: PublicKey): Promise<bool
     .where('public_key', '=', Buffer.from(key.bytes))
     .executeTakeFirst()
   return row !== undefined
-}
-
-function tillSecrets(office: Office): ReadonlyMap<string, Bytes> {
-  return new Map(
-    [...office.schemes.values()].map((scheme) => [
-      scheme.name,
-      scheme.tillSecrets(office.secretsOf(scheme.name)),
-    ]),
-  )
 }
 
 const placeOf = (till: TillNumber) => `till.sealed_code ${till}`

@@ -4,7 +4,7 @@ import { officeKeyId } from '../kernel/documents.ts'
 import { FormatError, invariant } from '../kernel/errors.ts'
 import type { CurrencyCode } from '../kernel/money.ts'
 import type { PrivateKey } from '../kernel/p256.ts'
-import type { Clock, RandomSource } from '../kernel/ports.ts'
+import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
 import { Events } from './events.ts'
 import { loadOfficeKey, loadSchemeSecrets } from './registry/office-secrets.ts'
 import type { OfficeScheme } from './scheme.ts'
@@ -26,6 +26,8 @@ export interface Office {
   readonly schemes: ReadonlyMap<string, OfficeScheme>
   /** That scheme's secrets, opened. */
   secretsOf(scheme: string): Bytes
+  /** When the newest of them was made, by the office's clock. */
+  readonly secretsSince: Instant
   readonly events: Events
 }
 
@@ -70,8 +72,9 @@ export async function createOffice(parts: OfficeParts): Promise<Office> {
     secretsOf(scheme) {
       const secret = secrets.get(scheme)
       invariant(secret !== undefined, `the secrets of ${scheme} were made at the start`)
-      return secret
+      return secret.bytes
     },
+    secretsSince: Math.max(0, ...[...secrets.values()].map(({ madeAt }) => madeAt)),
     events: new Events(),
   }
 }

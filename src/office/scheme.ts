@@ -5,6 +5,7 @@ import type { PrivateKey, PublicKey } from '../kernel/p256.ts'
 import type { Party } from '../kernel/party.ts'
 import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
 import type { Finding } from './ledger/findings.ts'
+import type { Holdings } from './wallets/holdings.ts'
 
 /** What an office engine asks of a scheme, and nothing more. One object a scheme, without state. */
 export interface OfficeScheme {
@@ -26,8 +27,11 @@ export interface OfficeScheme {
    * @param at by the office's clock.
    */
   createSecrets(random: RandomSource, at: Instant): Bytes
-  /** The part of them that a till gets at enrolment. */
-  tillSecrets(secrets: Bytes): Bytes
+  /**
+   * What one till gets of them, at enrolment and again with every document `secrets`: so what ends, as
+   * certificates do, is renewed in time.
+   */
+  tillSecrets(secrets: Bytes, till: TillToEquip): Bytes
   /**
    * What the issuing desk writes on a security module for one till: keys that the till itself must not
    * have. Only of schemes whose tills need one.
@@ -39,6 +43,8 @@ export interface OfficeScheme {
    * @throws {FormatError} if the chip or the amount cannot be.
    */
   issue(request: IssueRequest, office: IssuingOffice): Issue
+  /** Only of schemes whose cards their holders load from online wallets and synchronise themselves. */
+  readonly holdings?: Holdings
   /**
    * Any number that is the same for all evidence of one card, whatever the bytes: what is verified in
    * one thread then finds there what was verified before it.
@@ -58,6 +64,16 @@ export interface OfficeScheme {
    * of the bytes alone. Pure. Called again whenever `known` has grown.
    */
   judge(entry: VerifiedEntry, known: readonly Bytes[]): readonly Finding[]
+}
+
+export interface TillToEquip {
+  readonly number: TillNumber
+  /** Its newest key. */
+  readonly publicKey: PublicKey
+  readonly generation: number
+  readonly currency: Currency
+  /** By the office’s clock. */
+  readonly now: Instant
 }
 
 export interface ModuleRequest {

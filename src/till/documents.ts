@@ -10,6 +10,7 @@ import {
   type OfficeDocument,
   type Policy,
 } from '../kernel/documents.ts'
+import { openSecrets } from '../kernel/enrolment.ts'
 import { FormatError } from '../kernel/errors.ts'
 import { cardIdOf, OFFICE, type CardId, type TillNumber } from '../kernel/ids.ts'
 import { currency, type Amount } from '../kernel/money.ts'
@@ -17,7 +18,7 @@ import { PUBLIC_KEY_SIZE, publicKeyFrom, type PublicKey } from '../kernel/p256.t
 import type { Instant } from '../kernel/ports.ts'
 import { bytes, instant, minorUnits, parseCbor } from '../kernel/schema.ts'
 import { decodeToken, tokenSignedBy } from '../kernel/token.ts'
-import type { Identity } from './identity.ts'
+import { replaceSecrets, type Identity } from './identity.ts'
 import { cardKey, countStock, insertToken } from './journal.ts'
 import { readState, writeState, type Store, type Transaction } from './store.ts'
 
@@ -57,6 +58,8 @@ export interface Product {
 export interface Documents {
   readonly versions: () => DocumentVersions
   readonly policy: () => Policy | undefined
+  /** What the office gave this till for its schemes, by their names. */
+  readonly secrets: () => ReadonlyMap<string, Bytes>
   /** A maker's key, if that maker had it and it was good at that instant of the maker's clock. */
   readonly keyOf: (maker: TillNumber, generation: number, at: Instant) => PublicKey | undefined
   readonly isHot: (card: CardId) => boolean
@@ -66,7 +69,7 @@ export interface Documents {
 }
 
 export function documentsOf(store: Store, identity: Identity): Documents {
-  let held = readHeld(store)
+  let held = readHeld(store, identity)
   const keys = new Map<string, MakerKey | undefined>()
 
   const keyFor = (maker: TillNumber, generation: number): MakerKey | undefined => {
@@ -97,6 +100,7 @@ export function documentsOf(store: Store, identity: Identity): Documents {
   return {
     versions: () => held.versions,
     policy: () => held.policy,
+    secrets: () => held.secrets,
     keyOf(maker, generation, at) {
       const key = keyFor(maker, generation) ?? pinnedKey(identity, maker, generation)
       return key && (key.revokedFrom === null || at <= key.revokedFrom) ? key.publicKey : undefined
@@ -131,21 +135,25 @@ function findMisplacement(
 interface Held {
   readonly versions: DocumentVersions
   readonly policy: Policy | undefined
+  readonly secrets: Identity['secrets']
 }
 
 const heldSchema = z.strictObject({
   keys: z.int(),
+  /** Tills of older versions hold none. */
+  secrets: z.int().default(0),
   policy: z.int(),
   hot: z.int(),
   tokens: z.int(),
 })
 
-function readHeld(store: Store): Held {
+function readHeld(store: Store, { secrets }: Identity): Held {
   const versions = readState(store, 'documents')
   const policy = readState(store, 'policy')
   return {
     versions: versions ? parseCbor(heldSchema, versions, 'documents') : NO_DOCUMENTS,
     policy: policy && parseCbor(policySchema, policy, 'policy'),
+    secrets,
   }
 }
 
@@ -158,34 +166,43 @@ function applyDocument(
 ): Held {
   const versions = { ...held.versions, [document.type]: document.version }
   return store.write(`document ${document.type}`, (trx) => {
-    applyContent(store, trx, document, identity)
+    const news = applyContent(store, trx, document, identity)
     writeState(store, trx, 'documents', encodeCbor(versions))
-    return { versions, policy: document.type === 'policy' ? document.policy : held.policy }
+    return { ...held, ...news, versions }
   })
 }
 
+/** @returns what of it is held in memory. */
 function applyContent(
   store: Store,
   trx: Transaction,
   document: OfficeDocument,
   identity: Identity,
-): void {
+): Partial<Held> {
   switch (document.type) {
     case 'keys':
       for (const key of document.keys) putKey(store, trx, key)
-      break
+      return {}
+    case 'secrets': {
+      if (document.generation !== identity.generation) {
+        throw new FormatError('document.generation', 'for another key of this till')
+      }
+      const secrets = openSecrets(document.secrets, identity)
+      replaceSecrets(store, trx, secrets)
+      return { secrets }
+    }
     case 'policy':
       checkCurrency(document.policy, identity)
       writeState(store, trx, 'policy', encodeCbor(document.policy))
-      break
+      return { policy: document.policy }
     case 'hot':
       for (const card of document.add) putHot(store, trx, cardIdOf(card))
       for (const card of document.remove) dropHot(store, trx, cardIdOf(card))
-      break
+      return {}
     case 'tokens':
       for (const product of document.products) putProduct(store, trx, product)
       for (const token of document.tokens) putToken(store, trx, token, identity)
-      break
+      return {}
   }
 }
 

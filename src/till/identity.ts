@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { encodeCbor } from '../kernel/cbor.ts'
+import { invariant } from '../kernel/errors.ts'
 import type { Enrolment } from '../kernel/enrolment.ts'
 import type { TillNumber } from '../kernel/ids.ts'
 import { CURRENCY_CODES, currency, type Currency } from '../kernel/money.ts'
@@ -25,7 +26,7 @@ export interface Identity {
   /** The only office that it believes. */
   readonly officeKey: PublicKey
   readonly officeGeneration: number
-  /** By name of scheme. */
+  /** By name of scheme, as they were when the till started: {@link Documents.secrets} are the newest. */
   readonly secrets: ReadonlyMap<string, Bytes>
   /** By the till's clock. */
   readonly enrolledAt: Instant
@@ -56,6 +57,17 @@ export function readIdentity(store: Store): Identity | undefined {
     officeKey: publicKeyFrom(identity.officeKey),
     secrets: new Map(Object.entries(identity.secrets)),
   }
+}
+
+/** Puts in the place of a till's secrets what its office gave it anew. */
+export function replaceSecrets(store: Store, trx: Transaction, secrets: Identity['secrets']): void {
+  const encoded = readState(store, 'identity')
+  invariant(encoded, 'only a till that is enrolled has secrets')
+  const identity: z.input<typeof stored> = {
+    ...parseCbor(stored, encoded, 'identity'),
+    secrets: Object.fromEntries(secrets),
+  }
+  writeState(store, trx, 'identity', encodeCbor(identity))
 }
 
 export function writeIdentity(

@@ -282,7 +282,7 @@ export class Till {
   /** Those of the schemes whose secrets the office has given. */
   #enrolled(schemes: readonly TillScheme[], ready: Ready): readonly Approached[] {
     return schemes.flatMap((scheme) => {
-      const secrets = ready.identity.secrets.get(scheme.name)
+      const secrets = ready.documents.secrets().get(scheme.name)
       return secrets ? [{ scheme, desk: this.#desk(ready, secrets) }] : []
     })
   }

@@ -11,6 +11,7 @@ import {
   DOCUMENT_REQUEST_TYPE,
   DOCUMENT_TYPE,
   DOCUMENTS_PATH,
+  NO_DOCUMENTS,
   officeKeyId,
   openOfficeDocument,
   signDocumentRequest,
@@ -156,7 +157,7 @@ export function defineBadInput(counts: Counts): void {
         till: till.number,
         generation: 1,
         madeAt: 1,
-        holds: { keys: 0, policy: 0, hot: 0, tokens: 0 },
+        holds: NO_DOCUMENTS,
       })
       await campaign('document requests', counts.requests, (chance) => {
         const [kind, body] = badSigned(chance, good, stranger, {

@@ -471,7 +471,7 @@ describe('a document request', () => {
     till: 7,
     generation: 1,
     madeAt: 1_600_000_000_000,
-    holds: { keys: 4, policy: 0, hot: 2, tokens: 1 },
+    holds: { keys: 4, secrets: 7, policy: 0, hot: 2, tokens: 1 },
   } as const
 
   it('comes back as it was signed', () => {

@@ -11,12 +11,15 @@ import {
 } from '../../src/kernel/documents.ts'
 import { tillKeyId } from '../../src/kernel/batch.ts'
 import { parseCardId, type CardId } from '../../src/kernel/ids.ts'
+import { openSecrets } from '../../src/kernel/enrolment.ts'
+import { currency } from '../../src/kernel/money.ts'
 import { generatePrivateKey } from '../../src/kernel/p256.ts'
 import { decodeToken, tokenSignedBy } from '../../src/kernel/token.ts'
 import {
   answerDocumentRequest,
   documentVersions,
   newerDocuments,
+  secretsVersion,
 } from '../../src/office/documents.ts'
 import { addCard, setCardStatus } from '../../src/office/registry/cards.ts'
 import { addMakerKey, revokeMakerKey } from '../../src/office/registry/keys.ts'
@@ -24,8 +27,10 @@ import { defaultPolicy, findPolicy, setPolicy } from '../../src/office/registry/
 import { addProduct, mintTokens } from '../../src/office/registry/products.ts'
 import { addTill, findTill, stopTill } from '../../src/office/registry/tills.ts'
 import type { CardStatus } from '../../src/office/registry-tables.ts'
+import type { TillToEquip } from '../../src/office/scheme.ts'
 import { createTestOffice, type TestOffice } from '../support/office.ts'
 
+const RENEWAL = 30 * 24 * 3600 * 1000
 let town: TestOffice
 const key = generatePrivateKey()
 let till: number
@@ -67,19 +72,24 @@ async function newCard(id: string): Promise<CardId> {
 async function held(): Promise<DocumentVersions> {
   const row = await findTill(town.db, till)
   if (!row) throw new Error('no till')
-  return documentVersions(town.db, row)
+  return documentVersions(town.office, town.db, row)
+}
+
+function equipped(): TillToEquip {
+  const now = town.clock.now()
+  return { number: till, publicKey: key.publicKey, generation: 1, currency: currency('USD'), now }
 }
 
 /** What a till that holds these would get, by type. */
 async function difference(holds: DocumentVersions): Promise<Map<string, OfficeDocument>> {
-  const documents = await newerDocuments(town.office, till, holds)
+  const documents = await newerDocuments(town.office, equipped(), holds)
   const opened = documents.map((one) => openOfficeDocument(one, town.office.key.publicKey))
   return new Map(opened.map((one) => [one.type, one]))
 }
 
 describe('differences', () => {
   test('nothing newer, nothing sent', async () => {
-    expect(await newerDocuments(town.office, till, await held())).toEqual([])
+    expect(await newerDocuments(town.office, equipped(), await held())).toEqual([])
   })
 
   test('keys: only what is new or newly revoked since then', async () => {
@@ -166,6 +176,30 @@ describe('differences', () => {
     expect(whole.remove).toEqual([])
   })
 
+  test('secrets: sealed to the till’s key, again every thirty days', async () => {
+    const before = await held()
+    const documents = await difference({ ...before, secrets: 0 })
+    expect([...documents.keys()]).toEqual(['secrets'])
+    const document = documents.get('secrets')
+    if (document?.type !== 'secrets') throw new Error('no secrets')
+    expect(document).toMatchObject({ till, since: 0, generation: 1, version: before.secrets })
+    const recipient = { till, generation: 1, key }
+    const secrets = openSecrets(document.secrets, recipient)
+    expect(secrets.get('block')).toEqual(town.office.secretsOf('block'))
+    const stranger = { ...recipient, key: generatePrivateKey() }
+    expect(() => openSecrets(document.secrets, stranger)).toThrow('sealed')
+
+    const start = town.clock.now()
+    const due = start - (start % RENEWAL) + RENEWAL
+    town.clock.instant = due - 1
+    expect(await held()).toEqual(before)
+    town.clock.instant = due
+    expect(await held()).toEqual({ ...before, secrets: due })
+    town.clock.instant = start
+    const changed = { ...town.office, secretsSince: due + 5 }
+    expect(secretsVersion(changed)).toBe(due + 5)
+  })
+
   test('tokens: what is new and unused, for that till alone', async () => {
     const product = await addProduct(
       town.db,
@@ -216,7 +250,7 @@ describe('a request', () => {
     const [first] = answer
     if (!first) throw new Error('no documents')
     expect(openOfficeDocument(first, town.office.key.publicKey).type).toBe('keys')
-    expect(answer).toHaveLength(4)
+    expect(answer).toHaveLength(5)
   })
 
   test.each([

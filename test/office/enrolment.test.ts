@@ -221,7 +221,7 @@ describe('enrolment', () => {
       officeTime: town.clock.now(),
     })
     expect(enrolment.officeKey.bytes).toEqual(town.office.key.publicKey.bytes)
-    const secrets = blockOffice.tillSecrets(town.office.secretsOf('block'))
+    const secrets = town.office.secretsOf('block')
     // A till of the scheme purse has its keys in a module.
     const expected = [
       ['block', secrets],
@@ -230,7 +230,9 @@ describe('enrolment', () => {
     expect(enrolment.secrets).toEqual(new Map(expected))
     const documents = enrolment.documents.map((one) => openOfficeDocument(one, enrolment.officeKey))
     expect(documents.map(({ type }) => type)).toEqual(
-      documents.some(({ type }) => type === 'hot') ? ['keys', 'policy', 'hot'] : ['keys', 'policy'],
+      documents.some(({ type }) => type === 'hot')
+        ? ['keys', 'secrets', 'policy', 'hot']
+        : ['keys', 'secrets', 'policy'],
     )
     expect(toHex(answer)).not.toContain(toHex(secrets))
     const wrongCode = { till, secret: '0'.repeat(12) }

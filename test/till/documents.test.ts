@@ -6,6 +6,7 @@ import {
   type DocumentKind,
   type OfficeDocument,
 } from '../../src/kernel/documents.ts'
+import { sealSecrets } from '../../src/kernel/enrolment.ts'
 import { cardIdBytes } from '../../src/kernel/ids.ts'
 import { generatePrivateKey } from '../../src/kernel/p256.ts'
 import { DOCUMENT_OUTCOMES, type DocumentOutcome } from '../../src/till/documents.ts'
@@ -17,6 +18,7 @@ import {
   envelope,
   freshFile,
   policyDocument,
+  randomFrom,
   SmallOffice,
   START,
   tillAt,
@@ -158,6 +160,44 @@ describe('what a till holds', () => {
     expect(hot()).toEqual([1, 2])
     till.applyDocument(office.sign(hotDocument(2, [3, 3], [1, 9])))
     expect(hot()).toEqual([2, 3])
+  })
+
+  test('secrets in the place of those from the enrolment, for good', async () => {
+    const path = freshFile()
+    const office = new SmallOffice(clockAt())
+    const till = await enrolledTill(office, { path })
+    const [tillKey] = office.tillKeys
+    if (!tillKey) throw new Error('no till')
+    expect(till.documents?.secrets().get('toy')).toEqual(utf8('secret of the toy scheme'))
+    const renewed = new Map([
+      ['toy', utf8('renewed')],
+      ['new', utf8('of a scheme that came later')],
+    ])
+    const document = (change: object, key = tillKey, generation = 1) => {
+      const recipient = { till: 7, generation, tillKey: key }
+      const secrets = sealSecrets(renewed, recipient, randomFrom('secrets'))
+      return { ...envelope(5), type: 'secrets' as const, generation: 1, secrets, ...change }
+    }
+    const rows = [
+      document({ generation: 2 }, tillKey, 2),
+      document({}, tillKey, 2),
+      document({}, generatePrivateKey().publicKey),
+    ]
+    for (const row of rows) {
+      expect(till.applyDocument(office.sign(row))).toMatchObject({ outcome: 'unusable' })
+    }
+    expect(till.documents?.secrets().size).toBe(1)
+    expect(till.applyDocument(office.sign(document({})))).toMatchObject({ outcome: 'applied' })
+    expect(till.applyDocument(office.sign(document({ version: 4 })))).toMatchObject({
+      outcome: 'older',
+    })
+    expect(till.documents?.secrets()).toEqual(renewed)
+    till.close()
+    const again = tillAt(office, { path })
+    expect(again.documents?.secrets()).toEqual(renewed)
+    expect(again.documents?.versions().secrets).toBe(5)
+    await again.enrol(office.code)
+    expect(again.documents?.secrets().get('toy')).toEqual(utf8('secret of the toy scheme'))
   })
 
   test('products with new prices, and tokens on top of those in stock', async () => {

@@ -56,6 +56,7 @@ describe('a synchronisation', () => {
     expect(till.status).toMatchObject({ queued: 0, lastBatch: 1, policy: { paymentMax: 5n } })
     expect(office.batches.get(1)?.batch.documents).toEqual({
       keys: 0,
+      secrets: 0,
       policy: 1,
       hot: 0,
       tokens: 0,

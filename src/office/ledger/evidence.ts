@@ -1,4 +1,4 @@
-import { sql, type Kysely, type Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { CardId, TillNumber } from '../../kernel/ids.ts'
 import type { DocumentVersions } from '../../kernel/documents.ts'
 import { FormatError } from '../../kernel/errors.ts'
@@ -9,6 +9,7 @@ import { forkedCards, type ChangedCase } from './cases.ts'
 import { loadCards, loadGroupFacts, type CardSecrets } from './group-facts.ts'
 import { Intake, storeCardUpload, type CardUpload, type IntakeResult } from './intake.ts'
 import type { Office } from '../office.ts'
+import { secretsVersion } from '../documents.ts'
 import { Placer, type Resolution } from './placer.ts'
 import { knownSecrets, rememberSecrets } from '../registry/card-secrets.ts'
 import { setCardStatus } from '../registry/cards.ts'
@@ -77,7 +78,7 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
       const found = await findMakerKey(db, till, generation)
       return found && { publicKey: found.publicKey, revoked: found.revokedFrom !== undefined }
     },
-    documentVersions: (till) => loadDocumentVersions(db, till),
+    documentVersions: (till) => loadDocumentVersions(office, till),
     onStored(batches) {
       events.emit({ type: 'batch' })
       placer.wake(batches)
@@ -117,19 +118,20 @@ async function loadVerifyContext(office: Office) {
 }
 
 async function loadDocumentVersions(
-  db: Kysely<Tables>,
+  office: Office,
   till: TillNumber,
 ): Promise<DocumentVersions> {
-  const { rows } = await sql<Record<keyof DocumentVersions, bigint>>`
+  const { rows } = await sql<Record<Exclude<keyof DocumentVersions, 'secrets'>, bigint>>`
     select
       (select version from document_version where kind = 'keys') as keys,
       (select version from document_version where kind = 'hot') as hot,
       policy_version as policy, tokens_version as tokens
-    from till where number = ${till}::bigint`.execute(db)
+    from till where number = ${till}::bigint`.execute(office.db)
   const [row] = rows
-  const version = (kind: keyof DocumentVersions) => Number(row?.[kind] ?? 0)
+  const version = (kind: Exclude<keyof DocumentVersions, 'secrets'>) => Number(row?.[kind] ?? 0)
   return {
     keys: version('keys'),
+    secrets: secretsVersion(office),
     policy: version('policy'),
     hot: version('hot'),
     tokens: version('tokens'),

@@ -62,6 +62,12 @@ export async function loadOfficeKey(
   return { key, generation }
 }
 
+export interface SchemeSecrets {
+  readonly bytes: Bytes
+  /** By the office's clock. */
+  readonly madeAt: Instant
+}
+
 /** Each scheme's secrets by its name, made at the first start with that scheme. */
 export async function loadSchemeSecrets(
   trx: Transaction<Tables>,
@@ -69,11 +75,12 @@ export async function loadSchemeSecrets(
   vault: Vault,
   random: RandomSource,
   at: Instant,
-): Promise<ReadonlyMap<string, Bytes>> {
-  const secrets = new Map<string, Bytes>()
+): Promise<ReadonlyMap<string, SchemeSecrets>> {
+  const secrets = new Map<string, SchemeSecrets>()
   const rows = await trx.selectFrom('scheme_secret').selectAll().execute()
-  for (const { scheme, sealed } of rows) {
-    secrets.set(scheme, open(vault, secretPlace(scheme), sealed))
+  for (const { scheme, sealed, made_at: madeAt } of rows) {
+    const bytes = open(vault, secretPlace(scheme), sealed)
+    secrets.set(scheme, { bytes, madeAt: Number(madeAt) })
   }
   for (const scheme of schemes) {
     if (secrets.has(scheme.name)) continue
@@ -83,7 +90,7 @@ export async function loadSchemeSecrets(
       .insertInto('scheme_secret')
       .values({ scheme: scheme.name, sealed, made_at: at })
       .execute()
-    secrets.set(scheme.name, secret)
+    secrets.set(scheme.name, { bytes: secret, madeAt: at })
   }
   return secrets
 }

@@ -166,8 +166,10 @@ describe('issue', () => {
   })
 
   test('secrets open to what tills get', () => {
-    expect(tillSecrets.decode(blockOffice.tillSecrets(secrets)).master).toHaveLength(16)
-    expect(() => blockOffice.tillSecrets(new Uint8Array(3))).toThrow(FormatError)
+    const { publicKey } = generatePrivateKey()
+    const till = { number: 7, publicKey, generation: 1, currency: currency('USD'), now: 0 }
+    expect(tillSecrets.decode(blockOffice.tillSecrets(secrets, till)).master).toHaveLength(16)
+    expect(() => blockOffice.tillSecrets(new Uint8Array(3), till)).toThrow(FormatError)
   })
 })
 

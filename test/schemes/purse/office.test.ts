@@ -161,7 +161,9 @@ describe('issue', () => {
     }
     expect(plan(false).load).toEqual([])
     expect(plan(true).load).toEqual([masters.decode(secrets).load])
-    expect(purseOffice.tillSecrets(secrets)).toHaveLength(0)
+    const { publicKey } = generatePrivateKey()
+    const till = { number: 7, publicKey, generation: 1, currency: EUR, now: 0 }
+    expect(purseOffice.tillSecrets(secrets, till)).toHaveLength(0)
   })
 })
 
