@@ -1,7 +1,8 @@
 import { FormatError } from '../kernel/errors.ts'
 import { currency, parseAmount, type Amount } from '../kernel/money.ts'
 import { unblockPurse, type UnblockStatus } from '../town/purse-desk.ts'
-import { fetchedWay, officeClient, OfficeRefused } from '../town/office-client.ts'
+import { fetchedWay, officeClient } from '../town/office-client.ts'
+import { asked } from './asking.ts'
 import { CardDirectory } from './card-directory.ts'
 import { serveCard } from './card-serve.ts'
 import { imageLine, imageLines, showImage, type ShownImage } from './card-show.ts'
@@ -106,23 +107,6 @@ function amountOf({ balance, currency: code }: Extract<CardCommand, { act: 'issu
     return parseAmount(balance, currency(code), '--balance')
   } catch (error) {
     if (error instanceof FormatError) throw new UsageError(error.message, 'card')
-    throw error
-  }
-}
-
-async function asked<T>(office: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof OfficeRefused) {
-      throw new CommandFailed(`the office refused: ${error.message}`)
-    }
-    // What `fetch` says if nobody is there.
-    if (error instanceof TypeError) {
-      throw new CommandFailed(
-        `no office answers at ${office}: start one with \`kontant up\`, or name it by --office`,
-      )
-    }
     throw error
   }
 }

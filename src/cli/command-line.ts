@@ -17,6 +17,8 @@ export type Command =
   | CardCommand
   | ReaderCommand
   | PlayCommand
+  | CaseCommand
+  | VerifyCaseCommand
 
 export interface UpCommand {
   readonly name: 'up'
@@ -118,7 +120,33 @@ export interface PlayCommand {
   readonly database: string | undefined
 }
 
-export const TOPICS = ['up', 'office', 'till', 'card', 'reader', 'play'] as const
+export type CaseCommand = {
+  readonly name: 'case'
+  readonly office: string
+  /** File to write. */
+  readonly out: string
+} & (
+  { readonly act: 'export'; readonly id: string; readonly login: string } | { readonly act: 'key' }
+)
+
+export interface VerifyCaseCommand {
+  readonly name: 'verify-case'
+  readonly file: string
+  /** File of the office's public key. */
+  readonly root: string
+  readonly json: boolean
+}
+
+export const TOPICS = [
+  'up',
+  'office',
+  'till',
+  'card',
+  'reader',
+  'play',
+  'case',
+  'verify-case',
+] as const
 export type Topic = (typeof TOPICS)[number]
 
 /** A command line that is none. The message is for the person who typed it. */
@@ -245,6 +273,40 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       database: options.database ?? DATABASE_URL,
     }
   },
+  case: (argv, environment) => parseCase(argv, environment),
+  'verify-case': (argv) => {
+    const words = { root: 'value', json: 'flag' } as const
+    const { options, positionals } = read('verify-case', argv, words, ['FILE'])
+    const [file = ''] = positionals
+    const { root, json = false } = options
+    if (root === undefined) {
+      throw new UsageError(
+        'whose case it is shows only with the office’s key: --root KEYFILE',
+        'verify-case',
+      )
+    }
+    return { name: 'verify-case', file, root, json }
+  },
+}
+
+export const CASE_ACTS = ['export', 'key'] as const
+
+function parseCase(argv: readonly string[], environment: Environment): CaseCommand {
+  const [word, ...rest] = argv
+  const act = actOf('case', word, CASE_ACTS)
+  if (act === 'key') {
+    const { options } = read('case', rest, { out: 'value', office: 'value' }, [])
+    const office = urlOf('case', options.office)
+    return { name: 'case', act, office, out: options.out ?? 'office.pem' }
+  }
+  const words = { out: 'value', office: 'value', login: 'value' } as const
+  const { options, positionals } = read('case', rest, words, ['ID'])
+  const [id = ''] = positionals
+  if (!/^[1-9]\d{0,17}$/.test(id)) {
+    throw new UsageError(`"${id}" is no case: expected its number in the console`, 'case')
+  }
+  const place = atOffice('case', options, environment)
+  return { name: 'case', act, id, ...place, out: options.out ?? `case-${id}.cose` }
 }
 
 export const CARD_ACTS = ['issue', 'module', 'show', 'list', 'clone', 'unblock', 'serve'] as const
@@ -307,7 +369,7 @@ function parseModule(argv: readonly string[], environment: Environment): CardCom
   }
   return {
     ...cardPlace(options),
-    ...atOffice(options, environment),
+    ...atOffice('card', options, environment),
     act: 'module',
     image: imageName(positionals[0]),
     till,
@@ -332,11 +394,12 @@ function digits(option: string, text = ''): string {
 }
 
 function atOffice(
+  topic: Topic,
   { office, login }: { readonly office?: string; readonly login?: string },
   environment: Environment,
 ) {
   return {
-    office: urlOf('card', office),
+    office: urlOf(topic, office),
     login: login ?? environment['KONTANT_LOGIN'] ?? `${DEFAULT_DATA}/login`,
   }
 }
@@ -355,7 +418,7 @@ function parseIssue(argv: readonly string[], environment: Environment): CardComm
   const { options, positionals } = read('card', argv, words, ['CARD'])
   return {
     ...cardPlace(options),
-    ...atOffice(options, environment),
+    ...atOffice('card', options, environment),
     act: 'issue',
     image: imageName(positionals[0]),
     scheme: schemeOf(options.scheme),

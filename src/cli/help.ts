@@ -15,6 +15,8 @@ network, the office names whoever cheated.
   kontant till               a till
   kontant card …             card images: issue, show, list, clone and more
   kontant reader …           card readers: list, watch, apdu
+  kontant case …             a proven case as a file, and the key to check it with
+  kontant verify-case FILE   checks such a file, offline
 
 Start with \`kontant up\`. Every command has its own help: \`kontant play --help\`.
 
@@ -151,5 +153,44 @@ is in docs/scenarios.md, examples are in scenarios/.
 Try: kontant play scenarios/shah.yaml
 
 ${EXIT}
+`,
+  case: `kontant case export ID [--out FILE] [--office URL] [--login FILE]
+kontant case key [--out FILE] [--office URL]
+
+What an office gives to others who are to see that somebody cheated. They check it with
+\`kontant verify-case\`.
+
+  export   a proven case with its evidence as one signed file. Of block cards it has keys that open
+           the records of the cards concerned, and with them their passcodes: give it to nobody else
+  key      the office's public key, which is no secret. Whoever checks a case must have it from
+           somebody they trust: say its fingerprint on the telephone
+
+  ID               the case's number in the console
+  --out FILE       default case-ID.cose and office.pem
+  --office URL     default http://127.0.0.1:${DEFAULT_PORT}
+  --login FILE     name and password of somebody who may read cases, a line each; default: the
+                   variable KONTANT_LOGIN, else ${DEFAULT_DATA}/login
+
+${EXIT}
+`,
+  'verify-case': `kontant verify-case FILE --root KEYFILE [--json]
+
+Checks, without network or database, that a case file is the office's, that its evidence is what the
+tills and cards in it have signed, and that the case follows from it: by the same rules that an
+office uses. Says what was checked, and who is proven to have done what.
+
+  --root KEYFILE   the office's public key in PEM, as \`kontant case key\` writes it
+  --json           the answer as JSON
+
+Exit status
+  0  proven
+  1  it did not work
+  2  the command line is wrong
+  3  malformed: FILE or KEYFILE is missing or is not what it should be
+  4  not_signed: not by this office, or changed since
+  5  bad_evidence: a batch is not signed by the till that it names
+  6  does_not_follow: the evidence is genuine and does not show the case
+  7  office_only: the evidence is genuine, and that the case follows is the office's word, because
+     it takes the office's secret keys or books to see; docs/protocol/case.md says when
 `,
 }

@@ -10,7 +10,16 @@ export interface Io {
 }
 
 /** What the process ends with; help.ts says the same in words. */
-export const EXIT = { OK: 0, FAILED: 1, USAGE: 2, INPUT: 3 } as const
+export const EXIT = {
+  OK: 0,
+  FAILED: 1,
+  USAGE: 2,
+  INPUT: 3,
+  NOT_SIGNED: 4,
+  BAD_EVIDENCE: 5,
+  DOES_NOT_FOLLOW: 6,
+  OFFICE_ONLY: 7,
+} as const
 export type ExitStatus = (typeof EXIT)[keyof typeof EXIT]
 
 /** It did not work. The message is for the person who asked, and says what to do. */

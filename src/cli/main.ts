@@ -2,6 +2,7 @@
 import { DatabaseError } from '../office/database.ts'
 import { WrongDataKey } from '../office/registry/office-secrets.ts'
 import { runCard } from './card.ts'
+import { runCase } from './case.ts'
 import { parseCommand, UsageError, type Command } from './command-line.ts'
 import { HELP, TOPIC_HELP } from './help.ts'
 import { CommandFailed, EXIT, InputError, type ExitStatus, type Io } from './io.ts'
@@ -9,6 +10,7 @@ import { play } from './play.ts'
 import { runReader } from './reader.ts'
 import { runOffice, runOneTill } from './serve.ts'
 import { up } from './up.ts'
+import { verifyCase } from './verify-case.ts'
 import { VERSION } from './version.ts'
 
 /** Runs one command line. @returns what the process ends with. */
@@ -45,6 +47,11 @@ async function run(command: Command, io: Io): Promise<ExitStatus> {
       return EXIT.OK
     case 'play':
       return (await play(command, io)) ? EXIT.OK : EXIT.FAILED
+    case 'case':
+      await runCase(command, io)
+      return EXIT.OK
+    case 'verify-case':
+      return verifyCase(command, io)
   }
 }
 

@@ -9,8 +9,9 @@ import {
   type KeyObject,
 } from 'node:crypto'
 import { seal, unseal } from './aes.ts'
-import { concat, fromHex, utf8, type Bytes } from './bytes.ts'
+import { concat, fromHex, toHex, utf8, type Bytes } from './bytes.ts'
 import { FormatError } from './errors.ts'
+import { sha256 } from './hash.ts'
 import type { RandomSource } from './ports.ts'
 
 /** r ‖ s, 32 bytes each, big endian (IEEE P1363). */
@@ -50,6 +51,11 @@ export function publicKeyFrom(bytes: Uint8Array, field = 'publicKey'): PublicKey
 /** SubjectPublicKeyInfo (RFC 5480) as PEM: what OpenSSL and other programs read. */
 export function publicKeyToPem({ handle }: PublicKey): string {
   return handle.export({ type: 'spki', format: 'pem' })
+}
+
+/** The first 16 bytes of its SHA-256, in groups of four digits: what people compare by eye or ear. */
+export function fingerprintOf({ bytes }: PublicKey): string {
+  return toHex(sha256(bytes).subarray(0, 16)).replaceAll(/(.{4})(?=.)/g, '$1 ')
 }
 
 /** @throws {FormatError} if `pem` is not a P-256 public key as {@link publicKeyToPem} writes it. */

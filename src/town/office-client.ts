@@ -153,10 +153,18 @@ const UNAUTHORISED = 401
 
 /** @throws {OfficeRefused} with the office's own words. */
 function answerOf({ status, body }: ApiAnswer): unknown {
-  const content: unknown = body === '' ? {} : JSON.parse(body)
-  if (status === 200) return content
-  const said = refusal.safeParse(content)
-  throw new OfficeRefused(status, said.success ? said.data.error.message : body)
+  if (status !== 200) throw refusalOf(status, body)
+  return contentOf(body)
+}
+
+/** What an answer that is no success says. */
+export function refusalOf(status: number, body: string): OfficeRefused {
+  const said = refusal.safeParse(contentOf(body))
+  return new OfficeRefused(status, said.success ? said.data.error.message : body)
+}
+
+function contentOf(body: string): unknown {
+  return body === '' ? {} : JSON.parse(body)
 }
 
 /** What an operator does at an office, through its API. Signs in at the first call. */

@@ -157,6 +157,25 @@ describe('a command line', () => {
         json: false,
       },
     ],
+    [
+      'case export 12 --login l',
+      {
+        name: 'case',
+        act: 'export',
+        id: '12',
+        office: 'http://127.0.0.1:7001',
+        login: 'l',
+        out: 'case-12.cose',
+      },
+    ],
+    [
+      'case key --out k.pem --office https://office.example',
+      { name: 'case', act: 'key', office: 'https://office.example', out: 'k.pem' },
+    ],
+    [
+      'verify-case c.cose --root k.pem',
+      { name: 'verify-case', file: 'c.cose', root: 'k.pem', json: false },
+    ],
   ])('`kontant %s`', (line, command) => {
     expect(parse(line)).toEqual(command)
   })
@@ -201,6 +220,11 @@ describe('a command line', () => {
     ['reader apdu 00a400', '"00a400" is no command APDU: expected at least 4 bytes'],
     ['reader apdu 00a4000', '"00a4000" is no command APDU'],
     ['reader apdu 00a40000 xyz', '"xyz" is no command APDU'],
+    ['case', 'expected one of export, key after "case".'],
+    ['case export twelve', '"twelve" is no case: expected its number in the console'],
+    ['case key 12', 'expected nothing here, got 12'],
+    ['verify-case', 'expected FILE here, got nothing'],
+    ['verify-case c.cose', 'whose case it is shows only with the office’s key: --root KEYFILE'],
     ['card show ../ada', '"../ada" cannot be the name of a card'],
     ['card show .ada', '".ada" cannot be the name of a card'],
   ])('`kontant %s` is refused', (line, message) => {
@@ -229,6 +253,8 @@ describe('the help', () => {
       card: ['issue x', 'module x', 'unblock x', 'serve x'],
       reader: ['apdu 00a40000'],
       play: ['x'],
+      case: ['export 1', 'key'],
+      'verify-case': ['x'],
     }[topic]
     for (const option of options) {
       const messages = tails.map((tail) => messageOf(`${topic} ${tail} ${option}`))

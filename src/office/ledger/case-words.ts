@@ -9,7 +9,7 @@ export interface CaseWords {
 }
 
 const PROVEN_TILL = [
-  'Ask the vendor for an account of it, and show them the records below: their own signature is on them.',
+  'Ask the vendor for an account of it, and show them the records: their own signature is on them.',
   'Revoke the till’s key if the vendor cannot explain it. What honest tills accepted before stays good.',
 ]
 

@@ -1,0 +1,44 @@
+import type { Bytes } from '../kernel/bytes.ts'
+import { fetchedWay, OfficeRefused, refusalOf, type Login } from '../town/office-client.ts'
+import { CommandFailed } from './io.ts'
+
+/** Does what asks an office. @throws {CommandFailed} if it refuses, or nobody is there. */
+export async function asked<T>(office: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof OfficeRefused) {
+      throw new CommandFailed(`the office refused: ${error.message}`)
+    }
+    // What `fetch` says if nobody is there.
+    if (error instanceof TypeError) {
+      throw new CommandFailed(
+        `no office answers at ${office}: start one with \`kontant up\`, or name it by --office`,
+      )
+    }
+    throw error
+  }
+}
+
+/** A session of that person. @returns its cookie. */
+export async function signIn(office: string, login: Login): Promise<string> {
+  const { status, body, cookie } = await fetchedWay(office)({
+    method: 'POST',
+    path: '/api/session',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(login),
+  })
+  if (status !== 200 || cookie === undefined) throw refusalOf(status, body)
+  return cookie
+}
+
+/** An answer that is bytes. @throws {OfficeRefused} with the office's own words. */
+export async function fetchBytes(
+  office: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Bytes> {
+  const answer = await fetch(new URL(path, office), { headers })
+  if (!answer.ok) throw refusalOf(answer.status, await answer.text())
+  return new Uint8Array(await answer.arrayBuffer())
+}
