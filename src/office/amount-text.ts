@@ -13,6 +13,15 @@ export const amountText = z
   })
   .meta({ description: 'Minor units as a decimal string: "500" is 5.00 USD', examples: ['500'] })
 
+/** As {@link amountText}, and not 0: what is to be moved. */
+export const positiveAmountText = z
+  .string()
+  .regex(/^[1-9]\d{0,17}$/, {
+    error: 'expected a decimal string of minor units above 0, such as "500"',
+    abort: true,
+  })
+  .meta({ description: 'Minor units as a decimal string, not 0', examples: ['500'] })
+
 /** As {@link amountText}, and below zero too: what an account may stand at. */
 export const signedAmountText = z
   .string()

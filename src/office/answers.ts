@@ -7,6 +7,7 @@ import { CASE_KINDS } from './ledger/findings.ts'
 import { cardIdText, currencyCode, idText, instantNumber } from './http.ts'
 import { CARD_STATUSES } from './registry-tables.ts'
 import { ROLES } from './roles.ts'
+import { ONLINE_KINDS } from './wallets/online.ts'
 import { ENTRY_KINDS } from './scheme.ts'
 
 /** What the office's API answers: the schemas make the OpenAPI document, the types are the console's. */
@@ -233,3 +234,59 @@ export const auditJson = z
   })
   .meta({ id: 'AuditEntry' })
 export type AuditJson = z.output<typeof auditJson>
+
+export const onlineBalanceJson = z.object({ currency: currencyCode, balance: amountText })
+
+export const onlineWalletJson = z
+  .object({ person: idText, login: z.string(), balances: z.array(onlineBalanceJson) })
+  .meta({ id: 'OnlineWallet' })
+export type OnlineWalletJson = z.output<typeof onlineWalletJson>
+
+export const onlineLineJson = z
+  .object({
+    id: idText.meta({ description: 'Of the transfer' }),
+    kind: z.enum(ONLINE_KINDS),
+    amount: signedAmountText.meta({ description: 'Above 0: it came in' }),
+    balance: amountText.meta({ description: 'In the wallet afterwards' }),
+    other: z
+      .string()
+      .nullable()
+      .meta({ description: 'A person’s login or a card’s number; null for money outside' }),
+    at: instantNumber,
+  })
+  .meta({ id: 'OnlineLine' })
+export type OnlineLineJson = z.output<typeof onlineLineJson>
+
+export const onlineMovedJson = z.object({
+  reference: z.string().meta({ description: 'Of the transfer, unique for ever' }),
+  balance: amountText.meta({ description: 'In the wallet afterwards' }),
+})
+
+export const certificatesJson = z.object({
+  scheme: z.string(),
+  root: z.base64(),
+  notary: z.base64().nullable(),
+  offices: z.array(z.base64()).meta({ description: 'Of this office, newest first' }),
+})
+
+export const cardPolicyJson = z.object({
+  version: z.int(),
+  scheme: z.string(),
+  card: cardIdText.nullable().meta({ description: 'Null: for all cards of the scheme' }),
+  policy: z.record(z.string(), z.union([z.string(), z.int()])),
+})
+
+export const instructionJson = z.object({
+  card: cardIdText,
+  number: z.int().meta({ description: 'Of the instruction, for that card' }),
+})
+
+/** What a phone carries to a card: bytes in base64. */
+export const orderJson = z.object({
+  number: z.int().meta({ description: 'Of the instruction, for that card' }),
+  order: z.base64(),
+})
+
+export const unloadJson = z.object({
+  request: z.base64().meta({ description: 'Of the office: the card pays it' }),
+})

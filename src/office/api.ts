@@ -15,6 +15,8 @@ import { conflictOf } from './conflicts.ts'
 import { OfficeError, type Refusal } from './errors.ts'
 import type { EvidenceService } from './ledger/evidence.ts'
 import { COSE, type Api } from './http.ts'
+import { CBOR_TYPE } from '../kernel/synchronisation.ts'
+import type { Permit } from './wallets/permit.ts'
 import { countRequest, createMetrics } from './metrics.ts'
 import type { Office } from './office.ts'
 import { openapi } from './openapi.ts'
@@ -26,15 +28,19 @@ import { cardRoutes } from './routes/cards.ts'
 import { caseRoutes } from './routes/cases.ts'
 import { eventRoutes } from './routes/events.ts'
 import { merchantRoutes } from './routes/merchants.ts'
+import { onlineRoutes } from './routes/online.ts'
 import { operationRoutes } from './routes/operation.ts'
 import { peopleRoutes } from './routes/people.ts'
 import { productRoutes } from './routes/products.ts'
 import { SESSION_COOKIE, sessionRoutes } from './routes/session.ts'
 import { tillDeviceRoutes } from './routes/till-devices.ts'
 import { tillRoutes } from './routes/tills.ts'
+import { walletRoutes } from './routes/wallets.ts'
 
 export interface ApiOptions {
   readonly evidence: EvidenceService
+  /** Who must permit what puts money on cards; nobody without. */
+  readonly permit?: Permit
   /** The built console; none is served without it. */
   readonly consoleDirectory?: string
   /** Structured logs of requests; silent without. */
@@ -48,6 +54,8 @@ export interface ApiOptions {
 const JSON_SIZE_MAX = 256 * 1024
 /** BATCH_ITEMS_MAX items of EVIDENCE_SIZE_MAX bytes, and what is around them. */
 const COSE_SIZE_MAX = 20 * 1024 * 1024
+/** SYNC_ITEMS_MAX items of EVIDENCE_SIZE_MAX bytes, and what is around them. */
+const CBOR_SIZE_MAX = 1200 * 1024
 
 /** The office over HTTP. It listens nowhere yet: `listen`, or `inject` for a transport without a socket. */
 export async function createApi(office: Office, options: ApiOptions): Promise<Api> {
@@ -66,6 +74,11 @@ export async function createApi(office: Office, options: ApiOptions): Promise<Ap
   app.setErrorHandler((error, request, reply) => refuse(options, error, request, reply))
   // A page of another site can send text without asking; JSON it cannot.
   app.removeContentTypeParser('text/plain')
+  app.addContentTypeParser(
+    CBOR_TYPE,
+    { parseAs: 'buffer', bodyLimit: CBOR_SIZE_MAX },
+    (_request, body, done) => done(null, body),
+  )
   app.addContentTypeParser(
     COSE,
     { parseAs: 'buffer', bodyLimit: COSE_SIZE_MAX },
@@ -86,7 +99,8 @@ export async function createApi(office: Office, options: ApiOptions): Promise<Ap
     countRequest(metrics, request, reply)
     done()
   })
-  const desk = { office, evidence: options.evidence, metrics }
+  const { evidence, permit } = options
+  const desk = { office, evidence, metrics, permit }
   await app.register((scope, _options, done) => {
     for (const routes of ROUTES) routes(scope.withTypeProvider<ZodTypeProvider>(), desk)
     done()
@@ -112,6 +126,8 @@ const ROUTES = [
   productRoutes,
   peopleRoutes,
   bookRoutes,
+  onlineRoutes,
+  walletRoutes,
   caseRoutes,
   eventRoutes,
 ]
@@ -131,7 +147,8 @@ function guard(app: Api, office: Office): void {
   app.addHook('onRequest', async (request) => {
     const method = request.method === 'HEAD' ? 'GET' : request.method
     const access = PERMISSIONS[`${method} ${request.routeOptions.url}`]
-    if (access === undefined || access === 'public' || access === 'till') return
+    if (access === undefined || access === 'public' || access === 'till' || access === 'card')
+      return
     const token = request.cookies[SESSION_COOKIE]
     const person = token && (await findSession(office.db, token, office.clock.now()))
     if (!person) throw new OfficeError('not_signed_in', 'Sign in first: POST /api/session.')

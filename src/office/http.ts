@@ -12,11 +12,13 @@ import { z } from 'zod'
 import { fromHex, type Bytes } from '../kernel/bytes.ts'
 import { parseCardId, type CardId } from '../kernel/ids.ts'
 import { CURRENCY_CODES } from '../kernel/money.ts'
+import { CBOR_TYPE } from '../kernel/synchronisation.ts'
 import { OfficeError, REFUSALS } from './errors.ts'
 import type { EvidenceService } from './ledger/evidence.ts'
 import type { Metrics } from './metrics.ts'
 import type { Office } from './office.ts'
 import type { Person } from './registry/people.ts'
+import type { Permit } from './wallets/permit.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -38,6 +40,8 @@ export interface Desk {
   readonly office: Office
   readonly evidence: EvidenceService
   readonly metrics: Metrics
+  /** Who must permit what puts money on cards; undefined without a notary. */
+  readonly permit: Permit | undefined
 }
 
 /** Of every answer that is no success. */
@@ -90,6 +94,15 @@ export const instantNumber = z
   .int()
   .nonnegative()
   .meta({ description: 'Milliseconds since 1970 (UTC)' })
+/** Of what must not happen twice. */
+export const idempotencyHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .min(8)
+    .max(128)
+    .optional()
+    .meta({ description: 'The same key again gets the same answer, and nothing happens twice' }),
+})
 export const nothing = z.object({}).strict().meta({ description: 'Done' })
 
 /** @throws {FormatError} never, after the schema; the type says what the schema checked. */
@@ -121,3 +134,15 @@ export const coseMessage = z
     `send the bytes as they are, as ${COSE}`,
   )
   .meta({ type: 'string', format: 'binary', description: 'COSE_Sign1 (RFC 9052)' })
+
+export function sendCbor(reply: FastifyReply, bytes: Bytes): FastifyReply {
+  return reply.type(CBOR_TYPE).send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+}
+
+/** The same of what is not signed as a whole. */
+export const cborMessage = z
+  .custom<Uint8Array>(
+    (value) => value instanceof Uint8Array,
+    `send the bytes as they are, as ${CBOR_TYPE}`,
+  )
+  .meta({ type: 'string', format: 'binary', description: 'Deterministic CBOR (RFC 8949)' })

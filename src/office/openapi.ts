@@ -16,7 +16,7 @@ const transform: Transform = (input) => {
   const { schema, url } = jsonSchemaTransform(input)
   const access = PERMISSIONS[`${[input.route.method].flat()[0]} ${input.url}`]
   if (access === undefined || access === 'public') return { schema, url }
-  if (access === 'till') return { schema: { ...schema, tags: ['till'] }, url }
+  if (access === 'till' || access === 'card') return { schema: { ...schema, tags: [access] }, url }
   const roles = access === 'signed-in' ? 'every role' : access.join(', ')
   const security = [{ session: [] }]
   return { schema: { ...schema, description: `Roles: ${roles}.`, security }, url }

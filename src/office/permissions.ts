@@ -2,10 +2,10 @@ import type { Role } from './roles.ts'
 
 /**
  * Who may call what, in one table: docs/operating.md prints it. `public` needs no session; `till` is
- * signed by a till's key or its enrolment code; `signed-in` is every role. What a merchant sees is
+ * signed by a till's key or its enrolment code; `card` is signed by the card; `signed-in` is every role. What a merchant sees is
  * their own tills, what a cardholder sees their own cards.
  */
-export type Access = 'public' | 'till' | 'signed-in' | readonly Role[]
+export type Access = 'public' | 'till' | 'card' | 'signed-in' | readonly Role[]
 
 const CHIEF = ['root', 'administrator'] as const
 const DESK = [...CHIEF, 'operator'] as const
@@ -35,6 +35,22 @@ export const PERMISSIONS: Readonly<Record<string, Access>> = {
   'POST /api/cards/:id/release': DESK,
   'POST /api/cards/:id/renew': DESK,
   'POST /api/cards/:id/refund': DESK,
+
+  'GET /api/certificates': 'public',
+  'POST /api/wallet/sync': 'card',
+  'POST /api/wallet/loads': [...DESK, 'cardholder'],
+  'POST /api/wallet/unloads': [...DESK, 'cardholder'],
+  'POST /api/cards/:id/restore': DESK,
+  'POST /api/cards/:id/unblock': HELP,
+  'POST /api/cards/:id/give-up': [...DESK, 'cardholder'],
+  'POST /api/cards/:id/wallet-policy': CHIEF,
+  'POST /api/wallet-policy': CHIEF,
+
+  'GET /api/online/:person': [...STAFF, 'cardholder'],
+  'GET /api/online/:person/statement': [...STAFF, 'cardholder'],
+  'POST /api/online/:person/deposits': DESK,
+  'POST /api/online/:person/withdrawals': DESK,
+  'POST /api/online/:person/transfers': 'signed-in',
 
   'GET /api/merchants': STAFF,
   'POST /api/merchants': DESK,

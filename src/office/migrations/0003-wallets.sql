@@ -1,5 +1,5 @@
 -- Online wallets, evidence that cards hand in themselves, and numbered instructions to cards.
--- 0003 has the accounts of online wallets and what becomes of payments.
+-- 0004 has the accounts of online wallets and what becomes of payments.
 
 -- Evidence comes from a till in batches that it numbers and signs, or from a card through any phone:
 -- that upload has no number, and each of its records is signed by the card that made it.
@@ -29,6 +29,8 @@ create table instruction (
   kind text not null check (kind in ('load', 'acknowledge', 'restore', 'void', 'unblock')),
   -- load: what is added; restore: what the card is to hold
   amount bigint not null check (amount >= 0),
+  -- restore: what the card is to hold less than its records say; booked when it has carried it out
+  less bigint not null default 0 check (less >= 0 and (less = 0 or kind = 'restore')),
   digest bytea not null check (length(digest) = 32),
   -- as it was signed: sent again like that until the card shows what became of it
   bytes bytea not null,

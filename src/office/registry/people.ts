@@ -71,6 +71,20 @@ export async function findLogin(
   return { person: personOf(row), passwordHash: row.password }
 }
 
+/** Who has that login and may still use it. */
+export async function findPersonByLogin(
+  db: Kysely<Tables>,
+  login: string,
+): Promise<Person | undefined> {
+  const row = await db
+    .selectFrom('person')
+    .selectAll()
+    .where('login', '=', login)
+    .where('disabled_at', 'is', null)
+    .executeTakeFirst()
+  return row && personOf(row)
+}
+
 export async function listPeople(db: Kysely<Tables>): Promise<readonly Person[]> {
   const rows = await db.selectFrom('person').selectAll().orderBy('id').execute()
   return rows.map(personOf)

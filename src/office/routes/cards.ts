@@ -22,6 +22,7 @@ import {
   cardIdText,
   currencyCode,
   hexField,
+  idempotencyHeaders as headers,
   idText,
   name,
   numberText,
@@ -43,17 +44,9 @@ import { lineToJson } from './ledger-json.ts'
 const params = z.object({ id: cardIdText })
 const uid = z
   .string()
-  .regex(/^([0-9a-fA-F]{2}){1,32}$/, 'expected hexadecimal digits')
+  .regex(/^([0-9a-fA-F]{2}){1,64}$/, 'expected hexadecimal digits')
   .meta({ description: 'The chip’s own number, in hexadecimal', examples: ['04a1b2c3'] })
 const passcode = z.string().max(64).meta({ description: 'Made up if it is left out' })
-const headers = z.object({
-  'idempotency-key': z
-    .string()
-    .min(8)
-    .max(128)
-    .optional()
-    .meta({ description: 'The same key again gets the same answer, and no second card' }),
-})
 
 const issueBody = z.strictObject({
   scheme: z.string(),

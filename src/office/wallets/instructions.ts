@@ -47,10 +47,11 @@ interface InstructionRow {
   readonly before: Digest | null
 }
 
-/** The last one that the office gave this card. */
-export async function lastInstruction(
+/** The last one that the office gave this card, or that of a number. */
+export async function findInstruction(
   db: Kysely<Tables>,
   card: CardId,
+  number?: number,
 ): Promise<Instruction | undefined> {
   const { rows } = await sql<InstructionRow>`
     select one.number, one.kind, one.amount, one.less, encode(one.digest, 'hex') as digest, one.bytes,
@@ -60,7 +61,8 @@ export async function lastInstruction(
         as before
     from instruction one
     left join instruction before on before.card = one.card and before.number = one.before
-    where one.card = ${card} order by one.number desc limit 1`.execute(db)
+    where one.card = ${card} and one.number = coalesce(${number ?? null}::bigint, one.number)
+    order by one.number desc limit 1`.execute(db)
   const [row] = rows
   return (
     row && {
@@ -99,7 +101,7 @@ export async function giveInstruction(
   card: Card,
   { kind, amount = 0n, less = 0n, record, policy, person, reason = '' }: NewInstruction,
 ): Promise<number> {
-  const last = await lastInstruction(trx, card.id)
+  const last = await findInstruction(trx, card.id)
   invariant(last?.state !== 'issued', 'one instruction at a time is under way')
   const number = (last?.number ?? 0) + 1
   const madeAt = office.clock.now()

@@ -11,7 +11,7 @@ import { recordAct } from '../registry/audit.ts'
 import type { Card } from '../registry/cards.ts'
 import type { Tables } from '../tables.ts'
 import type { CardStatement, Holdings } from './holdings.ts'
-import { giveInstruction, giveUp, lastInstruction, orderUnderWay } from './instructions.ts'
+import { giveInstruction, giveUp, findInstruction, orderUnderWay } from './instructions.ts'
 import { onlineWallet, requireCover } from './online.ts'
 import { policyOfVersion } from './policies.ts'
 import {
@@ -168,7 +168,7 @@ export async function giveUpInstruction(
   }: { readonly card: CardId; readonly person: string; readonly reason: string },
 ): Promise<number> {
   const { card, holdings } = await holdingCard(office, id)
-  const one = await lastInstruction(trx, id)
+  const one = await findInstruction(trx, id)
   if (one?.state !== 'issued') {
     throw new OfficeError('conflict', `Card ${id} has no instruction to carry out.`)
   }
@@ -191,8 +191,8 @@ export async function orderFor(
   number: number,
 ): Promise<Bytes> {
   const { card, holdings } = await holdingCard(office, id)
-  const one = await lastInstruction(office.db, id)
-  invariant(one && one.number >= number, 'an instruction that was given is remembered')
+  const one = await findInstruction(office.db, id, number)
+  invariant(one, 'an instruction that was given is remembered')
   const order = await orderUnderWay(office, holdings, card, one, permit)
   if (order) return order
   await office.db.transaction().execute(async (trx) => giveUp(office, trx, holdings, card, one))

@@ -17,7 +17,7 @@ import {
   closeInstruction,
   giveInstruction,
   giveUp,
-  lastInstruction,
+  findInstruction,
   orderUnderWay,
   type Instruction,
 } from './instructions.ts'
@@ -59,7 +59,7 @@ export async function synchronise(
   })
   const upTo = await handedInUpTo(office.db, card.id, statement)
   if (said.standing === 'strange') return { orders: [], upTo }
-  const under = await lastInstruction(office.db, card.id)
+  const under = await findInstruction(office.db, card.id)
   if (under?.state !== 'issued') return { orders: [], upTo }
   const order = await orderUnderWay(office, holdings, card, under, permit)
   return { orders: order ? [order] : [], upTo }
@@ -108,7 +108,7 @@ export async function hear(
 ): Promise<Told> {
   const card = await lockCard(trx, id)
   if (!card) throw new OfficeError('not_found', `There is no card ${id}.`)
-  const last = await lastInstruction(trx, id)
+  const last = await findInstruction(trx, id)
   const standing = standingOf(said, await newestStatement(trx, id), last)
   const at = office.clock.now()
   switch (standing) {
@@ -133,7 +133,7 @@ export async function hear(
       break
   }
   if (standing !== 'older' && standing !== 'strange') await noteStatement(trx, id, said, at)
-  const now = await lastInstruction(trx, id)
+  const now = await findInstruction(trx, id)
   return { card, standing, underWay: now?.state === 'issued' ? now : undefined }
 }
 

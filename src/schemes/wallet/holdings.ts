@@ -4,6 +4,7 @@ import { unlessMalformed } from '../../kernel/errors.ts'
 import { DIGEST_SIZE } from '../../kernel/hash.ts'
 import { cardIdBytes, cardIdOf, digestOf } from '../../kernel/ids.ts'
 import { publicKeyFrom } from '../../kernel/p256.ts'
+import type { RandomSource } from '../../kernel/ports.ts'
 import { parseWith } from '../../kernel/schema.ts'
 import type {
   CardStatement,
@@ -14,7 +15,7 @@ import type {
   RequestDraft,
   SignedInstruction,
 } from '../../office/wallets/holdings.ts'
-import { officeParty, readAuthority, readRoot } from './authority.ts'
+import { readAuthority, readRoot } from './authority.ts'
 import {
   DEFAULT_POLICY,
   evidence,
@@ -32,6 +33,7 @@ import {
   signMessage,
   statement,
   VALUE_MAX,
+  type PaymentRequest,
   type WalletPolicy,
 } from './message.ts'
 
@@ -157,21 +159,18 @@ function instructionIn(bytes: Uint8Array, secrets: Bytes): GivenInstruction | un
   })
 }
 
-const requestBack: Holdings['requestBack'] = (wanted: RequestDraft, secrets, random) => {
-  const authority = readAuthority(secrets)
+function requestBack(wanted: RequestDraft, secrets: Bytes, random: RandomSource): Bytes {
+  const { office, key } = readAuthority(secrets)
   const { card, nonce, currency, amount, madeAt, expiresAt } = wanted
-  return signMessage(
-    request,
-    {
-      payee: officeParty(authority),
-      currency: currency.numeric,
-      amount,
-      nonce: random.bytes(NONCE_SIZE),
-      payer: cardIdBytes(card),
-      payerNonce: nonce,
-      madeAt,
-      expires: expiresAt,
-    },
-    authority.key,
-  )
+  const content: PaymentRequest = {
+    payee: { kind: 'office', office },
+    currency: currency.numeric,
+    amount,
+    nonce: random.bytes(NONCE_SIZE),
+    payer: cardIdBytes(card),
+    payerNonce: nonce,
+    madeAt,
+    expires: expiresAt,
+  }
+  return signMessage(request, content, key)
 }

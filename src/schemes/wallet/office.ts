@@ -31,6 +31,7 @@ import {
   readRoot,
   type WalletRoot,
 } from './authority.ts'
+import { walletHoldings } from './holdings.ts'
 import { isCertifiedBy, readCertificate, type ReadSubject } from './certificates.ts'
 import {
   cardPlan,
@@ -53,6 +54,7 @@ export const walletOffice: OfficeScheme = {
   tillSecrets: (secrets, { number, publicKey, generation, now }) =>
     papersOf(secrets, { till: number, publicKey, generation }, now),
   issue,
+  holdings: walletHoldings,
   route,
   verify,
   // Certificates are public, and so is everything that a card signs.

@@ -1,0 +1,297 @@
+import { z } from 'zod'
+import type { Bytes } from '../../kernel/bytes.ts'
+import {
+  CBOR_TYPE,
+  decodeSynchronisation,
+  encodeSynchronisationAnswer,
+  SYNC_PATH,
+} from '../../kernel/synchronisation.ts'
+import { positiveAmountText, amountText } from '../amount-text.ts'
+import {
+  cardPolicyJson,
+  certificatesJson,
+  instructionJson,
+  orderJson,
+  unloadJson,
+} from '../answers.ts'
+import { OfficeError } from '../errors.ts'
+import {
+  actorOf,
+  answers,
+  cardIdParam,
+  cardIdText,
+  cborMessage,
+  errorAnswer,
+  idempotencyHeaders,
+  reason,
+  sendCbor,
+  type Api,
+  type Desk,
+} from '../http.ts'
+import { answerOnce } from '../once.ts'
+import { schemeOf } from '../office.ts'
+import { recordAct } from '../registry/audit.ts'
+import { findCard } from '../registry/cards.ts'
+import type { Person } from '../registry/people.ts'
+import type { CardId } from '../../kernel/ids.ts'
+import {
+  giveUpInstruction,
+  loadCard,
+  orderFor,
+  restoreCard,
+  unblockCard,
+  unloadCard,
+} from '../wallets/loads.ts'
+import { setCardPolicy } from '../wallets/policies.ts'
+import { synchronise } from '../wallets/synchronise.ts'
+
+const params = z.object({ id: cardIdText })
+const statement = z
+  .base64()
+  .max(2000)
+  .meta({ description: 'What the card says of itself now: docs/protocol/wallet-office.md' })
+
+/** Cards that hold money by themselves: loaded, emptied and synchronised through their holders’ phones. */
+export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void {
+  const { db } = office
+  const wallets = { office, evidence, permit }
+
+  app.get(
+    '/api/certificates',
+    {
+      schema: {
+        summary: 'What anybody may have who wants to check what this office and its cards sign',
+        response: answers(z.object({ certificates: z.array(certificatesJson) })),
+      },
+    },
+    () => ({
+      certificates: [...office.schemes.values()].flatMap(({ name: scheme, holdings }) => {
+        if (!holdings) return []
+        const { root, notary, office: own } = holdings.certificates(office.secretsOf(scheme))
+        return [
+          {
+            scheme,
+            root: base64(root),
+            notary: notary === undefined ? null : base64(notary),
+            offices: own.map(base64),
+          },
+        ]
+      }),
+    }),
+  )
+
+  app.post(
+    SYNC_PATH,
+    {
+      schema: {
+        summary: 'Synchronise a card through whatever phone: docs/protocol/wallet-office.md',
+        consumes: [CBOR_TYPE],
+        body: cborMessage,
+        response: {
+          200: {
+            description: 'Orders for the card',
+            content: { [CBOR_TYPE]: { schema: cborMessage } },
+          },
+          '4xx': errorAnswer,
+          '5xx': errorAnswer,
+        },
+      },
+    },
+    async (request, reply) => {
+      const received = decodeSynchronisation(request.body)
+      const answer = await synchronise(wallets, received, request.body)
+      office.events.emit({ type: 'card', card: received.card })
+      return sendCbor(reply, encodeSynchronisationAnswer(answer))
+    },
+  )
+
+  app.post(
+    '/api/wallet/loads',
+    {
+      schema: {
+        summary: 'Set money of the holder’s online wallet aside and put it on the card',
+        headers: idempotencyHeaders,
+        body: z.strictObject({ card: cardIdText, amount: positiveAmountText, statement }),
+        response: answers(orderJson),
+      },
+    },
+    async (request) => {
+      const { body, headers } = request
+      const actor = actorOf(request)
+      const card = await ownCard(actor, body.card)
+      const { amount } = body
+      // The same key from the same card again, and it has said something new meanwhile.
+      const asked = { act: 'wallet.load', card, amount }
+      const given = await answerOnce(
+        office,
+        headers,
+        actor,
+        asked,
+        instructionJson,
+        async (trx) => {
+          const wanted = { card, amount: BigInt(amount), statement: bytesOf(body.statement) }
+          return { card, number: await loadCard(office, trx, { ...wanted, person: actor.id }) }
+        },
+      )
+      return { number: given.number, order: base64(await orderFor(wallets, card, given.number)) }
+    },
+  )
+
+  app.post(
+    '/api/wallet/unloads',
+    {
+      schema: {
+        summary: 'A request that the card pay back to its holder’s online wallet',
+        headers: idempotencyHeaders,
+        body: z.strictObject({ card: cardIdText, amount: positiveAmountText, statement }),
+        response: answers(unloadJson),
+      },
+    },
+    async (request) => {
+      const { body, headers } = request
+      const actor = actorOf(request)
+      const card = await ownCard(actor, body.card)
+      const asked = { act: 'wallet.unload', ...body }
+      return answerOnce(office, headers, actor, asked, unloadJson, async (trx) => {
+        const wanted = { card, amount: BigInt(body.amount), statement: bytesOf(body.statement) }
+        return { request: base64(await unloadCard(office, trx, { ...wanted, person: actor.id })) }
+      })
+    },
+  )
+
+  app.post(
+    '/api/cards/:id/restore',
+    {
+      schema: {
+        summary: 'Put right what a card holds that is here: an operator’s decision',
+        params,
+        headers: idempotencyHeaders,
+        body: z.strictObject({ amount: amountText, statement, reason }),
+        response: answers(instructionJson),
+      },
+    },
+    async (request) => {
+      const { body, headers } = request
+      const actor = actorOf(request)
+      const card = cardIdParam(request.params.id)
+      const asked = { act: 'wallet.restore', card, ...body }
+      return answerOnce(office, headers, actor, asked, instructionJson, async (trx) => {
+        const wanted = { card, amount: BigInt(body.amount), statement: bytesOf(body.statement) }
+        const order = { ...wanted, person: actor.id, reason: body.reason }
+        return { card, number: await restoreCard(office, trx, order) }
+      })
+    },
+  )
+
+  app.post(
+    '/api/cards/:id/unblock',
+    {
+      schema: {
+        summary: 'Give a card’s PIN its tries back, with the next synchronisation',
+        params,
+        headers: idempotencyHeaders,
+        body: z.strictObject({ statement, reason }),
+        response: answers(instructionJson),
+      },
+    },
+    async (request) => {
+      const { body, headers } = request
+      const actor = actorOf(request)
+      const card = cardIdParam(request.params.id)
+      const asked = { act: 'wallet.unblock', card, ...body }
+      return answerOnce(office, headers, actor, asked, instructionJson, async (trx) => {
+        const wanted = { card, statement: bytesOf(body.statement), reason: body.reason }
+        return { card, number: await unblockCard(office, trx, { ...wanted, person: actor.id }) }
+      })
+    },
+  )
+
+  app.post(
+    '/api/cards/:id/give-up',
+    {
+      schema: {
+        summary: 'Give up what a card has not carried out: what was set aside for it comes back',
+        params,
+        body: z.strictObject({ reason }),
+        response: answers(instructionJson),
+      },
+    },
+    async (request) => {
+      const actor = actorOf(request)
+      const card = await ownCard(actor, request.params.id)
+      const wanted = { card, person: actor.id, reason: request.body.reason }
+      const number = await db.transaction().execute((trx) => giveUpInstruction(office, trx, wanted))
+      return { card, number }
+    },
+  )
+
+  app.post(
+    '/api/cards/:id/wallet-policy',
+    {
+      schema: {
+        summary: 'What one card may do offline; it hears of it with its next synchronisation',
+        params,
+        body: z.strictObject({ policy: z.unknown(), reason }),
+        response: answers(cardPolicyJson),
+      },
+    },
+    async (request) => {
+      const id = cardIdParam(request.params.id)
+      const card = await findCard(db, id)
+      if (!card) throw new OfficeError('not_found', `There is no card ${id}.`, 'params.id')
+      return setPolicy(actorOf(request), card.scheme, id, request.body)
+    },
+  )
+
+  app.post(
+    '/api/wallet-policy',
+    {
+      schema: {
+        summary: 'What all cards of a scheme may do offline',
+        body: z.strictObject({ scheme: z.string(), policy: z.unknown(), reason }),
+        response: answers(cardPolicyJson),
+      },
+    },
+    async (request) => {
+      const { scheme, ...body } = request.body
+      return setPolicy(actorOf(request), scheme, undefined, body)
+    },
+  )
+
+  async function setPolicy(
+    actor: Person,
+    scheme: string,
+    card: CardId | undefined,
+    { policy, reason: why }: { readonly policy?: unknown; readonly reason: string },
+  ) {
+    const { holdings } = schemeOf(office, scheme, 'body.scheme')
+    if (!holdings) {
+      throw new OfficeError('conflict', `Cards of the scheme ${scheme} are not told a policy.`)
+    }
+    const at = office.clock.now()
+    return db.transaction().execute(async (trx) => {
+      const wanted = { scheme, card, policy, person: actor.id }
+      const { version, bytes } = await setCardPolicy(trx, holdings, wanted, at)
+      const shown = holdings.showPolicy(bytes)
+      const subject = card === undefined ? `scheme:${scheme}` : `card:${card}`
+      const detail = { ...shown, reason: why }
+      await recordAct(trx, { person: actor.id, act: 'wallet.policy', subject, detail }, at)
+      return { version, scheme, card: card ?? null, policy: shown }
+    })
+  }
+
+  /** @throws {OfficeError} `not_found`, also for a card that is somebody else’s. */
+  async function ownCard(actor: Person, id: string): Promise<CardId> {
+    const card = await findCard(db, cardIdParam(id))
+    if (card && (actor.role !== 'cardholder' || card.holder === actor.id)) return card.id
+    throw new OfficeError('not_found', `There is no card ${id}.`)
+  }
+}
+
+function base64(bytes: Bytes): string {
+  return Buffer.from(bytes).toString('base64')
+}
+
+function bytesOf(text: string): Bytes {
+  return new Uint8Array(Buffer.from(text, 'base64'))
+}
