@@ -36,7 +36,7 @@ function record(sequence: number, uploaded = true): ChainRecord {
 
 /** Records 0 to 9, of which some were only shown. */
 function chainOf(shown: readonly number[]): CardChain {
-  const chain = new CardChain()
+  const chain = new CardChain('by their maker')
   chain.markTailLoaded(0)
   for (let sequence = 0; sequence < 10; sequence += 1) {
     chain.load(record(sequence, !shown.includes(sequence)))
@@ -66,7 +66,7 @@ describe('evaluating a chain', () => {
   })
 
   it('asks for what it lacks', () => {
-    const chain = new CardChain()
+    const chain = new CardChain('by their maker')
     expect(evaluate(chain, new Set([5]))).toEqual({ what: 'positions', positions: [4, 5] })
     chain.markLoaded(-1)
     chain.markLoaded(0)

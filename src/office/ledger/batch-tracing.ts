@@ -34,7 +34,9 @@ export async function traceBatches(
 export function loadedIn(batch: PlacingBatch['batch'], verdicts: PlacingBatch['verdicts']): Amount {
   return verdicts.reduce<Amount>((loaded, verdict, index) => {
     if (!verdict.ok || batch.items[index]?.outcome !== 'confirmed') return loaded
-    const { kind, amount, balance, predecessor } = verdict.entry
+    const { kind, amount, balance, predecessor, maker } = verdict.entry
+    // Not this till's doing, though it hands it in.
+    if (maker !== batch.till) return loaded
     if (kind === 'load') return loaded + amount
     const takenBack = kind === 'reversal' && predecessor && balance < predecessor.balance
     return takenBack ? loaded - amount : loaded

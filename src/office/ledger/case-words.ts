@@ -33,7 +33,7 @@ export interface WordedCase {
 /** Of a case: what is proven against a card speaks of no vendor. */
 export function caseWords({ kind, strength, suspects: [first] }: WordedCase): CaseWords {
   const words = CASE_WORDS[kind]
-  if (strength !== 'proven' || first?.kind !== 'card') return words
+  if (strength !== 'proven' || first?.kind !== 'card' || kind === 'card-key-extracted') return words
   const happened = kind === 'fork' ? FORKED_ITSELF : words.happened
   return { ...words, happened, advice: PROVEN_CARD }
 }
@@ -136,6 +136,16 @@ export const CASE_WORDS: Readonly<Record<CaseKind, CaseWords>> = {
       'One card that forks at many vendors speaks against the card. Many cards that fork at one vendor speak against the vendor. The ranking counts exactly that.',
       'The card stays frozen and the contested money stays in suspense until you resolve this and say which of the payments are paid.',
       'Ask the holder to bring the card: what it shows now tells which branch it really took.',
+    ],
+  },
+  'card-key-extracted': {
+    title: 'Card key extracted',
+    happened: (_who, card) =>
+      `${card} signed two histories: two records for one place in its chain, or one that builds on another record than it had signed there. No card of ours does that: somebody has its key, or has put back an older state.`,
+    advice: [
+      'Whoever was paid is not to blame: they could not see it, and the signatures that they hold are good.',
+      'The card stays blocked. Payments beyond what the card was given wait until you resolve this, and say what became of them.',
+      'A card that somebody took a key out of is seldom the only one: look at others of its kind.',
     ],
   },
   'withheld-transaction': {

@@ -103,7 +103,7 @@ export async function forkedCards(
   if (cards.length === 0) return new Set()
   const { rows } = await sql<{ card: CardId }>`
     select distinct card from "case"
-    where kind = 'fork' and not withdrawn and resolved_at is null
+    where kind in ('fork', 'card-key-extracted') and not withdrawn and resolved_at is null
       and card = any(${[...cards]}::text[])`.execute(trx)
   return new Set(rows.map(({ card }) => card))
 }

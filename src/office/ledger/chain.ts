@@ -2,7 +2,7 @@ import type { Outcome } from '../../kernel/batch.ts'
 import type { CardId, Digest, TillNumber } from '../../kernel/ids.ts'
 import type { Amount } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
-import type { EntryKind } from '../scheme.ts'
+import type { EntryKind, OfficeScheme } from '../scheme.ts'
 
 /**
  * The out-of-order ledger of Shah et al. (IV E), made general: one chain a card, a tree where two
@@ -67,11 +67,17 @@ export interface Placement {
 
 /** The records of one card that are at hand, and which positions they are the whole of. */
 export class CardChain {
+  /** Where the card signs, a record counts by itself: no flag follows from another record. */
+  readonly isSignedByCard: boolean
   /** Mostly one record a position. */
   readonly #positions = new Map<number, Placement[]>()
   readonly #loaded = new Set<number>()
   /** From here on everything is loaded. */
   #tailFrom = Number.POSITIVE_INFINITY
+
+  constructor(signed: OfficeScheme['recordsAreSigned']) {
+    this.isSignedByCard = signed === 'by the card'
+  }
 
   isLoaded(sequence: number): boolean {
     return sequence < 0 || sequence >= this.#tailFrom || this.#loaded.has(sequence)
@@ -178,6 +184,13 @@ export function evaluate(chain: CardChain, dirty: Set<number>): Missing {
 /** @returns whether a flag changed that records to the right depend on. */
 function evaluatePosition(chain: CardChain, sequence: number): boolean {
   const records = chain.at(sequence)
+  if (chain.isSignedByCard) {
+    for (const record of records) {
+      const complete = record.uploaded && isEffective(record)
+      if (complete !== record.complete) chain.put({ ...record, complete })
+    }
+    return false
+  }
   const groups = siblings(records)
   let changed = false
   for (const record of records) {

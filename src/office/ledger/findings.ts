@@ -20,6 +20,7 @@ export const CASE_KINDS = [
   'load-beyond-cash',
   'equivocation',
   'fork',
+  'card-key-extracted',
   'withheld-transaction',
   'missing-transaction',
   'rewritten-journal',

@@ -15,6 +15,8 @@ export interface Upload {
   readonly outcome: Outcome
   /** Undefined for what the office made itself. */
   readonly source: Source | undefined
+  /** Handed in by somebody else than the till it names: of that till's doings it says nothing. */
+  readonly isHearsay?: true
 }
 
 interface RecordRow {

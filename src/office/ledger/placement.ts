@@ -7,7 +7,14 @@ import { OFFICE } from '../../kernel/ids.ts'
 import type { CurrencyCode } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import { post, type Transfer } from './accounts.ts'
-import { CardChain, evaluate, isEffective, type ChainRecord, type Decision } from './chain.ts'
+import {
+  CardChain,
+  evaluate,
+  isEffective,
+  type ChainRecord,
+  type Decision,
+  type Source,
+} from './chain.ts'
 import type { Finding } from './findings.ts'
 import {
   insertRecords,
@@ -56,7 +63,7 @@ export interface Placed {
   readonly withdrawn: PositionFindings['withdrawn']
   /** Records shown and not handed in, new in this group. */
   readonly shown: readonly ChainRecord[]
-  /** Records that were handed in for the first time. */
+  /** Records that were handed in for the first time; none that cards have signed. */
   readonly fresh: ReadonlySet<Digest>
 }
 
@@ -70,7 +77,7 @@ export async function place(
   facts: GroupFacts,
   at: Instant,
 ): Promise<Placed> {
-  const group = new Group(uploads)
+  const group = new Group(uploads, facts)
   const tokenFindings = await placeTokens(trx, group)
   await facts.prepare([...tokenFindings.refuted.map(({ card }) => card)])
   await load(trx, group, tokenFindings.refuted)
@@ -103,7 +110,7 @@ export function traceAlone(
   facts: TracingFacts,
   tokenFacts: (token: Digest) => TokenFacts,
 ): readonly Finding[] {
-  const group = new Group(uploads)
+  const group = new Group(uploads, facts)
   for (const chain of group.chains.values()) chain.markTailLoaded(0)
   const tokenFindings = uploads.flatMap(({ entry }) => traceTokens(entry, tokenFacts))
   merge(group, facts, tokenFindings)
@@ -129,7 +136,7 @@ export async function decide(
   facts: GroupFacts,
   at: Instant,
 ): Promise<PositionFindings> {
-  const group = new Group([])
+  const group = new Group([], facts)
   await facts.prepare(decisions.map(({ card }) => card))
   await load(trx, group, decisions)
   for (const { card, sequence, record: digest, decision } of decisions) {
@@ -158,17 +165,18 @@ class Group {
   /** Positions to trace: those that were looked at and have changed. */
   readonly touched = new Map<CardId, Set<number>>()
 
-  constructor(uploads: readonly Upload[]) {
+  readonly #facts: Pick<GroupFacts, 'schemeOf'>
+
+  constructor(uploads: readonly Upload[], facts: Pick<GroupFacts, 'schemeOf'>) {
     this.uploads = uploads
-    for (const { entry } of uploads) {
-      if (!this.chains.has(entry.card)) this.chains.set(entry.card, new CardChain())
-    }
+    this.#facts = facts
+    for (const { entry } of uploads) this.chain(entry.card)
   }
 
   chain(card: CardId): CardChain {
     const known = this.chains.get(card)
     if (known) return known
-    const chain = new CardChain()
+    const chain = new CardChain(this.#facts.schemeOf(card).recordsAreSigned)
     this.chains.set(card, chain)
     return chain
   }
@@ -208,8 +216,9 @@ class Group {
     const updated: ChainRecord[] = []
     for (const chain of this.chains.values()) {
       for (const { record, stored } of chain.placements()) {
-        if (!stored || record.uploaded !== stored.uploaded) inserted.push(record)
-        else if (differs(record, stored)) updated.push(record)
+        if (!stored || record.uploaded !== stored.uploaded || record.source !== stored.source) {
+          inserted.push(record)
+        } else if (differs(record, stored)) updated.push(record)
       }
     }
     return { inserted, updated }
@@ -323,7 +332,7 @@ function merge(group: Group, facts: TracingFacts, tokenFindings: readonly Findin
   const guilty = new Set(tokenFindings.flatMap(({ records }) => records))
   group.findings.push(...tokenFindings)
   for (const upload of group.uploads) {
-    const findings = judgeRecord(upload.entry, facts)
+    const findings = judgeRecord(upload, facts)
     group.findings.push(...findings)
     mergeUpload(group, upload, findings.length > 0 || guilty.has(upload.entry.digest))
     showPredecessor(group, upload.entry)
@@ -349,12 +358,12 @@ async function rejudge(trx: Transaction<Tables>, group: Group, facts: GroupFacts
 }
 
 /** What one record shows by itself, with what the office knows. */
-function judgeRecord(entry: VerifiedEntry, facts: TracingFacts): Finding[] {
+function judgeRecord({ entry, isHearsay }: Upload, facts: TracingFacts): Finding[] {
   return [
     // Tracing tells that one, with the amount that only the true predecessor shows.
     ...entry.findings.filter(({ kind }) => kind !== 'previous-balance-altered'),
     ...facts.schemeOf(entry.card).judge(entry, facts.known(entry.card)),
-    ...(entry.maker === OFFICE
+    ...(entry.maker === OFFICE || isHearsay
       ? []
       : tracePolicy(entry, facts.allowed(entry.maker, entry.policyVersion))),
   ]
@@ -362,20 +371,30 @@ function judgeRecord(entry: VerifiedEntry, facts: TracingFacts): Finding[] {
 
 function mergeUpload(group: Group, upload: Upload, guilty: boolean): void {
   const { entry } = upload
-  const known = group.chain(entry.card).get(entry.sequence, entry.digest)
-  const refuted = guilty || (entry.predecessor !== undefined && !entry.predecessor.shown)
+  const chain = group.chain(entry.card)
+  const known = chain.get(entry.sequence, entry.digest)
+  // What a card has signed it did, whatever a till did wrong besides.
+  const refuted =
+    !chain.isSignedByCard &&
+    (guilty || (entry.predecessor !== undefined && !entry.predecessor.shown))
+  if (known?.uploaded && chain.isSignedByCard) {
+    const outcome = strongest(known.outcome, outcomeOf(upload, chain))
+    group.change({ ...known, outcome, source: bestSource(known, upload) })
+    return
+  }
   if (known?.uploaded) {
     const conflicting =
       known.previous !== entry.predecessor?.digest || known.amount !== entry.amount
     if (conflicting) group.findings.push(contradiction(entry))
     group.change({
       ...known,
-      outcome: strongest(known.outcome, outcomeOf(upload)),
+      outcome: strongest(known.outcome, outcomeOf(upload, chain)),
       refuted: known.refuted || refuted || conflicting,
     })
     return
   }
-  group.fresh.add(entry.digest)
+  // When a card signed is known to nobody: no till can have kept it back.
+  if (!chain.isSignedByCard) group.fresh.add(entry.digest)
   if (known) group.withdrawn.push({ kind: 'missing-transaction', about: entry.digest })
   const record: ChainRecord = {
     card: entry.card,
@@ -388,7 +407,7 @@ function mergeUpload(group: Group, upload: Upload, guilty: boolean): void {
     balance: entry.balance,
     uploaded: true,
     amount: entry.amount,
-    outcome: outcomeOf(upload),
+    outcome: outcomeOf(upload, chain),
     previous: entry.predecessor?.digest,
     previousMaker: entry.predecessor?.maker,
     previousBalance: entry.predecessor?.balance,
@@ -409,6 +428,12 @@ function mergeUpload(group: Group, upload: Upload, guilty: boolean): void {
   touch(group.touched, entry.card, entry.sequence + 1)
 }
 
+/** Rather what the card has signed than what a till expects, and rather with the till's tokens than without. */
+function bestSource(known: ChainRecord, { entry, source, isHearsay }: Upload): Source | undefined {
+  const saysMore = !isEffective(known) || (entry.maker !== OFFICE && !isHearsay)
+  return entry.isAttested && saysMore ? source : known.source
+}
+
 /** One record, told in two ways by the till that signed it. */
 function contradiction({ card, digest, maker, amount }: VerifiedEntry): Finding {
   return {
@@ -423,7 +448,8 @@ function contradiction({ card, digest, maker, amount }: VerifiedEntry): Finding 
 }
 
 /** Where a card says itself that it took a record, a till's word for it does not count. */
-function outcomeOf({ entry, outcome }: Upload): Outcome {
+function outcomeOf({ entry, outcome }: Upload, chain: CardChain): Outcome {
+  if (chain.isSignedByCard && entry.isAttested) return 'confirmed'
   return outcome === 'confirmed' && entry.isAttested === false ? 'unconfirmed' : outcome
 }
 
@@ -503,10 +529,12 @@ function markRefuted(group: Group, byTokens: readonly RecordName[]): void {
     if (record && !record.refuted) group.change({ ...record, refuted: true })
   }
   for (const { card, sequence, record } of byTokens) {
-    refute(group.chain(card).get(sequence, record))
+    const chain = group.chain(card)
+    if (!chain.isSignedByCard) refute(chain.get(sequence, record))
   }
   for (const [card, positions] of group.touched) {
     const chain = group.chain(card)
+    if (chain.isSignedByCard) continue
     for (const sequence of [...positions]) {
       for (const record of chain.at(sequence)) {
         if (isEquivocal(chain, record) || excessOfReversal(chain, record) > 0n) refute(record)

@@ -17,7 +17,7 @@ import type { CardFacts } from './group-facts.ts'
 import { decide, place, type GroupFacts, type RecordDecision } from './placement.ts'
 import { packed } from '../packed.ts'
 import type { Upload } from './placement-store.ts'
-import type { Verdict } from '../scheme.ts'
+import type { Verdict, VerifiedEntry } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
 import type { Verifier, VerifyJob } from './verifier.ts'
 
@@ -275,7 +275,7 @@ export class Placer {
     const cards = await this.#office.cardsOf(trx, [
       ...new Set(
         group.flatMap(({ verdicts }) =>
-          verdicts.flatMap((verdict) => (verdict.ok ? verdict.entry.card : [])),
+          verdicts.flatMap((verdict) => shownBy(verdict).map(({ card }) => card)),
         ),
       ),
     ])
@@ -285,8 +285,18 @@ export class Placer {
         invariant(item, 'one verdict an item')
         const reason = verdict.ok ? misplaced(verdict.entry, batch?.till, cards) : verdict.reason
         if (verdict.ok && reason === undefined) {
+          const { outcome } = item
           const source = { batch: id, index }
-          uploads.push({ entry: verdict.entry, outcome: item.outcome, source })
+          const others = (verdict.others ?? []).filter(
+            (entry) => misplaced(entry, batch?.till, cards) === undefined,
+          )
+          for (const entry of [verdict.entry, ...others]) {
+            uploads.push(
+              entry.maker === batch?.till
+                ? { entry, outcome, source }
+                : { entry: hearsayOf(entry), outcome, source, isHearsay: true },
+            )
+          }
         } else rejected.push({ batch: id, index, reason: reason ?? 'rejected' })
       }
     }
@@ -383,6 +393,15 @@ interface RejectedItem {
   readonly reason: string
 }
 
+function shownBy(verdict: Verdict): readonly VerifiedEntry[] {
+  return verdict.ok ? [verdict.entry, ...(verdict.others ?? [])] : []
+}
+
+/** What is left of an entry when whoever hands it in could have said anything of its till. */
+function hearsayOf(entry: VerifiedEntry): VerifiedEntry {
+  return { ...entry, tokens: [], policyVersion: 0, findings: [] }
+}
+
 /** Why a record that verified cannot stand in this office's ledger, in the order of the checks. */
 function misplaced(
   entry: Upload['entry'],
@@ -391,7 +410,8 @@ function misplaced(
   cards: ReadonlyMap<CardId, CardFacts>,
 ): string | undefined {
   const card = cards.get(entry.card)
-  if (till !== undefined && entry.maker !== till) return 'foreign_maker'
+  const isSignedByCard = card?.scheme.recordsAreSigned === 'by the card'
+  if (till !== undefined && entry.maker !== till && !isSignedByCard) return 'foreign_maker'
   if (!card) return 'unknown_card'
   if (card.scheme.name !== entry.scheme) return 'foreign_scheme'
   if (card.currency !== entry.currency.code) return 'foreign_currency'

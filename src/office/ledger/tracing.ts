@@ -2,7 +2,7 @@ import type { CardId, Digest } from '../../kernel/ids.ts'
 import { OFFICE } from '../../kernel/ids.ts'
 import { sum, type Amount } from '../../kernel/money.ts'
 import type { BatchTotals } from '../../kernel/batch.ts'
-import { isLive, siblings, type CardChain, type ChainRecord } from './chain.ts'
+import { isEffective, isLive, siblings, type CardChain, type ChainRecord } from './chain.ts'
 import type { CaseKind, Finding } from './findings.ts'
 import type { VerifiedEntry } from '../scheme.ts'
 
@@ -22,6 +22,7 @@ export function tracePosition(
   sequence: number,
   cardSigns: boolean,
 ): PositionFindings {
+  if (chain.isSignedByCard) return traceSignedByCard(chain, sequence)
   const records = chain.at(sequence)
   const forks = traceForks(records, cardSigns)
   return {
@@ -39,6 +40,90 @@ export function tracePosition(
         .filter((record) => !record.uploaded && isEquivocal(chain, record))
         .map(({ digest }) => ({ kind: 'withheld-transaction', about: digest }) as const),
     ],
+  }
+}
+
+/**
+ * Where the card signs, a chain that is no chain has one author: whoever has the card's key. A card of
+ * ours signs one record a position, names the one before it and adds up.
+ */
+function traceSignedByCard(chain: CardChain, sequence: number): PositionFindings {
+  const findings = [sequence - 1, sequence].flatMap((position) =>
+    traceSecondHistory(chain, position),
+  )
+  if (chain.isLoaded(sequence - 1)) {
+    findings.push(...signedAt(chain, sequence).flatMap((record) => traceSum(chain, record)))
+  }
+  return { findings, withdrawn: [] }
+}
+
+/** Records that the card has signed. What a till only expects of a card that went away says nothing. */
+function signedAt(chain: CardChain, sequence: number): readonly ChainRecord[] {
+  return chain.at(sequence).filter(isEffective)
+}
+
+/** Two records at a position, or one there and another one that the next record stands on. */
+function traceSecondHistory(chain: CardChain, position: number): Finding[] {
+  if (position < 0 || !chain.isLoaded(position)) return []
+  const here = signedAt(chain, position)
+  const [first] = here
+  if (!first) return []
+  const known = new Set(here.map(({ digest }) => digest))
+  const strangers = chain.isLoaded(position + 1)
+    ? signedAt(chain, position + 1).filter(({ previous }) => previous && !known.has(previous))
+    : []
+  if (here.length < 2 && strangers.length === 0) return []
+  const amounts = here.map(({ amount }) => amount)
+  return [
+    {
+      kind: 'card-key-extracted',
+      strength: 'proven',
+      suspects: [{ kind: 'card', card: first.card }],
+      card: first.card,
+      about: `${first.card}:${position}`,
+      amount: here.length > 1 ? sum(amounts) - greatest(amounts) : undefined,
+      records: digestsOf([...here, ...strangers]),
+    },
+  ]
+}
+
+/** A record whose balance does not follow from the one before it. */
+function traceSum(chain: CardChain, record: ChainRecord): Finding[] {
+  const before = signedAt(chain, record.sequence - 1).find(
+    ({ digest }) => digest === record.previous,
+  )
+  const change = changeOf(record)
+  if (!before || change === undefined) return []
+  const expected = before.balance + change
+  if (expected === record.balance) return []
+  return [
+    {
+      kind: 'wrong-arithmetic',
+      strength: 'proven',
+      suspects: [{ kind: 'card', card: record.card }],
+      card: record.card,
+      about: record.digest,
+      amount: difference(expected, record.balance),
+      records: digestsOf([before, record]),
+    },
+  ]
+}
+
+/** Undefined if the balance is what an instruction of the office says. */
+function changeOf({ kind, amount }: ChainRecord): Amount | undefined {
+  switch (kind) {
+    case 'pay':
+    case 'unload':
+      return -amount
+    case 'load':
+    case 'receive':
+    case 'refund':
+    case 'reversal':
+      return amount
+    case 'issue':
+    case 'passcode':
+    case 'restore':
+      return undefined
   }
 }
 
