@@ -26,6 +26,8 @@ export interface DatabaseServer {
 }
 
 export interface HouseOptions {
+  /** Of the office. */
+  readonly name: string
   readonly server: DatabaseServer
   readonly currency: CurrencyCode
   readonly clock: Clock
@@ -66,6 +68,10 @@ export class OfficeHouse {
       await migrateAt(house.#url)
     }
     return house
+  }
+
+  get name(): string {
+    return this.#options.name
   }
 
   /** The same office, as it stands, with a database of its own. Nobody may be in this one meanwhile. */

@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { invariant } from '../kernel/errors.ts'
 import type { Instant } from '../kernel/ports.ts'
 import { TownClock } from './clock.ts'
 import { checkExpectations, checkSameEnd, type Miss, type Snapshot } from './expectations.ts'
 import { OfficeHouse, type DatabaseServer } from './office-house.ts'
+import { Offices } from './offices.ts'
 import type { CarriedBatch } from './party.ts'
 import { seededRandom } from './random.ts'
 import {
@@ -18,7 +20,7 @@ import {
 import type { Failure, PlayResult, StepResult } from './result.ts'
 import type { Path } from './scenario-check.ts'
 import type { ScenarioFile } from './scenario-file.ts'
-import { startOf, timeOf, verbOf, type Scenario, type Step } from './scenario.ts'
+import { officeNames, startOf, timeOf, verbOf, type Scenario, type Step } from './scenario.ts'
 import { batchName, handIn, playStep, type Outcome, type Stage } from './steps.ts'
 import { Town } from './town.ts'
 import { traceText, type TraceLine } from './trace/trace.ts'
@@ -50,24 +52,26 @@ export async function playScenario(file: ScenarioFile, options: PlayOptions): Pr
   const clock = new TownClock(startOf(file.scenario))
   const directory = await mkdtemp(join(tmpdir(), 'kontant-town-'))
   const { scenario } = file
-  const house = await OfficeHouse.build({
-    server: options.server,
-    currency: scenario.currency,
-    clock,
-    random: seededRandom(`office ${scenario.seed}`),
-  })
+  const houses: OfficeHouse[] = []
   try {
+    for (const name of officeNames(scenario)) {
+      const { currency, seed } = scenario
+      const random = seededRandom(`${name} ${seed}`)
+      houses.push(
+        await OfficeHouse.build({ name, server: options.server, currency, clock, random }),
+      )
+    }
+    const offices = new Offices(new Map(houses.map((house) => [house.name, () => house.open()])))
     const heard: TraceLine[] = []
     const trace = options.trace && ((line: TraceLine) => void heard.push(line))
-    const openOffice = () => house.open()
-    const town = await Town.open({ scenario, clock, directory, openOffice, trace })
+    const town = await Town.open({ scenario, clock, directory, offices, trace })
     try {
-      return await new Play(file, town, house, { ...options, heard }).run()
+      return await new Play(file, town, houses, { ...options, heard }).run()
     } finally {
       await town.close()
     }
   } finally {
-    await house.drop()
+    for (const house of houses) await house.drop()
     await rm(directory, { recursive: true, force: true })
   }
 }
@@ -81,7 +85,7 @@ class Play {
   readonly #file: ScenarioFile
   readonly #scenario: Scenario
   readonly #town: Town
-  readonly #house: OfficeHouse
+  readonly #houses: readonly OfficeHouse[]
   readonly #print: (text: string) => void
   /** What was told and not yet printed; undefined if nobody listens. */
   readonly #heard: TraceLine[] | undefined
@@ -91,13 +95,13 @@ class Play {
   constructor(
     file: ScenarioFile,
     town: Town,
-    house: OfficeHouse,
+    houses: readonly OfficeHouse[],
     { print, trace, heard }: Hearing,
   ) {
     this.#file = file
     this.#scenario = file.scenario
     this.#town = town
-    this.#house = house
+    this.#houses = houses
     this.#print = print ?? (() => {})
     this.#heard = trace ? heard : undefined
   }
@@ -190,11 +194,13 @@ class Play {
     path: Path,
   ): Promise<readonly Miss[]> {
     const town = this.#town
-    await town.stopOffice()
-    const house = await this.#house.copy()
-    await town.startOffice()
-    await handIn(town.office.transport, given)
-    await town.office.settled()
+    const [own] = this.#houses
+    invariant(own && this.#houses.length === 1, 'a step tries orders at one office')
+    await town.offices.stop(own.name)
+    const house = await own.copy()
+    await town.offices.start(own.name)
+    await handIn((till) => town.officeOfTill(till).transport, given)
+    await town.offices.settled()
     const wanted = await town.snapshot()
     const misses: Miss[] = []
     for await (const { order, snapshot } of this.#ends(house, orders)) {
@@ -207,16 +213,18 @@ class Play {
   /** What each order comes to, at an office that is dropped in the end. */
   async *#ends(house: OfficeHouse, orders: Iterable<readonly CarriedBatch[]>) {
     const rewind = await house.keep()
-    const office = await house.open()
+    const copies = new Offices(new Map([[house.name, () => house.open()]]))
+    await copies.startAll()
+    const { transport } = copies.get(house.name)
     try {
       for (const order of orders) {
-        await handIn(office.transport, order)
-        await office.settled()
-        yield { order, snapshot: await this.#town.snapshot(office) }
+        await handIn(() => transport, order)
+        await copies.settled()
+        yield { order, snapshot: await this.#town.snapshot(copies) }
         await rewind.restore()
       }
     } finally {
-      await office.stop()
+      await copies.stopAll()
       await rewind.end()
       await house.drop()
     }

@@ -55,6 +55,8 @@ export interface LedgerRow {
 }
 
 export interface AccountRow {
+  /** Whose books it is in. */
+  readonly office: string
   readonly kind: AccountKind
   /** A card, a till or a merchant by name; empty for the office's own. */
   readonly owner: string
@@ -62,6 +64,8 @@ export interface AccountRow {
 }
 
 export interface CaseResult {
+  /** Which office has found it. */
+  readonly office: string
   readonly kind: CaseKind
   readonly card: string | null
   /** Most suspect first. */

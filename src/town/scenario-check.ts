@@ -5,6 +5,7 @@ import { AmountText } from './scenario-values.ts'
 import { cardScheme, type Cheat, type SchemeName } from './chips.ts'
 import {
   moduleScheme,
+  officeNames,
   startOf,
   timeOf,
   verbOf,
@@ -28,8 +29,6 @@ export interface Issue {
   readonly message: string
 }
 
-/** What crashes and restarts beside tills. */
-export const OFFICE_NAME = 'office'
 const ALL = 'all'
 
 /**
@@ -42,6 +41,7 @@ export function checkScenario(scenario: Scenario): readonly Issue[] {
     ...amountIssues(scenario),
     ...nameClashes(scenario),
     ...tillIssues(scenario, names),
+    ...officeIssues(scenario, names),
     ...timeIssues(scenario),
     ...scenario.steps.flatMap((step, index) => stepIssues(step, ['steps', index], names)),
     ...(scenario.expect ? expectationIssues(scenario.expect, ['expect'], names) : []),
@@ -53,6 +53,7 @@ class Names {
   readonly cards: Set<string>
   readonly tills: ReadonlySet<string>
   readonly products: ReadonlySet<string>
+  readonly offices: ReadonlySet<string>
   /** Whose scheme each is of. */
   readonly images = new Map<string, SchemeName | undefined>()
   readonly tapes = new Set<string>()
@@ -68,6 +69,7 @@ class Names {
     this.cards = new Set(Object.keys(cards))
     this.tills = new Set(Object.keys(tills))
     this.products = new Set(Object.keys(products))
+    this.offices = new Set(officeNames(scenario))
     this.toIssue = new Set(steps.flatMap((step) => ('issue' in step ? [step.issue] : [])))
     this.modules = new Set(moduleScheme(scenario) ? tillsWithModule(tills) : [])
     this.#schemes = new Map(Object.entries(cards).map(([card, { scheme }]) => [card, scheme]))
@@ -155,8 +157,9 @@ function amountsIn(value: unknown, path: Path): readonly { path: Path; amount: A
 }
 
 /** Cards and tills share the list of suspects, so they cannot share a name. */
-function nameClashes({ cards, tills }: Scenario): readonly Issue[] {
-  const reserved = [ALL, OFFICE_NAME]
+function nameClashes(scenario: Scenario): readonly Issue[] {
+  const reserved = [ALL, ...officeNames(scenario)]
+  const { cards, tills } = scenario
   const taken = (where: string, names: object) =>
     reserved.flatMap((name) =>
       Object.hasOwn(names, name)
@@ -181,6 +184,16 @@ function tillIssues({ tills }: Scenario, names: Names): readonly Issue[] {
       unknown('product', product, [...names.products], ['tills', till, 'tokens', product]),
     ),
   )
+}
+
+function officeIssues({ tills, cards }: Scenario, names: Names): readonly Issue[] {
+  const issues = (where: string, all: Readonly<Record<string, { office?: string | undefined }>>) =>
+    Object.entries(all).flatMap(([name, { office }]) =>
+      office === undefined
+        ? []
+        : unknown('office', office, [...names.offices], [where, name, 'office']),
+    )
+  return [...issues('tills', tills), ...issues('cards', cards)]
 }
 
 /** Nothing happens before what happened before it. */
@@ -386,7 +399,7 @@ function tillsWithModule(tills: Scenario['tills']): readonly string[] {
 }
 
 function machines(list: readonly string[], path: Path, names: Names): readonly Issue[] {
-  return list.flatMap((name) => (name === OFFICE_NAME ? [] : names.lists('till', [name], path)))
+  return list.flatMap((name) => (names.offices.has(name) ? [] : names.lists('till', [name], path)))
 }
 
 function caseIssues(

@@ -85,16 +85,27 @@ const product = z.strictObject({
   price: amount.describe('Of one unit.'),
 })
 
+/** Offices that nobody describes: there is one, of this name. */
+export const OFFICE_NAME = 'office'
+
+const inOffice = name
+  .optional()
+  .describe('Its office, where there are several. Default: the first.')
+
+const office = z.strictObject({})
+
 const card = z.strictObject({
   scheme: z.enum(SCHEME_NAMES).default('block').describe('The card technology. Default: block.'),
   balance: amount.prefault('0').describe('What it is issued with. Default: 0.'),
   passcode: passcode
     .optional()
     .describe('The holder’s first passcode, in quotes. Default: made up from the seed.'),
+  office: inOffice,
 })
 
 const till = z.strictObject({
   ...z.strictObject(policyWords).partial().shape,
+  office: inOffice,
   merchant: name
     .optional()
     .describe('Who is paid for what it sells. Default: one of its own name.'),
@@ -547,6 +558,10 @@ export const scenarioSchema = z.strictObject({
     ),
   policy: policy.default({}).describe('What every till may do, unless it says otherwise itself.'),
   products: z.record(name, product).default({}).describe('What tills sell.'),
+  offices: z
+    .record(name, office)
+    .default({})
+    .describe('The offices, by name. Default: one, office.'),
   cards: z.record(name, card).default({}).describe('The cards, by name.'),
   tills: z.record(name, till).default({}).describe('The tills, by name.'),
   steps: z.array(stepSchema).describe('What happens, in order.'),
@@ -555,6 +570,20 @@ export const scenarioSchema = z.strictObject({
 export type Scenario = z.output<typeof scenarioSchema>
 export type TillWords = Scenario['tills'][string]
 export type CardWords = Scenario['cards'][string]
+
+/** By name, in the order of their numbers. */
+export function officeNames({ offices }: Scenario): readonly string[] {
+  const names = Object.keys(offices)
+  return names.length === 0 ? [OFFICE_NAME] : names
+}
+
+/** Whose a till, a card or a person is. */
+export function officeOf(
+  scenario: Scenario,
+  words: { readonly office?: string | undefined } | undefined,
+): string {
+  return words?.office ?? officeNames(scenario)[0] ?? OFFICE_NAME
+}
 
 export function schemesOf({ cards }: Scenario): readonly SchemeName[] {
   const used = new Set(Object.values(cards).map(({ scheme }) => scheme))

@@ -17,8 +17,8 @@ import {
   tillTable,
   transactionTable,
 } from './report.ts'
-import type { CashUpRow, ResultWord } from './result.ts'
-import { OFFICE_NAME, type Path } from './scenario-check.ts'
+import type { CaseResult, CashUpRow, ResultWord } from './result.ts'
+import type { Path } from './scenario-check.ts'
 import {
   verbOf,
   type MiddlemanWords,
@@ -101,17 +101,17 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   upload: (step, stage) => upload(step, stage),
   crash: async ({ crash }, { town }) => {
     for (const name of crash) {
-      if (name === OFFICE_NAME) await town.crashOffice()
+      if (isOffice(town, name)) await town.offices.crash(name)
       else for (const party of town.someParties([name])) party.stop()
     }
     return done(`${crash.join(', ')}: no power`)
   },
   restart: async ({ restart }, { town }) => {
     for (const name of restart) {
-      if (name === OFFICE_NAME) await town.startOffice()
+      if (isOffice(town, name)) await town.offices.start(name)
       else for (const party of town.someParties([name])) party.start()
     }
-    await town.officeIfUp?.settled()
+    await town.offices.settled()
     return done(`${restart.join(', ')}: running again`)
   },
   clone: ({ clone, as }, { town }) => {
@@ -156,6 +156,10 @@ export async function playStep(step: Step, stage: Stage): Promise<Outcome> {
   const verb = verbOf(step)
   // The schema has let no step without a verb through, and the verb decides its type.
   return verb === undefined ? done('nothing') : HANDLERS[verb](step as never, stage)
+}
+
+function isOffice(town: Town, name: string): boolean {
+  return town.offices.names.includes(name)
 }
 
 function done(text: string): Outcome {
@@ -296,12 +300,13 @@ async function retap(
 function noteTap(town: Town, card: TownCard, party: Party, result: PartyResult): void {
   if (result.result !== 'done') return
   const { record } = result
+  const order = party.honestOrder
+  if (order?.kind === 'passcode') card.passcode = order.newPasscode
+  if (!record) return
   const list = town.transactions.get(card.name) ?? []
   // A till says again that an order is done, whatever card is before it: nothing has happened then.
   const isOld = list.some(({ till, at }) => till === party.name && at === record.madeAt)
   if (isOld || record.card !== card.id) return
-  const order = party.honestOrder
-  if (order?.kind === 'passcode') card.passcode = order.newPasscode
   const amount = order && order.kind !== 'passcode' ? order.amount : 0n
   list.push({ till: party.name, at: record.madeAt, kind: record.kind, amount })
   town.transactions.set(card.name, list)
@@ -379,7 +384,7 @@ async function sync({ sync: names, lose }: StepOf<'sync'>, { town }: Stage): Pro
     party.line.lose(lose)
     const ended = await party.sync()
     party.line.lose(undefined)
-    await town.officeIfUp?.settled()
+    await town.offices.settled()
     if (worst.result === 'acknowledged') worst = ended
   }
   return { ...worst, text }
@@ -393,6 +398,7 @@ async function upload(step: StepOf<'upload'>, stage: Stage): Promise<Outcome> {
   const text = `batches are handed in: ${batches.map(batchName).join(', ') || 'none'}`
   if (batches.length === 0) return refused('no_batch', text)
   if (order === 'every') {
+    if (town.offices.names.length > 1) return refused('several_offices', text)
     if (chosen.length > ORDERS_MAX) return refused('too_many_orders', text)
     const misses = await stage.tryOrders(permutations(batches), batches)
     return { ...done(text), misses }
@@ -403,8 +409,8 @@ async function upload(step: StepOf<'upload'>, stage: Stage): Promise<Outcome> {
       : order === 'reversed'
         ? batches.toReversed()
         : shuffled(town.random, batches)
-  const ended = await handIn(town.office.transport, arranged)
-  await town.office.settled()
+  const ended = await handIn((till) => town.officeOfTill(till).transport, arranged)
+  await town.offices.settled()
   return { ...ended, text }
 }
 
@@ -419,13 +425,13 @@ export function batchName({ till, number }: CarriedBatch): string {
   return `${till}/${number}`
 }
 
-/** Puts batches to an office, one after the other, as whoever carries a stick does. */
+/** Puts batches to their offices, one after the other, as whoever carries a stick does. */
 export async function handIn(
-  office: Transport,
+  officeOf: (till: string) => Transport,
   batches: readonly CarriedBatch[],
 ): Promise<Pick<Outcome, 'result' | 'status'>> {
-  for (const { bytes } of batches) {
-    const { status } = await office.send(postOf(bytes))
+  for (const { till, bytes } of batches) {
+    const { status } = await officeOf(till).send(postOf(bytes))
     if (status !== 200) return { result: 'refused', status: String(status) }
   }
   return { result: 'acknowledged' }
@@ -447,7 +453,7 @@ async function rewrite({ rewrite: name }: StepOf<'rewrite'>, { town }: Stage): P
   if (!bytes) return refused('no_batch', text)
   try {
     const { status } = await party.line.send(postOf(bytes))
-    await town.office.settled()
+    await town.offices.settled()
     return status === 200 ? { result: 'acknowledged', text } : refused(String(status), text)
   } catch (error) {
     if (error instanceof Unreachable) return { result: 'unreachable', text }
@@ -457,22 +463,31 @@ async function rewrite({ rewrite: name }: StepOf<'rewrite'>, { town }: Stage): P
 
 async function resolve(step: StepOf<'resolve'>, { town }: Stage): Promise<Outcome> {
   const { resolve: wanted, as } = step
-  const { client } = town.office
   const text = `the operator resolves ${wanted.kind}: ${as}`
-  const { kind, card, suspect, strength } = wanted
-  const fitting = (await client.cases()).filter((found) => {
-    const shown = town.caseResult(found)
-    return (
-      shown.state === 'open' &&
-      shown.kind === kind &&
-      (card === undefined || card === shown.card) &&
-      (suspect === undefined || suspect === shown.suspects[0]) &&
-      (strength === undefined || strength === shown.strength)
+  let resolved = 0
+  for (const name of town.offices.names) {
+    const { client } = town.offices.get(name)
+    const [view] = town.views(town.offices, name)
+    const fitting = (await client.cases()).filter(
+      (found) => view && isWanted(view.caseResult(found), wanted),
     )
-  })
-  if (fitting.length === 0) return refused('no_case', text)
-  for (const { id } of fitting) await client.resolveCase(id, as)
-  return done(text)
+    for (const { id } of fitting) await client.resolveCase(id, as)
+    resolved += fitting.length
+  }
+  return resolved === 0 ? refused('no_case', text) : done(text)
+}
+
+function isWanted(
+  shown: CaseResult,
+  { kind, card, suspect, strength }: StepOf<'resolve'>['resolve'],
+): boolean {
+  return (
+    shown.state === 'open' &&
+    shown.kind === kind &&
+    (card === undefined || card === shown.card) &&
+    (suspect === undefined || suspect === shown.suspects[0]) &&
+    (strength === undefined || strength === shown.strength)
+  )
 }
 
 async function show({ show: words }: StepOf<'show'>, { town, print }: Stage): Promise<Outcome> {

@@ -2,12 +2,10 @@ import { invariant } from '../kernel/errors.ts'
 import type { Bytes } from '../kernel/bytes.ts'
 import type { Policy } from '../kernel/documents.ts'
 import type { TillNumber } from '../kernel/ids.ts'
-import { OFFICE } from '../kernel/ids.ts'
 import { currency, formatAmount, type Amount, type Currency } from '../kernel/money.ts'
 import type { RandomSource, Transport } from '../kernel/ports.ts'
-import { NOTARY, type Party } from '../kernel/party.ts'
+import { NOTARY, type OfficeNumber, type Party } from '../kernel/party.ts'
 import type { Channel } from '../reader/channel.ts'
-import { ACCOUNT_KINDS } from '../office/ledger/account-kinds.ts'
 import { tillSchemes } from '../schemes/till.ts'
 import type { Refusal } from '../till/scheme.ts'
 import type { Cheating } from './cheats/crook.ts'
@@ -16,33 +14,40 @@ import { cardScheme, type SchemeName } from './chips.ts'
 import type { TownClock } from './clock.ts'
 import type { Snapshot } from './expectations.ts'
 import { Line } from './network.ts'
+import type { Offices } from './offices.ts'
 import { Party as Vendor, type CarriedBatch } from './party.ts'
 import { randomBelow, seededRandom } from './random.ts'
 import type { Transaction } from './report.ts'
 import type { AccountRow, CaseResult, CashUpRow, LedgerRow, TillRow } from './result.ts'
-import { OFFICE_NAME } from './scenario-check.ts'
 import type { AmountText } from './scenario-values.ts'
 import {
   moduleScheme,
+  officeOf,
   schemesOf,
   type CardWords,
   type Cheats,
   type Scenario,
   type TillWords,
 } from './scenario.ts'
+import { OfficeView, type Naming } from './view.ts'
 import { TownCard, TownChip, type CardTear } from './town-card.ts'
 import { tellTillRequest } from './trace/http.ts'
 import { tracedChannel, tracedTransport, type Trace } from './trace/trace.ts'
-import type { IssuedCard, OfficeAccount, OfficeCase, OfficeRow, TownOffice } from './town-office.ts'
+import type { IssuedCard, OfficeClient, TownOffice } from './town-office.ts'
 
 export interface TownParts {
   readonly scenario: Scenario
   readonly clock: TownClock
   /** Where tills keep their journals. */
   readonly directory: string
-  readonly openOffice: () => Promise<TownOffice>
+  readonly offices: Offices
   /** Told of every message; undefined if nobody listens. */
   readonly trace: Trace | undefined
+}
+
+interface NamedOffice {
+  readonly name: string
+  readonly client: OfficeClient
 }
 
 /** How writing a card went. */
@@ -72,7 +77,6 @@ export class Town {
   readonly #plans = new Map<string, IssuedCard>()
   readonly #products = new Map<string, number>()
   readonly #merchants = new Map<string, string>()
-  #office: TownOffice | undefined
 
   private constructor(parts: TownParts) {
     const { scenario } = parts
@@ -86,7 +90,7 @@ export class Town {
   /** Enrols tills, gives them their documents and issues the cards that no step issues. */
   static async open(parts: TownParts): Promise<Town> {
     const town = new Town(parts)
-    await town.startOffice()
+    await town.offices.startAll()
     await town.#openTills()
     const { cards, steps } = parts.scenario
     const later = new Set(steps.flatMap((step) => ('issue' in step ? [step.issue] : [])))
@@ -116,33 +120,23 @@ export class Town {
     return seededRandom(`${name} ${this.scenario.seed}`)
   }
 
-  /** Undefined while it is down. */
-  get officeIfUp(): TownOffice | undefined {
-    return this.#office
+  get offices(): Offices {
+    return this.#parts.offices
   }
 
-  get office(): TownOffice {
-    if (!this.#office) throw new OfficeDown()
-    return this.#office
+  /** Where this till is registered. */
+  officeOfTill(till: string): TownOffice {
+    return this.offices.get(officeOf(this.scenario, this.scenario.tills[till]))
   }
 
-  async startOffice(): Promise<void> {
-    this.#office ??= await this.#parts.openOffice()
-  }
-
-  async stopOffice(): Promise<void> {
-    await this.#office?.stop()
-    this.#office = undefined
-  }
-
-  async crashOffice(): Promise<void> {
-    await this.#office?.crash()
-    this.#office = undefined
+  /** Where this card was issued; of a copy, its original. */
+  officeOfCard(card: string): TownOffice {
+    return this.offices.get(officeOf(this.scenario, this.#cardWords(card)))
   }
 
   async close(): Promise<void> {
     for (const party of this.parties.values()) party.stop()
-    await this.stopOffice()
+    await this.offices.stopAll()
   }
 
   async #openTills(): Promise<void> {
@@ -153,12 +147,17 @@ export class Town {
   }
 
   async #openTill(name: string, words: TillWords): Promise<void> {
-    const { client } = this.office
-    const merchant = await this.#merchant(words.merchant ?? name)
+    const office = officeOf(this.scenario, words)
+    const { client } = this.offices.get(office)
+    const merchant = await this.#merchant({ name: office, client }, words.merchant ?? name)
     const policy = this.#policy(words)
     const { number, code } = await client.addTill({ name, merchant, policy })
     for (const [product, count] of Object.entries(this.#tokens(words))) {
-      await client.mintTokens(await this.#product(merchant, product), number, count)
+      await client.mintTokens(
+        await this.#product({ name: office, client }, merchant, product),
+        number,
+        count,
+      )
     }
     const party = new Vendor({
       name,
@@ -167,8 +166,8 @@ export class Town {
       clock: this.clock.partyClock(words.clock ?? 0),
       random: this.#randomOf(`till ${name}`),
       line: new Line(
-        () => this.#office?.transport,
-        (line) => this.#heardAt(line, name),
+        () => this.offices.ifUp(office)?.transport,
+        (line) => this.#heardAt(line, [name, office]),
       ),
       isCrook: isCrook(this.scenario, name),
     })
@@ -178,9 +177,9 @@ export class Town {
     if (scheme && words.module !== 'none') party.putModule(await this.#makeModule(party, scheme))
   }
 
-  #heardAt(line: Transport, till: string): Transport {
+  #heardAt(line: Transport, between: Parameters<typeof tracedTransport>[1]): Transport {
     const { trace } = this.#parts
-    return trace ? tracedTransport(line, [till, OFFICE_NAME], tellTillRequest, trace) : line
+    return trace ? tracedTransport(line, between, tellTillRequest, trace) : line
   }
 
   /** That card's channel, whose messages are told if anybody listens. */
@@ -197,7 +196,7 @@ export class Town {
   async #makeModule({ name, number }: Vendor, scheme: SchemeName): Promise<TownChip> {
     const { module: chip } = cardScheme(scheme)
     invariant(chip, 'tills of that scheme have modules')
-    const plan = await this.office.client.makeModule(number, scheme)
+    const plan = await this.officeOfTill(name).client.makeModule(number, scheme)
     const blank = chip.delivered(this.random.bytes(4))
     const module = new TownChip(chip.kind, blank, this.#randomOf(`module ${name}`))
     const status = await module.tap(undefined, (channel) => chip.write(channel, plan))
@@ -206,11 +205,12 @@ export class Town {
     return module
   }
 
-  async #merchant(name: string): Promise<string> {
-    const known = this.#merchants.get(name)
+  async #merchant({ name: office, client }: NamedOffice, name: string): Promise<string> {
+    const key = `${office} ${name}`
+    const known = this.#merchants.get(key)
     if (known !== undefined) return known
-    const id = await this.office.client.addMerchant(name)
-    this.#merchants.set(name, id)
+    const id = await client.addMerchant(name)
+    this.#merchants.set(key, id)
     return id
   }
 
@@ -220,22 +220,28 @@ export class Town {
   }
 
   /** A merchant's product of that name, made when it is first asked for. */
-  async #product(merchant: string, name: string): Promise<number> {
-    const key = `${merchant} ${name}`
+  async #product(
+    { name: office, client }: NamedOffice,
+    merchant: string,
+    name: string,
+  ): Promise<number> {
+    const key = `${office} ${merchant} ${name}`
     const known = this.#products.get(key)
     if (known !== undefined) return known
     const price = this.price(name)
     const { code } = this.currency
     const product = { merchant, name, price, currency: code }
-    const id = await this.office.client.addProduct(product)
+    const id = await client.addProduct(product)
     this.#products.set(key, id)
     return id
   }
 
   /** The number of a product as that till sells it, if it does. */
   productOf(till: string, name: string): number | undefined {
-    const merchant = this.#merchants.get(this.scenario.tills[till]?.merchant ?? till)
-    return merchant === undefined ? undefined : this.#products.get(`${merchant} ${name}`)
+    const words = this.scenario.tills[till]
+    const office = officeOf(this.scenario, words)
+    const merchant = this.#merchants.get(`${office} ${words?.merchant ?? till}`)
+    return merchant === undefined ? undefined : this.#products.get(`${office} ${merchant} ${name}`)
   }
 
   price(product: string): Amount {
@@ -284,7 +290,7 @@ export class Town {
 
   async #requestIssue(card: TownCard): Promise<IssuedCard> {
     const words = this.#cardWords(card.name)
-    const issued = await this.office.client.issueCard({
+    const issued = await this.officeOfCard(card.name).client.issueCard({
       scheme: words.scheme,
       label: card.name,
       uid: card.parts.number,
@@ -370,12 +376,12 @@ export class Town {
 
   // What there is to see.
 
-  /** @param office another one than the town's own, for its copies. */
-  async snapshot(office: TownOffice = this.office): Promise<Snapshot> {
+  /** @param offices others than the town's own, for its copies. */
+  async snapshot(offices: Offices = this.offices): Promise<Snapshot> {
     return {
-      ledgers: await this.ledgers(office),
-      accounts: await this.accounts(office),
-      cases: await this.cases(office),
+      ledgers: await this.ledgers(offices),
+      accounts: await this.accounts(offices),
+      cases: await this.cases(offices),
       tills: this.tills(),
       chips: await this.chips(),
       cashUps: this.cashUps,
@@ -384,107 +390,44 @@ export class Town {
   }
 
   async ledgers(
-    { client }: TownOffice = this.office,
+    offices: Offices = this.offices,
   ): Promise<Readonly<Record<string, readonly LedgerRow[]>>> {
-    const ledgers: Record<string, readonly LedgerRow[]> = {}
-    for (const { name, id } of this.#originals()) {
-      if (id !== undefined) ledgers[name] = this.#ledger(name, await client.ledger(id))
-    }
-    return ledgers
+    const each = await inTurn(this.views(offices), (view) => view.ledgers())
+    return Object.assign({}, ...each) as Readonly<Record<string, readonly LedgerRow[]>>
   }
 
-  #ledger(card: string, rows: readonly OfficeRow[]): readonly LedgerRow[] {
-    return rows
-      .filter(({ uploaded, sequence }) => uploaded && sequence > 0)
-      .map((row) => this.#ledgerRow(card, row))
-      .toSorted(
-        (a, b) =>
-          a.sequence - b.sequence ||
-          compare(a.till, b.till) ||
-          compare(a.timestamp, b.timestamp) ||
-          compare(a.balance, b.balance),
-      )
+  async accounts(offices: Offices = this.offices): Promise<readonly AccountRow[]> {
+    return (await inTurn(this.views(offices), (view) => view.accounts())).flat()
   }
 
-  #ledgerRow(card: string, row: OfficeRow): LedgerRow {
-    const { sequence, kind, balance, at, amount = 0n, previous, complete } = row
-    const isFirst = previous === undefined || previous.till === OFFICE
+  async cases(offices: Offices = this.offices): Promise<readonly CaseResult[]> {
+    return (await inTurn(this.views(offices), (view) => view.cases())).flat()
+  }
+
+  /** What there is to see at one office, or at each. */
+  views(offices: Offices, ...names: readonly string[]): readonly OfficeView[] {
+    const wanted = names.length === 0 ? offices.names : names
+    return wanted.map((name) => new OfficeView(offices.get(name), this.#naming(name)))
+  }
+
+  #naming(office: string): Naming {
+    const isHere = (words: { readonly office?: string | undefined } | undefined) =>
+      officeOf(this.scenario, words) === office
     return {
-      card,
-      sequence,
-      till: this.tillName(row.till),
-      kind,
-      amount: this.money(amount),
-      balance: this.money(balance),
-      timestamp: new Date(at).toISOString(),
-      previousTill: isFirst ? null : this.tillName(previous.till),
-      previousBalance: this.money(previous?.balance ?? 0n),
-      previousTimestamp: isFirst ? null : new Date(previous.at).toISOString(),
-      complete,
+      currency: this.currency,
+      office,
+      cards: this.#originals().filter(({ name }) => isHere(this.#cardWords(name))),
+      card: (id) => this.cardName(id),
+      till: (number) => this.#tillNameAt(office, number),
+      merchant: (id) => this.#merchantNameAt(office, id),
     }
   }
 
-  /**
-   * The accounts that hold money. One through which money only passed was opened in some orders of
-   * arrival and not in others.
-   */
-  async accounts({ client }: TownOffice = this.office): Promise<readonly AccountRow[]> {
-    const accounts = await client.accounts()
-    return accounts
-      .filter(({ balance }) => balance !== 0n)
-      .map((account) => ({
-        kind: account.kind,
-        owner: this.#ownerName(account),
-        balance: this.money(account.balance),
-      }))
-      .toSorted(
-        (a, b) =>
-          ACCOUNT_KINDS.indexOf(a.kind) - ACCOUNT_KINDS.indexOf(b.kind) ||
-          compare(a.owner, b.owner),
-      )
-  }
-
-  #ownerName({ kind, owner }: OfficeAccount): string {
-    switch (kind) {
-      case 'shadow':
-        return this.cardName(owner)
-      case 'till-cash':
-        return this.tillName(Number(owner))
-      case 'merchant':
-        return [...this.#merchants].find(([, id]) => id === owner)?.[0] ?? owner
-      case 'world':
-      case 'suspense':
-      case 'fees':
-      case 'losses':
-        return owner
-    }
-  }
-
-  async cases({ client }: TownOffice = this.office): Promise<readonly CaseResult[]> {
-    const cases = await client.cases()
-    return cases
-      .map((found) => this.caseResult(found))
-      .toSorted(
-        (a, b) =>
-          compare(a.kind, b.kind) ||
-          compare(a.card ?? '', b.card ?? '') ||
-          compare(a.suspects.join(), b.suspects.join()) ||
-          compare(a.amount ?? '', b.amount ?? ''),
-      )
-  }
-
-  caseResult(found: OfficeCase): CaseResult {
-    const { kind, card, strength, suspects, amount, withdrawn, resolved } = found
-    return {
-      kind,
-      card: card === undefined ? null : this.cardName(card),
-      suspects: suspects.map((suspect) =>
-        suspect.kind === 'card' ? this.cardName(suspect.card) : this.tillName(suspect.till),
-      ),
-      strength,
-      amount: amount === undefined ? null : this.money(amount),
-      state: withdrawn ? 'withdrawn' : resolved ? 'resolved' : 'open',
-    }
+  #merchantNameAt(office: string, id: string): string {
+    const found = [...this.#merchants].find(
+      ([key, known]) => known === id && key.startsWith(`${office} `),
+    )
+    return found?.[0].slice(office.length + 1) ?? id
   }
 
   tills(): readonly TillRow[] {
@@ -513,19 +456,27 @@ export class Town {
     return this.#originals().find((card) => card.id === id)?.name ?? id
   }
 
+  /** Offices have their numbers in the order of the scenario. */
+  officeName(number: OfficeNumber): string {
+    return this.offices.names[number - 1] ?? String(number)
+  }
+
   partyName(party: Party): string {
     switch (party.kind) {
       case 'card':
         return this.cardName(party.card)
       case 'till':
-        return this.tillName(party.till)
+        return this.#tillNameAt(this.officeName(party.office), party.till)
       case 'office':
-        return party.office === NOTARY ? 'notary' : 'office'
+        return party.office === NOTARY ? 'notary' : this.officeName(party.office)
     }
   }
 
-  tillName(number: TillNumber): string {
-    const party = [...this.parties.values()].find((candidate) => candidate.number === number)
+  #tillNameAt(office: string, number: TillNumber): string {
+    const party = [...this.parties.values()].find(
+      ({ name, number: own }) =>
+        own === number && officeOf(this.scenario, this.scenario.tills[name]) === office,
+    )
     return party?.name ?? String(number)
   }
 
@@ -537,15 +488,6 @@ export class Town {
 /** Of each product, unless a till says otherwise. */
 const TOKENS = 10
 const MINUTE = 60_000
-
-/** A step asks an office that is down. */
-export class OfficeDown extends Error {
-  override readonly name = 'OfficeDown'
-
-  constructor() {
-    super('the office is down: it needs a step { restart: office }')
-  }
-}
 
 /** Whether that till needs a second set of books: whatever it tells then goes into them. */
 function isCrook({ tills, steps }: Scenario, name: string): boolean {
@@ -563,6 +505,9 @@ function isAll(names: readonly string[]): boolean {
   return names.length === 1 && names[0] === 'all'
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+/** One after the other: a town waits for each. */
+async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (const item of items) results.push(await work(item))
+  return results
 }

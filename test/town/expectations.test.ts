@@ -5,6 +5,7 @@ import type { CaseResult, LedgerRow } from '../../src/town/result.ts'
 import { parseScenario } from '../../src/town/scenario-file.ts'
 
 const FORK: CaseResult = {
+  office: 'office',
   kind: 'fork',
   card: 'ada',
   suspects: ['ada', 'v1', 'v2'],
@@ -13,6 +14,7 @@ const FORK: CaseResult = {
   state: 'open',
 }
 const ALTERED: CaseResult = {
+  office: 'office',
   kind: 'previous-balance-altered',
   card: 'bert',
   suspects: ['v2'],
@@ -39,10 +41,10 @@ const row = (sequence: number, balance: string): LedgerRow => ({
 const SNAPSHOT: Snapshot = {
   ledgers: { ada: [], cleo: [row(1, '9.00'), row(2, '8.00')] },
   accounts: [
-    { kind: 'world', owner: '', balance: '-30.00' },
-    { kind: 'shadow', owner: 'ada', balance: '12.00' },
-    { kind: 'shadow', owner: 'cleo', balance: '8.00' },
-    { kind: 'merchant', owner: 'v1', balance: '10.00' },
+    { office: 'office', kind: 'world', owner: '', balance: '-30.00' },
+    { office: 'office', kind: 'shadow', owner: 'ada', balance: '12.00' },
+    { office: 'office', kind: 'shadow', owner: 'cleo', balance: '8.00' },
+    { office: 'office', kind: 'merchant', owner: 'v1', balance: '10.00' },
   ],
   cases: [FORK, ALTERED, GAP],
   tills: [{ name: 'v1', queue: 2, lastBatch: 3 }],

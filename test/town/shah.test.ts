@@ -77,6 +77,7 @@ describe('Shah et al.', () => {
   test('v4, and nobody else, is named', () => {
     expect(result.cases).toEqual([
       {
+        office: 'office',
         kind: 'previous-balance-altered',
         card: 'c1',
         suspects: ['v4'],
@@ -113,7 +114,12 @@ describe('Shah et al.', () => {
       previousTimestamp: '2020-09-09T08:23:00.000Z',
       complete: false,
     })
-    expect(result.accounts[0]).toEqual({ kind: 'world', owner: '', balance: '-100.00' })
+    expect(result.accounts[0]).toEqual({
+      office: 'office',
+      kind: 'world',
+      owner: '',
+      balance: '-100.00',
+    })
     expect(result.tills[0]).toEqual({ name: 'v1', queue: 0, lastBatch: 1 })
     expect(result.steps[0]).toEqual({
       step: 1,

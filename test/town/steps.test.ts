@@ -231,3 +231,35 @@ steps:
     expect(result.ledgers['ada']).toMatchObject([{ till: 'bar', balance: '9.00', complete: true }])
   })
 })
+
+test('offices have their own cards, tills and books', async () => {
+  const result = await play(`currency: EUR
+offices: { north: {}, south: {} }
+cards:
+  ada: { balance: 10.00 }
+  bert: { balance: 10.00, office: south }
+tills:
+  bar: {}
+  inn: { office: south, merchant: bar }
+steps:
+  - { pay: { card: ada, till: bar, amount: 1.00 } }
+  - { pay: { card: bert, till: inn, amount: 2.00 } }
+  - { pay: { card: bert, till: bar, amount: 2.00 }, expect: refused }
+  - { crash: south }
+  - { sync: inn, expect: unreachable }
+  - { sync: bar }
+  - { restart: south }
+  - { sync: inn }
+expect:
+  accounts: { merchant: { bar: 3.00 }, shadow: { ada: 9.00, bert: 8.00 }, world: -20.00 }
+  cases: none
+  conservation: true
+`)
+  expect(failuresOf(result)).toBe('')
+  expect(result.accounts).toContainEqual({
+    office: 'south',
+    kind: 'merchant',
+    owner: 'bar',
+    balance: '2.00',
+  })
+})
