@@ -2,7 +2,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import { Pool, types, type CustomTypesConfig } from 'pg'
 import { InvariantError } from '../kernel/errors.ts'
 import { DatabaseError, startEmbedded, type ServerSettings } from './embedded.ts'
-import { migrate } from './migrate.ts'
+import { migrate, type Migration } from './migrate.ts'
 import type { Tables } from './tables.ts'
 
 export { DatabaseError } from './embedded.ts'
@@ -11,8 +11,8 @@ export { DatabaseError } from './embedded.ts'
 export type DatabaseSource =
   { readonly url: string } | { readonly directory: string; readonly settings?: ServerSettings }
 
-export interface OpenDatabase {
-  readonly db: Kysely<Tables>
+export interface OpenDatabase<T = Tables> {
+  readonly db: Kysely<T>
   /** With the password in it: secret. */
   readonly url: string
   /** Where our own server keeps its cluster; undefined for a server that was there already. */
@@ -26,21 +26,25 @@ const OLDEST_SERVER = 150_000
 /**
  * Connects, brings the tables up to this program's version and hands the database over.
  *
+ * @param migrations of another house than an office, a notary's.
  * @throws {DatabaseError} if there is no server, it is too old, or its tables are not ours.
  */
-export async function openDatabase(source: DatabaseSource): Promise<OpenDatabase> {
+export async function openDatabase<T = Tables>(
+  source: DatabaseSource,
+  migrations?: readonly Migration[],
+): Promise<OpenDatabase<T>> {
   const server =
     'url' in source
       ? { url: source.url, cluster: undefined, stop: () => Promise.resolve() }
       : await startEmbedded(source.directory, source.settings)
-  const db = connect(server.url)
+  const db = connect<T>(server.url)
   const close = async () => {
     await db.destroy()
     await server.stop()
   }
   try {
     await checkServer(db, source)
-    await migrate(db)
+    await migrate(db, migrations)
   } catch (error) {
     await close()
     throw error
@@ -49,7 +53,7 @@ export async function openDatabase(source: DatabaseSource): Promise<OpenDatabase
 }
 
 /** Connections to a database whose tables are as this program wants them. */
-export function connect(url: string, connectionsMax = 20): Kysely<Tables> {
+export function connect<T = Tables>(url: string, connectionsMax = 20): Kysely<T> {
   const pool = new Pool({
     connectionString: url,
     max: connectionsMax,
@@ -58,10 +62,10 @@ export function connect(url: string, connectionsMax = 20): Kysely<Tables> {
   })
   // The pool drops a broken idle connection by itself; the next query says what is wrong, if it still is.
   pool.on('error', (error) => process.emitWarning(error))
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  return new Kysely<T>({ dialect: new PostgresDialect({ pool }) })
 }
 
-async function checkServer(db: Kysely<Tables>, source: DatabaseSource): Promise<void> {
+async function checkServer<T>(db: Kysely<T>, source: DatabaseSource): Promise<void> {
   const { rows } = await sql<{ number: string; name: string }>`
     select current_setting('server_version_num') as number,
            current_setting('server_version') as name`
