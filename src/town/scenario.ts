@@ -573,8 +573,8 @@ export type CardWords = Scenario['cards'][string]
 
 /** By name, in the order of their numbers. */
 export function officeNames({ offices }: Scenario): readonly string[] {
-  const names = Object.keys(offices)
-  return names.length === 0 ? [OFFICE_NAME] : names
+  const described = Object.keys(offices)
+  return described.length === 0 ? [OFFICE_NAME] : described
 }
 
 /** Whose a till, a card or a person is. */
