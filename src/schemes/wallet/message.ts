@@ -49,6 +49,12 @@ export const PAID_REQUESTS = 16
 /** Longest a request may be good, by the clock of whoever makes it: a day in ms. */
 export const REQUEST_LIFE_MAX = 24 * 3600 * 1000
 export const CERTIFICATE_SIZE_MAX = 255
+/** Of refusals of requests that a card has not paid, the newest: it will not pay those. */
+export const REFUSALS_KEPT = 8
+/** Records of others that a card carries for its holder: so many, of so many bytes, in pieces. */
+export const CARRIED_BLOCKS = 4
+export const CARRIED_BLOCK_MAX = 1536
+export const CARRIED_PIECE = 255
 
 const value = (description: string) => amount(4, { max: VALUE_MAX }, description)
 
@@ -149,6 +155,24 @@ export type PaymentRefusal = ValueOf<typeof refusal>
 export const REFUSAL_SIZE = 52
 export const SIGNED_REFUSAL_SIZE = REFUSAL_SIZE + SIGNATURE_SIZE
 
+/** Data of REQUEST: of what its holder wants, the card makes a request. */
+export const asking = message('asking', {
+  currency: uint16({}, 'ISO 4217 number'),
+  amount: amount(4, { min: 1n, max: VALUE_MAX }, 'minor units'),
+  madeAt: instant('by the phone’s clock'),
+  expires: instant('by the same clock, at most a day later'),
+})
+export type Asking = ValueOf<typeof asking>
+export const ASKING_SIZE = 22
+
+/** Data of REFUSE. */
+export const declining = message('declining', {
+  request: octets(DIGEST_SIZE, 'digest of the request'),
+  madeAt: instant('by the phone’s clock'),
+})
+export type Declining = ValueOf<typeof declining>
+export const DECLINING_SIZE = 40
+
 export const RECEIVED_MONEY = ['after synchronisation', 'at once'] as const
 
 /** What a card may do offline. Its office signs it and can change it at any contact. */
@@ -243,7 +267,10 @@ export const cardState = message('cardState', {
   phase: choice(['blank', 'in use']),
   office: uint16(),
   card: octets(CARD_ID_SIZE, 'card id; 00 of a blank card'),
-  nonce: octets(NONCE_SIZE, 'stays until a record is made or an instruction carried out'),
+  nonce: octets(
+    NONCE_SIZE,
+    'stays until a record is made, an instruction carried out or a PIN shown by itself',
+  ),
   currency: uint16({}, 'ISO 4217 number'),
   sequence: uint32(),
   last: octets(DIGEST_SIZE, 'digest of the newest record'),
@@ -256,6 +283,19 @@ export const cardState = message('cardState', {
 })
 export type CardState = ValueOf<typeof cardState>
 export const CARD_STATE_SIZE = 73
+
+/** The answer to SELECT: file control information (ISO/IEC 7816-4, 5.3.3). */
+export const fci = message('fci', {
+  template: constant(0x6f),
+  templateSize: constant(0x56),
+  nameTag: constant(0x84),
+  nameSize: constant(0x09),
+  name: octets(WALLET_AID.length, 'AID'),
+  proprietaryTag: constant(0x85),
+  proprietarySize: constant(CARD_STATE_SIZE),
+  state: octets(CARD_STATE_SIZE, 'cardState'),
+})
+export const FCI_SIZE = 88
 
 /** What an issuer writes on a blank card after its keys are made; then its certificates. */
 export const personalisation = message('personalisation', {
@@ -347,6 +387,10 @@ export const RECORD_PARTS = {
   cause: 0x01,
   counterparty: 0x02,
   counterpartyOffice: 0x03,
+  /** Of a receive: the request that its cause, a payment, answers. */
+  request: 0x04,
+  /** Of no record: a request of this card that is open, P1 counts those. */
+  open: 0x05,
 } as const
 
 /**
@@ -393,6 +437,13 @@ export const WALLET_SW = {
   NOT_FOUND: 0x6a83,
 } as const
 
+/** What a PIN is sealed for where it is not for a payment: that one takes the digest of its request. */
+export const PIN_SUBJECTS: Readonly<Record<'verify' | 'change' | 'unblock', Bytes>> = {
+  verify: new Uint8Array(),
+  change: Uint8Array.of(INS.CHANGE_PIN),
+  unblock: Uint8Array.of(INS.UNBLOCK_PIN),
+}
+
 /** What a PIN is sealed for: one card, one nonce of it, one message. */
 export function pinContext(nonce: Uint8Array, subject: Uint8Array): Bytes {
   return concat(utf8('kontant wallet pin'), nonce, subject)
@@ -403,11 +454,14 @@ export const LAYOUTS = {
   record,
   request,
   refusal,
+  asking,
+  declining,
   policy,
   instruction,
   order,
   statement,
   cardState,
+  fci,
   personalisation,
   cardPlan,
   shownRecord,

@@ -1,0 +1,43 @@
+import type { StatusWord } from '../../kernel/apdu.ts'
+import { secretsEqual, type Bytes } from '../../kernel/bytes.ts'
+import type { CardChip } from './card-chip.ts'
+import type { CardStore, Tries } from './card-store.ts'
+import { PIN_TRIES, pinContext, WALLET_SW } from './message.ts'
+
+/** SW1 ‖ C0: a wrong code; the last digit is how many tries are left. */
+const WRONG_CODE = 0x63c0
+
+/** PIN and unblocking code. */
+export class CardPin {
+  readonly #store: CardStore
+  readonly #chip: CardChip
+
+  constructor(store: CardStore, chip: CardChip) {
+    this.#store = store
+    this.#chip = chip
+  }
+
+  isBlocked(code: keyof Tries): boolean {
+    return this.#store.tries[code] === 0
+  }
+
+  /**
+   * What was sealed to this card, for its nonce of now and this subject.
+   *
+   * @throws {FormatError} if it was not.
+   */
+  unseal(sealed: Bytes, subject: Bytes): Bytes {
+    return this.#chip.unseal(sealed, pinContext(this.#store.state.nonce, subject))
+  }
+
+  /** Undefined if the code is right. Its tries count down before it is compared, and up again after. */
+  refusalOf(code: keyof Tries, given: Bytes): StatusWord | undefined {
+    const left = this.#store.tries
+    if (left[code] === 0) return WALLET_SW.BLOCKED
+    const fewer = left[code] - 1
+    this.#store.writeTries({ ...left, [code]: fewer })
+    if (!secretsEqual(given, this.#store.secrets[code])) return WRONG_CODE | fewer
+    this.#store.writeTries({ ...left, [code]: PIN_TRIES })
+    return undefined
+  }
+}
