@@ -10,7 +10,7 @@ import { accountKey, post, readBalances, type AccountName, type Transfer } from 
 import { recordFindings, withdrawSuspicions, type Finding } from './cases.ts'
 import { changeBooks, type NotaryDb, type NotaryTransaction } from './database.ts'
 import { claimedId, verifyMoney, type ShownPayment, type ShownRefund } from './evidence.ts'
-import { resolveGridlock } from './gridlock.ts'
+import { resolveGridlock } from '../kernel/gridlock.ts'
 import { keyName, type Trust } from './trust.ts'
 
 type SettleResult = ResultOf<'settle'>

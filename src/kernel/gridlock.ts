@@ -1,4 +1,4 @@
-import type { Amount } from '../kernel/money.ts'
+import type { Amount } from './money.ts'
 
 /** A move of money between two accounts that must not fall below 0, named as the caller likes. */
 export interface Move {
