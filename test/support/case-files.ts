@@ -3,6 +3,7 @@ import { verifyCaseFile } from '../../src/office/case-file/verify.ts'
 import { exportCase } from '../../src/office/case-file/export.ts'
 import type { Bytes } from '../../src/kernel/bytes.ts'
 import { listCases, type Case } from '../../src/office/ledger/cases.ts'
+import type { CaseKind } from '../../src/office/ledger/findings.ts'
 import type { Office } from '../../src/office/office.ts'
 import { officeSchemes } from '../../src/schemes/office.ts'
 
@@ -15,14 +16,26 @@ export interface ExportedCase {
 
 /** Every case that an office holds for proven, as a file, and checked as strangers do. */
 export async function exportProven(office: Office): Promise<readonly ExportedCase[]> {
-  const cases = await listCases(office.db)
-  const proven = cases.filter(({ strength, withdrawn }) => strength === 'proven' && !withdrawn)
   const exported: ExportedCase[] = []
-  for (const found of proven) {
-    const file = await exportOne(office, found)
-    exported.push({ found, file, check: verifyCaseFile(file, office.key.publicKey, officeSchemes) })
-  }
+  for (const found of await provenCases(office)) exported.push(await exportAndCheck(office, found))
   return exported
+}
+
+/** The newest of a kind. */
+export async function exportNewest(office: Office, kind: CaseKind): Promise<ExportedCase> {
+  const newest = (await provenCases(office)).find((found) => found.kind === kind)
+  if (!newest) throw new Error(`there is no proven case of ${kind}`)
+  return exportAndCheck(office, newest)
+}
+
+async function provenCases(office: Office): Promise<readonly Case[]> {
+  const cases = await listCases(office.db)
+  return cases.filter(({ strength, withdrawn }) => strength === 'proven' && !withdrawn)
+}
+
+async function exportAndCheck(office: Office, found: Case): Promise<ExportedCase> {
+  const file = await exportOne(office, found)
+  return { found, file, check: verifyCaseFile(file, office.key.publicKey, officeSchemes) }
 }
 
 export async function exportOne(office: Office, found: Case): Promise<Bytes> {

@@ -1,0 +1,354 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { decodeBatch } from '../../src/kernel/batch.ts'
+import type { Bytes } from '../../src/kernel/bytes.ts'
+import { generatePrivateKey } from '../../src/kernel/p256.ts'
+import { decodeCaseFile, signCaseFile, type CaseFile } from '../../src/office/case-file/document.ts'
+import { verifyCaseFile, type CaseResult } from '../../src/office/case-file/verify.ts'
+import { listCases } from '../../src/office/ledger/cases.ts'
+import { CASE_KINDS, type CaseKind } from '../../src/office/ledger/findings.ts'
+import type { VerifyContext } from '../../src/office/scheme.ts'
+import { evidence } from '../../src/schemes/block/message.ts'
+import { blockOffice } from '../../src/schemes/block/office.ts'
+import { officeSchemes } from '../../src/schemes/office.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { exportNewest, exportOne, type ExportedCase } from '../support/case-files.ts'
+import { CASE_STORIES, type CaseStory } from '../support/case-stories.ts'
+import { createLedgerOffice, type LedgerOffice } from '../support/ledger-office.ts'
+import { random } from '../support/mint.ts'
+
+let database: TestDatabase
+let town: LedgerOffice
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  town = await createLedgerOffice(database.db)
+})
+afterAll(async () => {
+  await town.evidence.stop()
+  await database.drop()
+})
+
+const files = new Map<CaseStory, ExportedCase>()
+
+/** The file of that story, which is told once. */
+async function told(kind: CaseKind, how?: string): Promise<ExportedCase> {
+  const story = CASE_STORIES.find(
+    (one) => one.kind === kind && (how === undefined || one.how === how),
+  )
+  if (!story) throw new Error(`nobody tells of ${kind}`)
+  const known = files.get(story)
+  if (known) return known
+  await story.tell(town)
+  const file = await exportNewest(town.office, kind)
+  files.set(story, file)
+  return file
+}
+
+function resultOf(file: Uint8Array, root = town.office.key.publicKey): CaseResult {
+  return verifyCaseFile(file, root, officeSchemes).result
+}
+
+describe('a proven case leaves the office in a file', () => {
+  test.each(CASE_STORIES)('$kind, $how: seen by $seenBy', async (story) => {
+    const { found, check } = await told(story.kind, story.how)
+    expect(check.result).toBe(story.seenBy === 'anyone' ? 'proven' : 'office_only')
+    const { file } = check
+    expect(file?.checkable).toBe(story.seenBy)
+    expect(file?.finding).toMatchObject({ kind: story.kind, about: found.about, card: found.card })
+    expect(found.suspects).toMatchObject(file?.finding.suspects ?? [])
+    expect(file?.batches).toHaveLength(story.batches)
+    expect(check.steps.map(({ passed }) => passed)).toEqual([
+      ...[true, true, true, true],
+      story.seenBy === 'anyone',
+    ])
+  })
+
+  test('there is a story for every kind that can be proven', () => {
+    const others = [
+      ...['counterfeit-stamp', 'missing-transaction', 'batch-gap'],
+      // Takes cards that sign.
+      'card-key-extracted',
+    ]
+    expect([...new Set(CASE_STORIES.map(({ kind }) => kind))]).toEqual(
+      CASE_KINDS.filter((kind) => !others.includes(kind)),
+    )
+  })
+
+  test('opens the records of its own card, and of no other in the same batch', async () => {
+    const till = await town.addTill()
+    const [guilty, other] = [await town.addCard(), await town.addCard()]
+    await town.send(
+      town.mint.batch(till, [
+        town.mint.make(till, other),
+        town.mint.make(till, guilty, { lie: { balance: 1n } }),
+      ]),
+    )
+    const { file } = (await exportNewest(town.office, 'wrong-arithmetic')).check
+    const [bytes = new Uint8Array()] = file?.batches ?? []
+    const context: VerifyContext = {
+      secrets: file?.readingKeys['block'] ?? new Uint8Array(),
+      keyOf: (maker) => (maker === 0 ? town.office.key.publicKey : till.key.publicKey),
+    }
+    const verdicts = decodeBatch(bytes).batch.items.map((item) =>
+      blockOffice.verify(item.evidence, context),
+    )
+    expect(verdicts.map((one) => (one.ok ? one.entry.card : one.reason))).toEqual([
+      'unreadable',
+      guilty.id,
+    ])
+    expect(file?.known).toEqual([])
+  })
+
+  test('has a passcode only where it is what shows the cheat', async () => {
+    const copied = await told('passcode-not-entered', 'its HMAC copied from the block before')
+    expect(copied.check.file?.known).toEqual([])
+    const guessed = await told(
+      'passcode-not-entered',
+      'another one, as the passcode that the office knows shows',
+    )
+    expect(guessed.check.file?.known).toHaveLength(1)
+  })
+})
+
+describe('what does not leave', () => {
+  test('a case that is only suspected, or explained', async () => {
+    const [a, b] = [await town.addTill(), await town.addTill()]
+    const card = await town.addCard()
+    const { head } = card
+    const one = town.mint.make(a, card)
+    const two = town.mint.make(b, card, { on: head })
+    await town.send(town.mint.batch(a, [one]), town.mint.batch(b, [two]))
+    const [fork] = await listCases(database.db, { card: card.id })
+    if (!fork) throw new Error('it forks')
+    await expect(exportOne(town.office, fork)).rejects.toMatchObject({ refusal: 'conflict' })
+    const explained = { ...fork, strength: 'proven', withdrawn: true } as const
+    await expect(exportOne(town.office, explained)).rejects.toMatchObject({ refusal: 'conflict' })
+  })
+
+  test('a case that the evidence in store does not show', async () => {
+    const { found } = await told('wrong-arithmetic')
+    const invented = { ...found, suspects: [{ kind: 'till', till: 4711, weight: 1 }] } as const
+    await expect(exportOne(town.office, invented)).rejects.toThrow('does not follow')
+  })
+})
+
+describe('a file that somebody changed', () => {
+  test('is refused, whichever byte it is', async () => {
+    const { file } = await told('wrong-arithmetic', 'a balance that does not follow')
+    const results = new Map<CaseResult, number>()
+    for (let at = 0; at < file.length; at += 1) {
+      const changed = new Uint8Array(file)
+      changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8))
+      const result = resultOf(changed)
+      results.set(result, (results.get(result) ?? 0) + 1)
+    }
+    expect([...results.keys()].toSorted()).toEqual(['malformed', 'not_signed'])
+    const counts = [...results].map(([result, count]) => `${count} ${result}`).join(', ')
+    console.log(`case file: each of ${file.length} bytes changed: ${counts}`)
+  })
+
+  test('is refused if it ends early or goes on', async () => {
+    const { file } = await told('wrong-arithmetic')
+    expect(resultOf(file.subarray(0, -1))).toBe('malformed')
+    expect(resultOf(Uint8Array.of(...file, 0))).toBe('malformed')
+    expect(resultOf(new Uint8Array())).toBe('malformed')
+  })
+
+  test('is refused with the key of another office', async () => {
+    const { file } = await told('wrong-arithmetic')
+    expect(resultOf(file, generatePrivateKey().publicKey)).toBe('not_signed')
+  })
+})
+
+describe('an office that lies', () => {
+  interface Lie {
+    readonly name: string
+    readonly kind: CaseKind
+    readonly how?: string
+    readonly lie: (file: CaseFile) => Partial<CaseFile>
+    readonly result: CaseResult
+  }
+  const finding = (change: Partial<CaseFile['finding']>) => (file: CaseFile) => ({
+    finding: { ...file.finding, ...change },
+  })
+  const LATE = 'handed in too late'
+  const SHOWN = 'never handed in'
+  const LIES: readonly Lie[] = [
+    { name: 'says nothing but the truth', kind: 'equivocation', lie: () => ({}), result: 'proven' },
+    {
+      name: 'has other batches than tills have signed',
+      kind: 'equivocation',
+      lie: ({ batches }) => ({ batches: batches.map(flipped) }),
+      result: 'bad_evidence',
+    },
+    {
+      name: 'gives a till another key',
+      kind: 'equivocation',
+      lie: ({ keys }) => ({
+        keys: keys.map((key) => ({ ...key, publicKey: generatePrivateKey().publicKey.bytes })),
+      }),
+      result: 'bad_evidence',
+    },
+    {
+      name: 'leaves the tills’ keys out',
+      kind: 'equivocation',
+      lie: () => ({ keys: [] }),
+      result: 'bad_evidence',
+    },
+    {
+      name: 'names another till',
+      kind: 'equivocation',
+      lie: finding({ suspects: [{ kind: 'till', till: 4711 }] }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'names the card',
+      kind: 'equivocation',
+      lie: (file) =>
+        finding({ suspects: [{ kind: 'card', card: file.finding.card ?? NO_CARD }] })(file),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'names somebody else as well',
+      kind: 'equivocation',
+      lie: (file) =>
+        finding({ suspects: [...file.finding.suspects, { kind: 'till', till: 4711 }] })(file),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'says that it was something else',
+      kind: 'equivocation',
+      lie: finding({ kind: 'wrong-arithmetic' }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'makes it more money',
+      kind: 'equivocation',
+      lie: finding({ amount: 401n }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'names another card',
+      kind: 'equivocation',
+      lie: finding({ card: NO_CARD }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'leaves one of two versions out',
+      kind: 'equivocation',
+      lie: ({ batches }) => ({ batches: batches.slice(1) }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'gives no evidence',
+      kind: 'equivocation',
+      lie: () => ({ batches: [] }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'keeps the reading keys',
+      kind: 'equivocation',
+      lie: () => ({ readingKeys: {} }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'gives other reading keys',
+      kind: 'equivocation',
+      lie: ({ readingKeys }) => ({
+        readingKeys: { block: flipped(readingKeys['block'] ?? new Uint8Array()) },
+      }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'denies the policy that it gave',
+      kind: 'unauthorised-load',
+      how: 'against its policy',
+      lie: ({ policies }) => ({
+        policies: policies.map((policy) => ({ ...policy, mayLoad: true })),
+      }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'makes up a passcode',
+      kind: 'passcode-not-entered',
+      how: 'another one, as the passcode that the office knows shows',
+      lie: () => ({ known: [new TextEncoder().encode('1234567')] }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'keeps the passcode',
+      kind: 'passcode-not-entered',
+      how: 'another one, as the passcode that the office knows shows',
+      lie: () => ({ known: [] }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'leaves out the batch that should have it',
+      kind: 'withheld-transaction',
+      how: LATE,
+      lie: ({ batches }) => ({ batches: batches.slice(1) }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'leaves out what shows that it is the first that should have it',
+      kind: 'withheld-transaction',
+      how: SHOWN,
+      lie: ({ batches }) => ({
+        batches: batches.filter((bytes) => decodeBatch(bytes).batch.items.length > 0).slice(1),
+      }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'says that it is its own to see',
+      kind: 'equivocation',
+      lie: (file) => ({
+        ...finding({ suspects: [{ kind: 'till', till: 4711 }] })(file),
+        checkable: 'office',
+      }),
+      result: 'office_only',
+    },
+    {
+      name: 'says of what anyone sees that it is its own',
+      kind: 'equivocation',
+      lie: () => ({ checkable: 'office' }),
+      result: 'proven',
+    },
+    {
+      name: 'says of what is its own to see that anyone does',
+      kind: 'fork',
+      lie: () => ({ checkable: 'anyone' }),
+      result: 'does_not_follow',
+    },
+  ]
+
+  test.each(LIES)('$name: $result', async ({ kind, how, lie, result }) => {
+    const { file } = decodeCaseFile((await told(kind, how)).file)
+    const { key, keyId } = town.office
+    expect(resultOf(signCaseFile(key, keyId, { ...file, ...lie(file) }))).toBe(result)
+  })
+
+  test('finds no keys under which an honest till has shown rubbish', async () => {
+    const [till, card] = [await town.addTill(), await town.addCard()]
+    const made = town.mint.make(till, card)
+    const shown = evidence.decode(made.evidence)
+    const rubbish = evidence.encode({ ...shown, previous: [random.bytes(136)] })
+    const keyOf = () => till.key.publicKey
+    const { secrets } = town.mint
+    const given = blockOffice.readingKeys?.(secrets, [rubbish]) ?? new Uint8Array()
+    expect(blockOffice.verify(rubbish, { secrets, keyOf })).toMatchObject({ ok: true })
+    expect(blockOffice.verify(rubbish, { secrets: given, keyOf })).toEqual({
+      ok: false,
+      reason: 'unreadable',
+    })
+  })
+})
+
+const NO_CARD = '00000000000000ff' as NonNullable<CaseFile['finding']['card']>
+
+/** With one bit changed in the middle. */
+function flipped(bytes: Bytes): Bytes {
+  const changed = new Uint8Array(bytes)
+  const at = changed.length >> 1
+  changed[at] = (changed[at] ?? 0) ^ 1
+  return changed
+}
