@@ -86,6 +86,8 @@ export const CHIP_OPERATIONS = [
   'aes-gcm',
   /** One reading of a PUF, with the correction of its errors. */
   'puf',
+  /** Several readings of a PUF, for a response to rely on. */
+  'puf-enrol',
   /** Using up challenges of an erasable PUF, in its own memory. */
   'puf-erase',
 ] as const

@@ -38,6 +38,7 @@ export const SECURE_ELEMENT: Chip = {
     'aes-gcm': 26.8,
     /** Assumptions: no PUF of a card is published with its times. Erasing is three page writes. */
     puf: 5,
+    'puf-enrol': 5,
     'puf-erase': 7.5,
   },
 }

@@ -61,6 +61,12 @@ export class ErasablePuf {
     return isIn(this.#erased(), challenge)
   }
 
+  /** Those of them that are not erased. */
+  remaining(challenges: readonly number[]): readonly number[] {
+    const erased = this.#erased()
+    return challenges.filter((challenge) => !isIn(erased, challenge))
+  }
+
   /**
    * What a challenge answers, as reliable as can be, for making helper data. Does not use it up.
    * Undefined if it is erased.

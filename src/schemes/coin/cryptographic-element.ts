@@ -1,0 +1,96 @@
+import type { Bytes } from '../../kernel/bytes.ts'
+import { unlessMalformed } from '../../kernel/errors.ts'
+import { openSealed, sealTo, sign, type PrivateKey, type PublicKey } from '../../kernel/p256.ts'
+import type { Message } from '../../kernel/message.ts'
+import type { AppletHost } from '../../card/applet.ts'
+import { fuzzyExtractor } from '../../card/puf/fuzzy-extractor.ts'
+import { KeyGenerator } from '../../card/puf/key-generator.ts'
+import type { Puf } from '../../card/puf/noisy-puf.ts'
+import { isConfirmedBy, type Confirmed } from './certificates.ts'
+import { isSignedBy, signMessage, type Signed } from './message.ts'
+
+/** The PUF was read too badly for a key: another reading will do. */
+export class PufFailed extends Error {
+  override readonly name = 'PufFailed'
+}
+
+const HASHED = 256
+
+/**
+ * The cryptographic element: encrypts, decrypts, signs and verifies what comes into an element and what
+ * leaves it, with a private key that its key generator computes for each use. Says what the chip does.
+ */
+export class CryptographicElement {
+  readonly #host: AppletHost
+  readonly #generator: KeyGenerator
+  readonly #helper: () => Bytes
+
+  /** `helper`: of the private key, from the memory. */
+  constructor(host: AppletHost, puf: Puf, helper: () => Bytes) {
+    this.#host = host
+    this.#generator = new KeyGenerator(puf, fuzzyExtractor())
+    this.#helper = helper
+  }
+
+  /** Fixes the private key: its helper, to be kept, and the public key. */
+  generate(): { readonly helper: Bytes; readonly publicKey: PublicKey } {
+    this.#host.spend('puf-enrol')
+    return this.#generator.enrol(this.#host.random)
+  }
+
+  /** @throws {PufFailed} if no key comes out of the PUF. */
+  sign<T>(layout: Message<T>, content: T): Bytes {
+    return this.#use((key) => {
+      this.#host.spend('ecdsa-sign')
+      return signMessage(layout, content, key)
+    })
+  }
+
+  /** Without the body: who checks it knows that. @throws {PufFailed} */
+  signature(body: Bytes): Bytes {
+    return this.#use((key) => {
+      this.#host.spend('ecdsa-sign')
+      return sign(key, body)
+    })
+  }
+
+  /** Undefined if it was sealed for another element, or changed. @throws {PufFailed} */
+  open(sealed: Uint8Array, context: Bytes): Bytes | undefined {
+    return this.#use((key) => {
+      this.#host.spend('ecdh')
+      this.#cipher(sealed.length)
+      return unlessMalformed(() => openSealed(key, sealed, context))
+    })
+  }
+
+  seal(recipient: PublicKey, plaintext: Bytes, context: Bytes): Bytes {
+    // One for the ephemeral key, one for the agreement.
+    this.#host.spend('ecdh')
+    this.#host.spend('ecdh')
+    this.#cipher(plaintext.length)
+    return sealTo(recipient, plaintext, context, this.#host.random)
+  }
+
+  verify(signed: Signed<unknown>, key: PublicKey): boolean {
+    this.#host.spend('ecdsa-verify')
+    return isSignedBy(signed, key)
+  }
+
+  isConfirmedBy(subject: Confirmed, issuer: Confirmed): boolean {
+    this.#host.spend('ecdsa-verify')
+    return isConfirmedBy(subject, issuer)
+  }
+
+  /** Of AES-GCM, with the derivation of its key. */
+  #cipher(size: number): void {
+    this.#host.spend('sha-256')
+    for (let done = 0; done < size; done += HASHED) this.#host.spend('aes-gcm')
+  }
+
+  #use<T>(work: (key: PrivateKey) => T): T {
+    this.#host.spend('puf')
+    const done = this.#generator.use(this.#helper(), (key) => ({ result: work(key) }))
+    if (!done) throw new PufFailed('no key came out of the PUF')
+    return done.result
+  }
+}

@@ -1,0 +1,441 @@
+import { response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
+import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
+import { invariant, unlessMalformed } from '../../kernel/errors.ts'
+import { amount } from '../../kernel/message.ts'
+import { publicKeyFrom } from '../../kernel/p256.ts'
+import { sum } from '../../kernel/money.ts'
+import type { Applet, AppletHost, AppletSession, CommandHandler } from '../../card/applet.ts'
+import type { Silicon } from '../../card/puf/silicon.ts'
+import { arePaired, isGoodAt, NO_ELEMENT, readCertificate, type Confirmed } from './certificates.ts'
+import { Chunks } from './chunks.ts'
+import { registersFor, stockOf, type CoinRegister } from './coin-registers.ts'
+import { selectCoins } from './coin-selector.ts'
+import {
+  answering,
+  confirmedBank,
+  ElementCore,
+  isGoodCoin,
+  isRefused,
+  OWN_AREA_AT,
+  STAGES,
+  type Refused,
+} from './element-core.ts'
+import { refusalOfForm, type Forms } from './forms.ts'
+import {
+  claim,
+  coinPlan,
+  COINS_MAX,
+  COIN_AID,
+  COIN_SW,
+  CONTEXT,
+  HOPS_MAX,
+  IDENTITY_AID,
+  INS,
+  openMessage,
+  payment,
+  preparation,
+  prepared,
+  readCoin,
+  request,
+  requestDigest,
+  requestId,
+  settlement,
+  status,
+  transfer,
+  valueOf,
+  type ReadCoin,
+  type Request,
+  type Settlement,
+  type Signed,
+  type Transfer,
+} from './message.ts'
+import { Slots, SLOTS_SIZE } from './slots.ts'
+
+/**
+ * The coin element: docs/protocol/coin.md, "The coin element". A reader makes it and loads it; of
+ * payments it talks to the identity element of its card, and to nobody else.
+ */
+export function coinElement(silicon: Silicon): Applet {
+  const session = (host: AppletHost) => new CoinSession(host, silicon)
+  return {
+    aid: COIN_AID,
+    memorySize: OWN_AREA_AT + SLOTS_SIZE,
+    open: session,
+    serve(host, client) {
+      if (!bytesEqual(client, IDENTITY_AID)) return undefined
+      const served = session(host)
+      return { process: (command) => served.serve(command) }
+    },
+  }
+}
+
+/** The interface inside the card: how the identity element finds it. */
+export function coinElementOf(host: AppletHost): CommandHandler | undefined {
+  return host.neighbour(COIN_AID)
+}
+
+/** A request that may be paid, until the identity element has authorised it. */
+interface Prepared {
+  readonly asked: Signed<Request>
+  readonly digest: Bytes
+  readonly vendor: Confirmed
+  readonly bank: Confirmed
+  readonly coins: readonly CoinRegister[]
+}
+
+class CoinSession implements AppletSession {
+  readonly #core: ElementCore
+  readonly #slots: Slots
+  readonly #chunks = new Chunks()
+  #prepared: Prepared | undefined
+
+  constructor(host: AppletHost, silicon: Silicon) {
+    this.#core = new ElementCore(host, { name: COIN_AID, silicon })
+    this.#slots = new Slots(host.memory)
+  }
+
+  get selected(): ResponseApdu {
+    return this.#core.selected(
+      this.#core.stage === STAGES.blank ? NO_ELEMENT : this.#own.own.element,
+    )
+  }
+
+  /** What a reader may: making it, and loading coins that only this PUF opens. */
+  process(command: CommandApdu): ResponseApdu {
+    const refusal = refusalOfForm(command, OUTSIDE)
+    if (refusal !== undefined) return response(refusal)
+    return answering(() => {
+      switch (command.ins) {
+        case INS.GENERATE:
+          return this.#core.generate()
+        case INS.ENROL:
+          return this.#core.enrol(command)
+        default:
+          return this.#long(command)
+      }
+    })
+  }
+
+  #long(command: CommandApdu): ResponseApdu {
+    const data = this.#chunks.take(command)
+    if (data === 'more') return response(SW.OK)
+    if (data === 'broken') return response(COIN_SW.MALFORMED)
+    return command.ins === INS.LOAD ? this.#load(data) : this.#personalise(data)
+  }
+
+  /** What the identity element of its card may. Commands come whole. */
+  serve(command: CommandApdu): ResponseApdu {
+    return answering(() => {
+      if (command.ins === INS.PAIR) return this.#pair(command.data)
+      if (this.#core.stage !== STAGES.inUse) return response(COIN_SW.NOT_NOW)
+      switch (command.ins) {
+        case INS.PREPARE:
+          return this.#prepare(command.data)
+        case INS.RELEASE:
+          return this.#release(command.data)
+        case INS.SETTLE:
+          return this.#settle(command.data)
+        case INS.STATUS:
+          return this.#status()
+        case INS.CERTIFICATE:
+          return response(SW.OK, this.#own.own.bytes)
+        case INS.CLAIM:
+          return this.#claim(command.p1)
+        default:
+          return response(SW.INS_NOT_SUPPORTED)
+      }
+    })
+  }
+
+  #personalise(data: Bytes): ResponseApdu {
+    if (this.#core.stage !== STAGES.blank) return response(COIN_SW.NOT_NOW)
+    readPlan(data)
+    return this.#core.personalise(data, STAGES.keyed)
+  }
+
+  #load(data: Bytes): ResponseApdu {
+    if (this.#core.stage === STAGES.blank) return response(COIN_SW.NOT_NOW)
+    const { bank } = this.#own
+    return this.#core.load(
+      data,
+      (read) => this.#isMine(read) && this.#isGood(read, bank, this.#own.own.element),
+    )
+  }
+
+  /** Both certificates by one bank, and each names the other: the card is in use from here on. */
+  #pair(data: Bytes): ResponseApdu {
+    if (this.#core.stage === STAGES.blank) return response(COIN_SW.NOT_NOW)
+    const { bank, own } = this.#own
+    const identity = readCertificate(data)
+    const paired = arePaired(identity, own) && this.#core.crypto.isConfirmedBy(identity, bank)
+    if (!paired) return response(COIN_SW.UNCONFIRMED)
+    if (this.#core.stage === STAGES.keyed) this.#core.activate()
+    return response(SW.OK, own.bytes)
+  }
+
+  /**
+   * Whether a request may be paid, and with which coins: nothing changes. One that was paid before is
+   * answered with the same payment, for the same vendor, whatever has become of the session since.
+   */
+  #prepare(data: Bytes): ResponseApdu {
+    this.#prepared = undefined
+    const given = preparation.decode(data)
+    const signers = this.#signersOf(given)
+    if (isRefused(signers)) return response(signers)
+    const inner = this.#core.crypto.open(given.inner, CONTEXT.request)
+    if (!inner) return response(COIN_SW.NOT_FOR_ME)
+    const asked = openMessage(request, inner)
+    const { vendor, bank } = signers
+    if (!this.#core.crypto.verify(asked, vendor.publicKey)) return response(COIN_SW.BAD_SIGNATURE)
+    if (!this.#isForMe(asked.content, vendor)) return response(COIN_SW.NOT_FOR_ME)
+    this.#core.host.spend('sha-256')
+    const digest = requestDigest(asked)
+    const known = this.#slots.find(requestId(digest))
+    if (known) return again(this.#slots.body(known).sealed)
+    const coins = this.#choose(asked.content, given, { vendor, bank })
+    if ('sw' in coins) return coins
+    this.#prepared = { asked, digest, vendor, bank, coins }
+    return response(SW.OK, prepared.encode({ kind: 'fresh', bytes: digest }))
+  }
+
+  #signersOf(given: {
+    readonly bank: readonly Bytes[]
+    readonly vendor: Bytes
+  }): { readonly vendor: Confirmed; readonly bank: Confirmed } | Refused {
+    const { root, bank: own } = this.#own
+    const { crypto } = this.#core
+    const [shown] = given.bank
+    const bank = shown ? confirmedBank(shown, root, crypto) : own
+    const vendor = readCertificate(given.vendor)
+    const isVendor = bank && vendor.role === 'vendor element' && crypto.isConfirmedBy(vendor, bank)
+    return isVendor ? { vendor, bank } : COIN_SW.UNCONFIRMED
+  }
+
+  #isForMe({ vendor, element, identity }: Request, by: Confirmed): boolean {
+    const { own } = this.#own
+    return (
+      bytesEqual(vendor, by.element) &&
+      bytesEqual(element, own.element) &&
+      bytesEqual(identity, own.partner)
+    )
+  }
+
+  /** In the order of {@link COIN_SW}. */
+  #choose(
+    asked: Request,
+    { nonce, pin }: { readonly nonce: Bytes; readonly pin: 'not given' | 'verified' },
+    signers: { readonly vendor: Confirmed; readonly bank: Confirmed },
+  ): readonly CoinRegister[] | ResponseApdu {
+    const { currency, pinFreeMax } = this.#own
+    if (!bytesEqual(nonce, asked.nonce)) return response(COIN_SW.STALE)
+    const good = [signers.vendor, signers.bank].every((signer) => isGoodAt(signer, asked.madeAt))
+    if (!good) return response(COIN_SW.UNCONFIRMED)
+    if (asked.currency !== currency) return response(COIN_SW.WRONG_CURRENCY)
+    if (asked.amount > pinFreeMax && pin !== 'verified') return response(COIN_SW.PIN_NEEDED)
+    if (!this.#slots.next()) return response(COIN_SW.FULL)
+    const all = this.#core.registers.list()
+    const usable = all.filter(
+      ({ bank, expires, hops }) =>
+        asked.banks.includes(bank) && expires >= asked.madeAt && hops < HOPS_MAX,
+    )
+    const limits = { paidMax: COINS_MAX, changeMax: Math.min(COINS_MAX, this.#core.room) }
+    const chosen = selectCoins(stockOf(usable), asked.float, asked.amount, limits)
+    if ('paid' in chosen) return registersFor(chosen.paid, usable)
+    const write = (value: bigint) => amount(4).write(value, 'by')
+    const { shortBy, overBy } = chosen
+    return response(COIN_SW.CANNOT_PAY, new Uint8Array([...write(shortBy), ...write(overBy)]))
+  }
+
+  /**
+   * Computes the coins, uses them up and answers the payment, sealed for the vendor. It is stored before
+   * it leaves, in one write with the erasure of the coins.
+   */
+  #release(countersignature: Bytes): ResponseApdu {
+    const ready = this.#prepared
+    this.#prepared = undefined
+    const slot = this.#slots.next()
+    if (!ready || !slot) return response(COIN_SW.NOT_NOW)
+    const { asked, vendor, digest, bank } = ready
+    const sealed = this.#core.spend(ready.coins, (coins) => {
+      const sequence = this.#core.sequence + 1
+      const signed = this.#sign(coins, ready, sequence)
+      const answer = this.#core.crypto.seal(
+        vendor.publicKey,
+        payment.encode({
+          request: asked.bytes,
+          transfer: signed,
+          countersignature,
+          coins: coins.map(({ held }) => held),
+        }),
+        CONTEXT.payment,
+      )
+      const paid = valueOf(coins)
+      const part = this.#slots.fill(
+        slot,
+        {
+          request: requestId(digest),
+          vendor: vendor.element,
+          till: asked.content.till,
+          madeAt: asked.content.madeAt,
+          sequence,
+        },
+        {
+          vendorKey: vendor.publicKey.bytes,
+          bank: bank.bank,
+          bankKey: bank.publicKey.bytes,
+          paid,
+          due: paid - asked.content.amount,
+          request: asked.bytes,
+          transfer: signed,
+          sealed: answer,
+        },
+      )
+      return { parts: [part, this.#core.sequencePart(sequence)], result: answer }
+    })
+    return response(SW.OK, sealed)
+  }
+
+  #sign(coins: readonly ReadCoin[], { vendor, digest }: Prepared, sequence: number): Bytes {
+    return this.#core.crypto.sign(transfer, {
+      kind: 'pay',
+      giver: this.#own.own.element,
+      taker: vendor.element,
+      sequence,
+      request: requestId(digest),
+      coins: coins.map(({ id }) => id),
+    })
+  }
+
+  /** Receipt and change from a vendor element; or a bank that has settled it in another way. */
+  #settle(data: Bytes): ResponseApdu {
+    const opened = this.#core.crypto.open(data, CONTEXT.settlement)
+    if (!opened) return response(COIN_SW.NOT_FOR_ME)
+    const content = settlement.decode(opened)
+    const signed = openMessage(transfer, content.transfer)
+    const { bank, own } = this.#own
+    const slot = this.#slots.find(signed.content.request)
+    if (!slot || !bytesEqual(signed.content.taker, own.element)) return response(COIN_SW.NOT_FOUND)
+    const body = this.#slots.body(slot)
+    const byBank = bytesEqual(signed.content.giver, NO_ELEMENT)
+    if (!byBank && !bytesEqual(signed.content.giver, slot.vendor)) {
+      return response(COIN_SW.NOT_FOUND)
+    }
+    const key = byBank ? bank.publicKey : publicKeyFrom(body.vendorKey)
+    if (!this.#core.crypto.verify(signed, key)) return response(COIN_SW.BAD_SIGNATURE)
+    if (slot.state === 'settled') return response(SW.OK)
+    const vendorBank = { bank: body.bank, publicKey: publicKeyFrom(body.bankKey) }
+    const coins = content.coins.map(readCoin)
+    const known = (read: ReadCoin) =>
+      [bank, vendorBank].find((candidate) => candidate.bank === read.coin.content.bank)
+    const good = coins.every(
+      (read) => this.#isMine(read) && this.#isGood(read, known(read), signed.content.giver),
+    )
+    if (!good || !namesExactly(signed.content, coins)) return response(COIN_SW.BAD_COIN)
+    const due = byBank ? 0n : dueOf(signed.content, body)
+    if (due === undefined || valueOf(coins) !== due) return response(COIN_SW.NOT_ENOUGH)
+    return this.#take(content, signed, slot)
+  }
+
+  #take(
+    content: Settlement,
+    signed: Signed<Transfer>,
+    slot: Parameters<Slots['settle']>[0],
+  ): ResponseApdu {
+    const parts = this.#core.enclose(
+      content.coins.map(({ coin, hops }) => ({ coin, hops: [...hops, signed.bytes] })),
+    )
+    if (isRefused(parts)) return response(parts)
+    this.#core.host.memory.write(...parts, this.#slots.settle(slot))
+    return response(SW.OK)
+  }
+
+  #status(): ResponseApdu {
+    const { own, currency } = this.#own
+    const coins = this.#core.registers.list()
+    const newest = this.#slots.newest()
+    const answer = status.encode({
+      element: own.element,
+      currency,
+      total: sum(coins.map(({ value }) => value)),
+      coins: coins.length,
+      sequence: this.#core.sequence,
+      lastTill: newest?.till ?? 0,
+      lastAt: newest?.madeAt ?? 0,
+      open: this.#slots
+        .list()
+        .filter(({ state }) => state === 'open')
+        .map(({ request: id, vendor }) => ({ request: id, vendor })),
+    })
+    return response(SW.OK, answer)
+  }
+
+  /** P1: which of the open payments. What it gave, for a bank to look into. */
+  #claim(which: number): ResponseApdu {
+    const slot = this.#slots.list().filter(({ state }) => state === 'open')[which]
+    if (!slot) return response(COIN_SW.NOT_FOUND)
+    const { request: asked, transfer: given } = this.#slots.body(slot)
+    return response(SW.OK, claim.encode({ request: asked, transfer: given }))
+  }
+
+  #isGood(
+    read: ReadCoin,
+    bank: Pick<Confirmed, 'bank' | 'publicKey'> | undefined,
+    holder: Bytes,
+  ): boolean {
+    const { currency } = this.#own
+    return isGoodCoin(read, { holder, currency, bank, crypto: this.#core.crypto })
+  }
+
+  /** Whether it is not bound to somebody else. */
+  #isMine({ coin: { content } }: ReadCoin): boolean {
+    const { own } = this.#own
+    return [NO_ELEMENT, own.partner].some((identity) => bytesEqual(identity, content.identity))
+  }
+
+  get #own() {
+    const plan = unlessMalformed(() => readPlan(this.#core.plan))
+    invariant(plan, 'an element that is not blank has a plan')
+    return plan
+  }
+}
+
+/** @throws {FormatError} if it is no plan of a coin element. */
+function readPlan(bytes: Bytes) {
+  const plan = coinPlan.decode(bytes)
+  return {
+    ...plan,
+    root: readCertificate(plan.root),
+    bank: readCertificate(plan.bank),
+    own: readCertificate(plan.own),
+  }
+}
+
+function again(sealed: Bytes): ResponseApdu {
+  return response(SW.OK, prepared.encode({ kind: 'again', bytes: sealed }))
+}
+
+/** What must come back: the change, or everything. Undefined if no vendor gives such a transfer. */
+function dueOf(
+  { kind }: Transfer,
+  { paid, due }: { readonly paid: bigint; readonly due: bigint },
+): bigint | undefined {
+  if (kind === 'change') return due
+  return kind === 'return' ? paid : undefined
+}
+
+/** Whether a transfer moves these coins, each once, and no others. */
+export function namesExactly({ coins: ids }: Transfer, coins: readonly ReadCoin[]): boolean {
+  const distinct = new Set(ids.map((id) => String(id)))
+  return (
+    ids.length === coins.length &&
+    distinct.size === ids.length &&
+    coins.every(({ id }, index) => bytesEqual(id, ids[index] ?? NO_ELEMENT))
+  )
+}
+
+const OUTSIDE: Forms = new Map([
+  [INS.GENERATE, { p1: [0], p2: [0], sizes: [0] }],
+  [INS.ENROL, { p1: undefined, p2: undefined, sizes: [0] }],
+  [INS.PERSONALISE, { p1: [0, 1], p2: undefined, sizes: undefined }],
+  [INS.LOAD, { p1: [0, 1], p2: undefined, sizes: undefined }],
+])

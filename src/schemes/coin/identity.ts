@@ -1,0 +1,244 @@
+import { command, response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
+import { bytesEqual, concat, secretsEqual, type Bytes } from '../../kernel/bytes.ts'
+import { invariant, unlessMalformed } from '../../kernel/errors.ts'
+import { uint16, type ValueOf } from '../../kernel/message.ts'
+import { isPinBlock, PIN_SIZE } from '../../kernel/pin.ts'
+import type { Applet, AppletHost, AppletSession, CommandHandler } from '../../card/applet.ts'
+import type { Silicon } from '../../card/puf/silicon.ts'
+import { arePaired, NO_ELEMENT, readCertificate } from './certificates.ts'
+import { Chunks } from './chunks.ts'
+import { writeLong } from './coin-registers.ts'
+import { CryptographicElement } from './cryptographic-element.ts'
+import { answering, STAGES } from './element-core.ts'
+import { coinElementOf } from './element.ts'
+import { refusalOfForm, type Forms } from './forms.ts'
+import {
+  authorisation,
+  CLA,
+  COIN_SW,
+  CONTEXT,
+  envelope,
+  fci,
+  HELPER_SIZE,
+  identityPlan,
+  IDENTITY_AID,
+  IDENTITY_PLAN_MAX,
+  INS,
+  NONCE_SIZE,
+  PIN_TRIES,
+  preparation,
+  prepared,
+  presentation,
+} from './message.ts'
+
+const STAGE_AT = 0
+const PIN_TRIES_AT = 1
+const UNBLOCK_TRIES_AT = 2
+const PIN_AT = 8
+const HELPER_AT = 128
+const PLAN_AT = 256
+const MEMORY_SIZE = PLAN_AT + 2 + IDENTITY_PLAN_MAX
+
+/**
+ * The identity element: docs/protocol/coin.md, "The identity element". The only one that a vendor talks
+ * to. It knows its holder by a PIN and takes the outer seal off; what is inside it cannot read.
+ */
+export function identityElement(silicon: Silicon): Applet {
+  return {
+    aid: IDENTITY_AID,
+    memorySize: MEMORY_SIZE,
+    open: (host) => new IdentitySession(host, silicon),
+  }
+}
+
+type Envelope = ValueOf<typeof envelope>
+type PinState = 'not given' | 'verified'
+
+class IdentitySession implements AppletSession {
+  readonly #host: AppletHost
+  readonly #crypto: CryptographicElement
+  readonly #nonce: Bytes
+  readonly #chunks = new Chunks()
+  readonly #coinElement: CommandHandler | undefined
+
+  constructor(host: AppletHost, silicon: Silicon) {
+    this.#host = host
+    this.#crypto = new CryptographicElement(host, silicon.part(IDENTITY_AID), () =>
+      host.memory.read(HELPER_AT, HELPER_SIZE),
+    )
+    host.spend('random')
+    this.#nonce = host.random.bytes(NONCE_SIZE)
+    this.#coinElement = coinElementOf(host)
+  }
+
+  get selected(): ResponseApdu {
+    const id = this.#stage === STAGES.inUse ? this.#own.certificate.element : NO_ELEMENT
+    return response(SW.OK, fci.encode({ name: IDENTITY_AID, id, nonce: this.#nonce }))
+  }
+
+  process(apdu: CommandApdu): ResponseApdu {
+    const refusal = refusalOfForm(apdu, FORMS)
+    if (refusal !== undefined) return response(refusal)
+    return answering(() => (LONG.has(apdu.ins) ? this.#long(apdu) : this.#short(apdu)))
+  }
+
+  #long(apdu: CommandApdu): ResponseApdu {
+    const data = this.#chunks.take(apdu)
+    if (data === 'more') return response(SW.OK)
+    if (data === 'broken') return response(COIN_SW.MALFORMED)
+    if (apdu.ins === INS.PERSONALISE) return this.#personalise(data)
+    if (this.#stage !== STAGES.inUse) return response(COIN_SW.NOT_NOW)
+    return apdu.ins === INS.PAY ? this.#pay(data) : this.#ask(INS.SETTLE, data)
+  }
+
+  #short(apdu: CommandApdu): ResponseApdu {
+    this.#chunks.forget()
+    if (apdu.ins === INS.GENERATE) return this.#generate()
+    if (apdu.ins === INS.ACTIVATE) return this.#activate()
+    if (this.#stage !== STAGES.inUse) return response(COIN_SW.NOT_NOW)
+    switch (apdu.ins) {
+      case INS.CERTIFICATE:
+        return this.#certificate(apdu.p1)
+      case INS.UNBLOCK_PIN:
+        return this.#unblockPin(apdu.data)
+      case INS.CLAIM:
+        return this.#ask(INS.CLAIM, NOTHING, apdu.p1)
+      default:
+        return this.#ask(INS.STATUS, NOTHING)
+    }
+  }
+
+  #generate(): ResponseApdu {
+    if (this.#stage !== STAGES.blank) return response(COIN_SW.NOT_NOW)
+    const { helper, publicKey } = this.#crypto.generate()
+    this.#host.memory.write({ offset: HELPER_AT, bytes: helper })
+    return response(SW.OK, publicKey.bytes)
+  }
+
+  #personalise(data: Bytes): ResponseApdu {
+    if (this.#stage !== STAGES.blank) return response(COIN_SW.NOT_NOW)
+    const { passcode, unblocking } = readPlan(data)
+    if (!isPinBlock(passcode) || !isPinBlock(unblocking)) return response(COIN_SW.MALFORMED)
+    writeLong(this.#host.memory, PLAN_AT, concat(uint16().write(data.length, 'size'), data))
+    this.#host.memory.write(
+      { offset: STAGE_AT, bytes: Uint8Array.of(STAGES.keyed, PIN_TRIES, PIN_TRIES) },
+      { offset: PIN_AT, bytes: passcode },
+    )
+    return response(SW.OK)
+  }
+
+  /** Pairs it with the coin element of its card: each checks the other’s certificate. */
+  #activate(): ResponseApdu {
+    if (this.#stage === STAGES.blank) return response(COIN_SW.NOT_NOW)
+    const { certificate, bank } = this.#own
+    const { data, sw } = this.#ask(INS.PAIR, certificate.bytes)
+    if (sw !== SW.OK) return response(sw)
+    const coinElement = readCertificate(data)
+    const paired =
+      arePaired(certificate, coinElement) && this.#crypto.isConfirmedBy(coinElement, bank)
+    if (!paired) return response(COIN_SW.UNCONFIRMED)
+    this.#host.memory.write({ offset: STAGE_AT, bytes: Uint8Array.of(STAGES.inUse) })
+    return response(SW.OK)
+  }
+
+  /** P1: 0 identity element, 1 coin element, 2 bank. */
+  #certificate(which: number): ResponseApdu {
+    if (which === 1) return this.#ask(INS.CERTIFICATE, NOTHING)
+    const { certificate, bank } = this.#own
+    return response(SW.OK, which === 0 ? certificate.bytes : bank.bytes)
+  }
+
+  #pay(data: Bytes): ResponseApdu {
+    const shown = presentation.decode(data)
+    const opened = this.#crypto.open(shown.sealed, CONTEXT.envelope)
+    if (!opened) return response(COIN_SW.NOT_FOR_ME)
+    const content = envelope.decode(opened)
+    const pin = this.#pinOf(content)
+    if (typeof pin !== 'string') return pin
+    const { bank, vendor } = shown
+    const { inner } = content
+    const given = preparation.encode({ bank, vendor, nonce: this.#nonce, pin, inner })
+    const answer = this.#ask(INS.PREPARE, given)
+    if (answer.sw !== SW.OK) return answer
+    const { kind, bytes } = prepared.decode(answer.data)
+    return kind === 'again' ? response(SW.OK, bytes) : this.#authorise(bytes)
+  }
+
+  #authorise(request: Bytes): ResponseApdu {
+    const { element: identity, partner: element } = this.#own.certificate
+    const body = authorisation.encode({ identity, element, request })
+    return this.#ask(INS.RELEASE, this.#crypto.signature(body))
+  }
+
+  /**
+   * The PIN counts in the session that it was entered for. Otherwise somebody who has overheard a
+   * payment could show it again between two guesses, to have his tries back.
+   */
+  #pinOf({ nonce, pin: [entered] }: Envelope): PinState | ResponseApdu {
+    if (!entered || !bytesEqual(nonce, this.#nonce)) return 'not given'
+    const right = this.#host.memory.read(PIN_AT, PIN_SIZE)
+    return this.#tryCode(PIN_TRIES_AT, entered, right) ?? 'verified'
+  }
+
+  /** Undefined if the code is right. Its tries count down before and up again after. */
+  #tryCode(triesAt: number, given: Bytes, right: Bytes): ResponseApdu | undefined {
+    const { memory } = this.#host
+    const [tries = 0] = memory.read(triesAt, 1)
+    if (tries === 0) return response(COIN_SW.BLOCKED)
+    memory.write({ offset: triesAt, bytes: Uint8Array.of(tries - 1) })
+    if (!secretsEqual(given, right)) return response(0x63c0 | (tries - 1))
+    memory.write({ offset: triesAt, bytes: Uint8Array.of(PIN_TRIES) })
+    return undefined
+  }
+
+  /** Unblocking code ‖ new PIN, in clear: for the bank’s desk and the holder’s own reader. */
+  #unblockPin(data: Bytes): ResponseApdu {
+    const pin = data.slice(PIN_SIZE)
+    if (!isPinBlock(pin)) return response(COIN_SW.MALFORMED)
+    const refusal = this.#tryCode(UNBLOCK_TRIES_AT, data.slice(0, PIN_SIZE), this.#own.unblocking)
+    if (refusal) return refusal
+    this.#host.memory.write(
+      { offset: PIN_AT, bytes: pin },
+      { offset: PIN_TRIES_AT, bytes: Uint8Array.of(PIN_TRIES) },
+    )
+    return response(SW.OK)
+  }
+
+  #ask(ins: number, data: Bytes, p1 = 0): ResponseApdu {
+    return this.#coinElement?.process(command(CLA, ins, p1, 0, data)) ?? response(COIN_SW.NOT_NOW)
+  }
+
+  get #stage(): number {
+    const [stage = STAGES.blank] = this.#host.memory.read(STAGE_AT, 1)
+    return stage
+  }
+
+  get #own() {
+    const { memory } = this.#host
+    const size = new DataView(memory.read(PLAN_AT, 2).buffer).getUint16(0)
+    const plan = unlessMalformed(() => readPlan(memory.read(PLAN_AT + 2, size)))
+    invariant(plan, 'an element that is not blank has a plan')
+    return plan
+  }
+}
+
+const NOTHING: Bytes = new Uint8Array()
+
+/** @throws {FormatError} if it is no plan of an identity element. */
+function readPlan(bytes: Bytes) {
+  const { bank, own, passcode, unblocking } = identityPlan.decode(bytes)
+  return { bank: readCertificate(bank), certificate: readCertificate(own), passcode, unblocking }
+}
+
+const LONG: ReadonlySet<number> = new Set([INS.PERSONALISE, INS.PAY, INS.SETTLE])
+const FORMS: Forms = new Map([
+  [INS.GENERATE, { p1: [0], p2: [0], sizes: [0] }],
+  [INS.PERSONALISE, { p1: [0, 1], p2: undefined, sizes: undefined }],
+  [INS.ACTIVATE, { p1: [0], p2: [0], sizes: [0] }],
+  [INS.CERTIFICATE, { p1: [0, 1, 2], p2: [0], sizes: [0] }],
+  [INS.STATUS, { p1: [0], p2: [0], sizes: [0] }],
+  [INS.PAY, { p1: [0, 1], p2: undefined, sizes: undefined }],
+  [INS.SETTLE, { p1: [0, 1], p2: undefined, sizes: undefined }],
+  [INS.CLAIM, { p1: [0, 1, 2, 3], p2: [0], sizes: [0] }],
+  [INS.UNBLOCK_PIN, { p1: [0], p2: [0], sizes: [2 * PIN_SIZE] }],
+])

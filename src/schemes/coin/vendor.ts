@@ -1,0 +1,497 @@
+import { response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
+import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
+import { invariant, unlessMalformed } from '../../kernel/errors.ts'
+import { DIGEST_SIZE, sha256 } from '../../kernel/hash.ts'
+import type { ValueOf } from '../../kernel/message.ts'
+import { sum } from '../../kernel/money.ts'
+import { publicKeyFrom, verify } from '../../kernel/p256.ts'
+import type { Applet, AppletHost, AppletSession } from '../../card/applet.ts'
+import type { Silicon } from '../../card/puf/silicon.ts'
+import { arePaired, isGoodAt, NO_ELEMENT, readCertificate, type Confirmed } from './certificates.ts'
+import { Chunks } from './chunks.ts'
+import { registersFor, stockOf, type CoinRegister } from './coin-registers.ts'
+import { selectExact } from './coin-selector.ts'
+import {
+  answering,
+  confirmedBank,
+  ElementCore,
+  isGoodCoin,
+  isRefused,
+  OWN_AREA_AT,
+  STAGES,
+  type Refused,
+} from './element-core.ts'
+import { namesExactly } from './element.ts'
+import { refusalOfForm, type Forms } from './forms.ts'
+import {
+  acceptOrder,
+  authorisation,
+  COINS_MAX,
+  COIN_SW,
+  CONTEXT,
+  envelope,
+  evidence,
+  FLOAT_MAX,
+  HOPS_MAX,
+  INS,
+  openMessage,
+  outcome,
+  payment,
+  presentation,
+  readCoin,
+  request,
+  requestDigest,
+  requested,
+  requestId,
+  requestOrder,
+  settlement,
+  transfer,
+  valueOf,
+  vendorPlan,
+  vendorStatus,
+  VENDOR_AID,
+  type HeldCoin,
+  type Outcome,
+  type ReadCoin,
+  type Request,
+  type Signed,
+  type Transfer,
+  type TransferKind,
+} from './message.ts'
+import { DECIDED_WINDOW, Outbox, OUTBOX_SIZE } from './outbox.ts'
+
+/**
+ * The vendor element: the vendor’s own coin element, in the second slot of a till. It asks for money,
+ * takes it, gives change from its registers, and tells the office. A till only carries its bytes.
+ */
+export function vendorElement(silicon: Silicon): Applet {
+  return {
+    aid: VENDOR_AID,
+    memorySize: OWN_AREA_AT + OUTBOX_SIZE,
+    open: (host) => new VendorSession(host, silicon),
+  }
+}
+
+/** The elements of a card and their bank, all confirmed. */
+interface Customer {
+  readonly identity: Confirmed
+  readonly element: Confirmed
+  readonly bank: Confirmed
+}
+
+/** A payment that is as it should be. */
+interface Received {
+  readonly customer: Customer
+  readonly bytes: Bytes
+  readonly asked: Signed<Request>
+  readonly digest: Bytes
+  readonly paid: Signed<Transfer>
+  readonly coins: readonly ReadCoin[]
+}
+
+/** What becomes of it. */
+interface Decision {
+  readonly kind: 'paid' | 'returned'
+  readonly change: readonly CoinRegister[]
+  readonly kept: readonly ReadCoin[]
+}
+
+class VendorSession implements AppletSession {
+  readonly #core: ElementCore
+  readonly #outbox: Outbox
+  readonly #chunks = new Chunks()
+
+  constructor(host: AppletHost, silicon: Silicon) {
+    this.#core = new ElementCore(host, { name: VENDOR_AID, silicon })
+    this.#outbox = new Outbox(host.memory)
+  }
+
+  get selected(): ResponseApdu {
+    return this.#core.selected(
+      this.#core.stage === STAGES.blank ? NO_ELEMENT : this.#own.own.element,
+    )
+  }
+
+  process(command: CommandApdu): ResponseApdu {
+    const refusal = refusalOfForm(command, FORMS)
+    if (refusal !== undefined) return response(refusal)
+    return answering(() => (LONG.has(command.ins) ? this.#long(command) : this.#short(command)))
+  }
+
+  #long(command: CommandApdu): ResponseApdu {
+    const data = this.#chunks.take(command)
+    if (data === 'more') return response(SW.OK)
+    if (data === 'broken') return response(COIN_SW.MALFORMED)
+    if (command.ins === INS.PERSONALISE) return this.#personalise(data)
+    if (this.#core.stage !== STAGES.inUse) return response(COIN_SW.NOT_NOW)
+    if (command.ins === INS.LOAD) return this.#load(data)
+    return command.ins === INS.REQUEST ? this.#request(data) : this.#accept(data)
+  }
+
+  #short(command: CommandApdu): ResponseApdu {
+    this.#chunks.forget()
+    if (command.ins === INS.GENERATE) return this.#core.generate()
+    if (command.ins === INS.ENROL) return this.#core.enrol(command)
+    if (this.#core.stage !== STAGES.inUse) return response(COIN_SW.NOT_NOW)
+    switch (command.ins) {
+      case INS.STATUS:
+        return this.#status()
+      case INS.OUTCOME:
+        return this.#lastOutcome()
+      case INS.CONFIRM:
+        return this.#confirm(command.data)
+      default:
+        return this.#surrender()
+    }
+  }
+
+  #personalise(data: Bytes): ResponseApdu {
+    if (this.#core.stage !== STAGES.blank) return response(COIN_SW.NOT_NOW)
+    readPlan(data)
+    return this.#core.personalise(data, STAGES.inUse)
+  }
+
+  #load(data: Bytes): ResponseApdu {
+    const { own } = this.#own
+    return this.#core.load(
+      data,
+      (read) => isUnbound(read) && this.#isGood(read, own.element, this.#own.banks),
+    )
+  }
+
+  #status(): ResponseApdu {
+    const { till, currency } = this.#own
+    const coins = this.#core.registers.list()
+    const answer = vendorStatus.encode({
+      till,
+      currency,
+      number: this.#outbox.number,
+      total: sum(coins.map(({ value }) => value)),
+      coins: coins.length,
+      outcome: this.#outbox.isWaiting ? 'waiting' : 'none',
+    })
+    return response(SW.OK, answer)
+  }
+
+  /** Signs a request and seals it twice: to the coin element, and around that to the identity element. */
+  #request(data: Bytes): ResponseApdu {
+    const order = requestOrder.decode(data)
+    const customer = this.#customerOf(order, order.madeAt)
+    if (isRefused(customer)) return response(customer)
+    if (order.number <= this.#outbox.number) return response(COIN_SW.NOT_NOW)
+    const { own, till, currency, banks } = this.#own
+    const { identity, element, bank } = customer
+    const content: Request = {
+      vendor: own.element,
+      till,
+      identity: identity.element,
+      element: element.element,
+      nonce: order.nonce,
+      number: order.number,
+      amount: order.amount,
+      currency,
+      madeAt: order.madeAt,
+      banks: banks.map(({ bank: number }) => number),
+      float: stockOf(this.#changeFor(bank, order.madeAt))
+        .slice(0, FLOAT_MAX)
+        .map(({ value, count }) => ({ value, count: Math.min(count, 0xff) })),
+    }
+    const asked = this.#core.crypto.sign(request, content)
+    const inner = this.#core.crypto.seal(element.publicKey, asked, CONTEXT.request)
+    const { nonce, pin } = order
+    const outer = envelope.encode({ nonce, pin, inner })
+    const sealed = this.#core.crypto.seal(identity.publicKey, outer, CONTEXT.envelope)
+    this.#core.host.memory.write(this.#outbox.numberPart(order.number))
+    const ownBank = banks[0]
+    const shown = ownBank && ownBank.bank !== bank.bank ? [ownBank.bytes] : []
+    const answer = requested.encode({
+      request: requestDigest(openMessage(request, asked)),
+      presentation: presentation.encode({ bank: shown, vendor: own.bytes, sealed }),
+    })
+    return response(SW.OK, answer)
+  }
+
+  /** Both certificates of a card, signed by a bank that the root has signed, and made for each other. */
+  #customerOf(
+    shown: { readonly bank: readonly Bytes[]; readonly identity: Bytes; readonly element: Bytes },
+    at: number | undefined,
+  ): Customer | Refused {
+    const { banks, root } = this.#own
+    const { crypto } = this.#core
+    const [identity, element] = [readCertificate(shown.identity), readCertificate(shown.element)]
+    const [bankBytes] = shown.bank
+    const bank =
+      banks.find((candidate) => candidate.bank === element.bank) ??
+      (bankBytes && confirmedBank(bankBytes, root, crypto))
+    const confirmed =
+      bank &&
+      arePaired(identity, element) &&
+      crypto.isConfirmedBy(identity, bank) &&
+      crypto.isConfirmedBy(element, bank) &&
+      (at === undefined || [identity, element, bank].every((signer) => isGoodAt(signer, at)))
+    return confirmed ? { identity, element, bank } : COIN_SW.UNCONFIRMED
+  }
+
+  /** Coins that this customer’s element can check, and can spend again somewhere else. */
+  #changeFor(bank: Confirmed, at: number): readonly CoinRegister[] {
+    const known = [this.#own.banks[0]?.bank, bank.bank]
+    return this.#core.registers
+      .list()
+      .filter((held) => known.includes(held.bank) && held.hops + 1 < HOPS_MAX && held.expires >= at)
+  }
+
+  /**
+   * Takes a payment, or gives it back, and decides once: whoever asks again for the same one gets the
+   * same outcome, until another one is decided.
+   */
+  #accept(data: Bytes): ResponseApdu {
+    const order = acceptOrder.decode(data)
+    const customer = this.#customerOf(order, undefined)
+    if (isRefused(customer)) return response(customer)
+    const opened = this.#core.crypto.open(order.sealed, CONTEXT.payment)
+    if (!opened) return response(COIN_SW.NOT_FOR_ME)
+    const received = this.#read(opened, customer)
+    if (isRefused(received)) return response(received)
+    const last = this.#outbox.last()
+    if (last && bytesEqual(last.request, received.digest))
+      return response(SW.OK, outcome.encode(last))
+    if (this.#outbox.isWaiting) return response(COIN_SW.NOT_NOW)
+    const { number } = received.asked.content
+    if (this.#outbox.number - number >= DECIDED_WINDOW) return response(COIN_SW.TOO_OLD)
+    if (this.#outbox.isDecided(number)) return response(COIN_SW.DECIDED)
+    const refusal = this.#refusalOfCoins(received)
+    if (refusal !== undefined) return response(refusal)
+    const decision = order.mode === 'take' ? this.#decide(received) : RETURN
+    return response(SW.OK, outcome.encode(this.#carryOut(received, decision)))
+  }
+
+  /** What the elements of that card signed in answer to a request of ours. */
+  #read(bytes: Bytes, customer: Customer): Received | Refused {
+    const content = payment.decode(bytes)
+    const { crypto, host } = this.#core
+    const asked = openMessage(request, content.request)
+    const paid = openMessage(transfer, content.transfer)
+    const { own } = this.#own
+    const { identity, element } = customer
+    if (!bytesEqual(asked.content.vendor, own.element)) return COIN_SW.NOT_FOR_ME
+    if (!crypto.verify(asked, own.publicKey)) return COIN_SW.BAD_SIGNATURE
+    const digest = requestDigest(asked)
+    const authorised = authorisation.encode({
+      identity: identity.element,
+      element: element.element,
+      request: digest,
+    })
+    host.spend('ecdsa-verify')
+    const good =
+      bytesEqual(asked.content.element, element.element) &&
+      bytesEqual(asked.content.identity, identity.element) &&
+      paid.content.kind === 'pay' &&
+      bytesEqual(paid.content.giver, element.element) &&
+      bytesEqual(paid.content.taker, own.element) &&
+      bytesEqual(paid.content.request, requestId(digest)) &&
+      crypto.verify(paid, element.publicKey) &&
+      verify(identity.publicKey, authorised, content.countersignature)
+    if (!good) return COIN_SW.BAD_SIGNATURE
+    return { customer, bytes, asked, digest, paid, coins: content.coins.map(readCoin) }
+  }
+
+  /** In the order of {@link COIN_SW}. */
+  #refusalOfCoins({ coins, paid, asked, customer }: Received): Refused | undefined {
+    const { element, identity, bank } = customer
+    const banks = [...this.#own.banks, bank]
+    const good =
+      namesExactly(paid.content, coins) &&
+      coins.every(
+        (read) =>
+          read.hops.length < HOPS_MAX &&
+          read.coin.content.expires >= asked.content.madeAt &&
+          (isUnbound(read) || bytesEqual(read.coin.content.identity, identity.element)) &&
+          this.#isGood(read, element.element, banks),
+      )
+    if (!good) return COIN_SW.BAD_COIN
+    return valueOf(coins) < asked.content.amount ? COIN_SW.NOT_ENOUGH : undefined
+  }
+
+  /** Gives everything back if the change that was there when it asked has gone to somebody else. */
+  #decide({ coins, asked, customer }: Received): Decision {
+    const { amount, madeAt } = asked.content
+    const available = this.#changeFor(customer.bank, madeAt)
+    const values = selectExact(stockOf(available), valueOf(coins) - amount, COINS_MAX)
+    if (!values) return RETURN
+    return { kind: 'paid', change: registersFor(values, available), kept: this.#toKeep(coins) }
+  }
+
+  /** What can be given as change once more: bound to nobody, with two hops to go, not too many of it. */
+  #toKeep(coins: readonly ReadCoin[]): readonly ReadCoin[] {
+    const { banks, keepMax } = this.#own
+    const counts = new Map(
+      stockOf(this.#core.registers.list()).map(({ value, count }) => [value, count]),
+    )
+    const kept: ReadCoin[] = []
+    for (const read of coins) {
+      const { value, bank } = read.coin.content
+      const count = counts.get(value) ?? 0
+      const isUseful =
+        isUnbound(read) &&
+        read.hops.length + 2 < HOPS_MAX &&
+        banks.some((known) => known.bank === bank)
+      if (!isUseful || count >= keepMax || kept.length >= this.#core.room) continue
+      counts.set(value, count + 1)
+      kept.push(read)
+    }
+    return kept
+  }
+
+  /** From here on it is decided: one write, then the outcome. */
+  #carryOut(received: Received, decision: Decision): Outcome {
+    const { customer, paid, asked, digest, coins } = received
+    const { kind, kept } = decision
+    return this.#core.spend(decision.change, (change) => {
+      const hopped = coins.map(({ held }) => passedOn(held, paid))
+      const given = kind === 'paid' ? change.map(({ held }) => held) : hopped
+      const back = kind === 'paid' ? change : coins
+      const sequence = this.#core.sequence + 1
+      const settled = settlement.encode({
+        transfer: this.#sign(kind === 'paid' ? 'change' : 'return', sequence, {
+          taker: customer.element.element,
+          request: requestId(digest),
+          coins: back.map(({ id }) => id),
+        }),
+        coins: given,
+      })
+      const enclosed = this.#core.enclose(kept.map(({ held }) => passedOn(held, paid)))
+      invariant(!isRefused(enclosed), 'there is room for what is kept')
+      const decided: Outcome = {
+        kind,
+        request: digest,
+        element: customer.element.element,
+        amount: kind === 'paid' ? asked.content.amount : 0n,
+        change: valueOf(back),
+        settlement: this.#core.crypto.seal(customer.element.publicKey, settled, CONTEXT.settlement),
+        evidence: this.#evidence({
+          kind: 'payment',
+          payment: [received.bytes],
+          settlement: settled,
+          kept: kept.map(({ id }) => id),
+          certificates: [customer.identity.bytes, customer.element.bytes],
+        }),
+      }
+      const parts = [
+        ...enclosed,
+        this.#core.sequencePart(sequence),
+        ...this.#outbox.decide(decided, asked.content.number),
+      ]
+      return { parts, result: decided }
+    })
+  }
+
+  /** Gives up to ten of its coins, those that expire first, to its bank: whatever it held as change. */
+  #surrender(): ResponseApdu {
+    if (this.#outbox.isWaiting) return response(COIN_SW.NOT_NOW)
+    const all = this.#core.registers.list().toSorted((a, b) => a.expires - b.expires)
+    if (all.length === 0) return response(COIN_SW.NOT_FOUND)
+    const done = this.#core.spend(all.slice(0, COINS_MAX), (coins) => {
+      const sequence = this.#core.sequence + 1
+      const signed = this.#sign('surrender', sequence, {
+        taker: NO_ELEMENT,
+        request: requestId(this.#core.host.random.bytes(DIGEST_SIZE)),
+        coins: coins.map(({ id }) => id),
+      })
+      const given = settlement.encode({ transfer: signed, coins: coins.map(({ held }) => held) })
+      const decided: Outcome = {
+        kind: 'surrendered',
+        request: sha256(signed),
+        element: NO_ELEMENT,
+        amount: valueOf(coins),
+        change: 0n,
+        settlement: NOTHING,
+        evidence: this.#evidence({
+          kind: 'surrender',
+          payment: [],
+          settlement: given,
+          kept: [],
+          certificates: [],
+        }),
+      }
+      const parts = [this.#core.sequencePart(sequence), ...this.#outbox.decide(decided, undefined)]
+      return { parts, result: decided }
+    })
+    return response(SW.OK, outcome.encode(done))
+  }
+
+  #sign(
+    kind: TransferKind,
+    sequence: number,
+    content: Pick<Transfer, 'taker' | 'request' | 'coins'>,
+  ): Bytes {
+    const giver = this.#own.own.element
+    return this.#core.crypto.sign(transfer, { kind, giver, sequence, ...content })
+  }
+
+  #evidence(content: Omit<ValueOf<typeof evidence>, 'vendor'>): Bytes {
+    const { own, office } = this.#own
+    const signed = this.#core.crypto.sign(evidence, { ...content, vendor: own.element })
+    return this.#core.crypto.seal(publicKeyFrom(office), signed, CONTEXT.evidence)
+  }
+
+  #lastOutcome(): ResponseApdu {
+    const last = this.#outbox.last()
+    return last ? response(SW.OK, outcome.encode(last)) : response(COIN_SW.NOT_FOUND)
+  }
+
+  /** The till has the newest outcome where it is safe. */
+  #confirm(digest: Bytes): ResponseApdu {
+    const last = this.#outbox.last()
+    if (!last || !bytesEqual(last.request, digest)) return response(COIN_SW.NOT_FOUND)
+    this.#core.host.memory.write(this.#outbox.confirmPart())
+    return response(SW.OK)
+  }
+
+  #isGood(read: ReadCoin, holder: Bytes, banks: readonly Confirmed[]): boolean {
+    const { currency } = this.#own
+    const bank = banks.find((candidate) => candidate.bank === read.coin.content.bank)
+    return isGoodCoin(read, { holder, currency, bank, crypto: this.#core.crypto })
+  }
+
+  get #own() {
+    const plan = unlessMalformed(() => readPlan(this.#core.plan))
+    invariant(plan, 'an element that is not blank has a plan')
+    return plan
+  }
+}
+
+const NOTHING: Bytes = new Uint8Array()
+const RETURN: Decision = { kind: 'returned', change: [], kept: [] }
+
+/** @throws {FormatError} if it is no plan of a vendor element. */
+function readPlan(bytes: Bytes) {
+  const plan = vendorPlan.decode(bytes)
+  return {
+    ...plan,
+    root: readCertificate(plan.root),
+    banks: plan.banks.map((bank) => readCertificate(bank)),
+    own: readCertificate(plan.own),
+  }
+}
+
+function isUnbound({ coin: { content } }: ReadCoin): boolean {
+  return bytesEqual(content.identity, NO_ELEMENT)
+}
+
+function passedOn({ coin, hops }: HeldCoin, { bytes }: Signed<Transfer>): HeldCoin {
+  return { coin, hops: [...hops, bytes] }
+}
+
+const LONG: ReadonlySet<number> = new Set([INS.PERSONALISE, INS.LOAD, INS.REQUEST, INS.ACCEPT])
+const FORMS: Forms = new Map([
+  [INS.GENERATE, { p1: [0], p2: [0], sizes: [0] }],
+  [INS.ENROL, { p1: undefined, p2: undefined, sizes: [0] }],
+  [INS.PERSONALISE, { p1: [0, 1], p2: undefined, sizes: undefined }],
+  [INS.LOAD, { p1: [0, 1], p2: undefined, sizes: undefined }],
+  [INS.STATUS, { p1: [0], p2: [0], sizes: [0] }],
+  [INS.REQUEST, { p1: [0, 1], p2: undefined, sizes: undefined }],
+  [INS.ACCEPT, { p1: [0, 1], p2: undefined, sizes: undefined }],
+  [INS.OUTCOME, { p1: [0], p2: [0], sizes: [0] }],
+  [INS.CONFIRM, { p1: [0], p2: [0], sizes: [DIGEST_SIZE] }],
+  [INS.SURRENDER, { p1: [0], p2: [0], sizes: [0] }],
+])
