@@ -1,5 +1,12 @@
-import { CardKinds, classicKind, multiflexKind, type CardKind } from '../card/image-kinds.ts'
+import {
+  CardKinds,
+  classicKind,
+  isoKind,
+  multiflexKind,
+  type CardKind,
+} from '../card/image-kinds.ts'
 import type { ReaderProfile } from '../kernel/storage-apdu.ts'
+import { walletChip } from '../schemes/wallet/chips.ts'
 import { CARD_SCHEMES } from '../town/chips.ts'
 
 /** Of a bare dump, as nfc-mfclassic has it; files with a header that names their kind have the others. */
@@ -24,6 +31,7 @@ export function cardKinds(profile?: ReaderProfile): CardKinds {
     multiflexKind('8K'),
     CARD_SCHEMES.purse.card.kind,
     PURSE_MODULE,
+    isoKind('wallet-card', walletChip),
   ])
 }
 

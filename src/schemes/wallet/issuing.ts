@@ -1,9 +1,7 @@
 import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
-import type { RandomSource } from '../../kernel/ports.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
-import { readCertificate } from './certificates.ts'
-import { cardPlan } from './message.ts'
-import { WalletCard } from './terminal.ts'
+import { cardPlan, type CardPlan } from './message.ts'
+import { generateKey, personalise, selectWallet, shownCertificate } from './terminal.ts'
 
 /**
  * What came of writing a plan. The order is the order of the checks. `torn` may be tried again, the
@@ -28,10 +26,11 @@ export type WriteStatus = (typeof WRITE_STATUSES)[number]
  *
  * @throws {CardTorn} if the chip went away.
  */
-export async function chipKey(channel: Channel, random: RandomSource): Promise<Bytes | undefined> {
-  const card = await WalletCard.connect(channel, random)
-  const made = await card?.generate()
-  return made?.ok ? made.value.bytes : undefined
+export async function chipKey(channel: Channel): Promise<Bytes | undefined> {
+  const state = await selectWallet(channel)
+  if (state?.phase !== 'blank') return undefined
+  const made = await generateKey(channel)
+  return made.ok ? made.value.bytes : undefined
 }
 
 /**
@@ -40,23 +39,14 @@ export async function chipKey(channel: Channel, random: RandomSource): Promise<B
  *
  * @throws {FormatError} if `plan` is not a plan.
  */
-export async function writeCardPlan(
-  channel: Channel,
-  plan: Bytes,
-  random: RandomSource,
-): Promise<WriteStatus> {
-  const { publicKey, personalisation, office, certificate } = cardPlan.decode(plan)
+export async function writeCardPlan(channel: Channel, plan: Bytes): Promise<WriteStatus> {
+  const content = cardPlan.decode(plan)
   try {
-    const card = await WalletCard.connect(channel, random)
-    if (!card) return 'wrong_chip'
-    if (card.state.phase === 'in use') return await statusOfUsed(card, certificate)
-    const key = await card.generate()
-    if (!key.ok || !bytesEqual(key.value.bytes, publicKey)) return 'wrong_chip'
-    for (const [step, data] of [personalisation, office, certificate].entries()) {
-      const answer = await card.personalise(step as 0 | 1 | 2, data)
-      if (!answer.ok) return 'spoilt_chip'
-    }
-    return 'written'
+    const state = await selectWallet(channel)
+    if (!state) return 'wrong_chip'
+    return state.phase === 'in use'
+      ? await statusOfUsed(channel, content)
+      : await write(channel, content)
   } catch (error) {
     if (error instanceof CardTorn) return 'torn'
     if (error instanceof CardRefused) return 'spoilt_chip'
@@ -64,7 +54,22 @@ export async function writeCardPlan(
   }
 }
 
-async function statusOfUsed(card: WalletCard, certificate: Bytes): Promise<WriteStatus> {
-  const { card: own } = await card.certificates()
-  return bytesEqual(own.bytes, readCertificate(certificate).bytes) ? 'written' : 'already_issued'
+async function statusOfUsed(channel: Channel, { certificate }: CardPlan): Promise<WriteStatus> {
+  const { bytes } = await shownCertificate(channel, 'own')
+  return bytesEqual(bytes, certificate) ? 'written' : 'already_issued'
+}
+
+async function write(channel: Channel, plan: CardPlan): Promise<WriteStatus> {
+  const key = await generateKey(channel)
+  if (!key.ok || !bytesEqual(key.value.bytes, plan.publicKey)) return 'wrong_chip'
+  const steps = [
+    [0, plan.personalisation],
+    [1, plan.office],
+    [2, plan.certificate],
+  ] as const
+  for (const [step, data] of steps) {
+    const answer = await personalise(channel, step, data)
+    if (!answer.ok) return 'spoilt_chip'
+  }
+  return 'written'
 }

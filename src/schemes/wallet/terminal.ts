@@ -132,7 +132,7 @@ export class WalletCard {
 
   /** Undefined if the card has no such applet. A blank one says so in its state. */
   static async connect(channel: Channel, random: RandomSource): Promise<WalletCard | undefined> {
-    const state = await select(channel)
+    const state = await selectWallet(channel)
     return state && new WalletCard(channel, random, state)
   }
 
@@ -147,30 +147,18 @@ export class WalletCard {
 
   /** Selects it again. What it was shown of a PIN is forgotten. */
   async refresh(): Promise<CardState> {
-    const state = await select(this.#channel)
+    const state = await selectWallet(this.#channel)
     if (!state) throw new CardTorn('another card is there')
     this.#state = state
     this.#isOld = false
     return state
   }
 
-  /** Has a blank chip make its key, or say again which one it made. */
-  async generate(): Promise<Answer<PublicKey>> {
-    return readAs(await this.#ask(INS.GENERATE), (data) =>
-      publicKeyFrom(expectSize(data, PUBLIC_KEY_SIZE)),
-    )
-  }
-
-  /** One step of personalisation, P1 00 to 02. */
-  async personalise(step: 0 | 1 | 2, data: Bytes): Promise<Answer<void>> {
-    return readAs(await this.#ask(INS.PERSONALISE, data, step), expectNothing)
-  }
-
   /** Asked for once. */
   async certificates(): Promise<OwnCertificates> {
     this.#certificates ??= {
-      card: await this.#certificate('own'),
-      office: await this.#certificate('office'),
+      card: await shownCertificate(this.#channel, 'own'),
+      office: await shownCertificate(this.#channel, 'office'),
     }
     return this.#certificates
   }
@@ -315,15 +303,6 @@ export class WalletCard {
     return ifThere(readAs(await ask(this.#channel, apdu), asIs))
   }
 
-  async #certificate(which: keyof typeof CERTIFICATES): Promise<ReadSubject> {
-    const apdu = command(ISO_CLA, INS.GET_DATA, 0x00, CERTIFICATES[which], NOTHING, 256)
-    const { data, sw } = await ask(this.#channel, apdu)
-    if (sw !== SW.OK) throw new CardRefused('read certificate', sw)
-    const certificate = unlessMalformed(() => readCertificate(data))
-    if (!certificate) throw new CardTorn('the card went away')
-    return certificate
-  }
-
   /** Asks; shows who signed it if the card does not know, and asks again. */
   async #introduced<T>(
     who: Introduced | undefined,
@@ -346,8 +325,7 @@ export class WalletCard {
 
   async #showPin(ins: number, subject: Bytes, ...codes: string[]): Promise<Answer<void>> {
     const sealed = await this.#seal(concat(...codes.map(pinBlock)), subject)
-    const answer = readAs(await this.#ask(ins, sealed), expectNothing)
-    return answer
+    return readAs(await this.#ask(ins, sealed), expectNothing)
   }
 
   /** For this card and its nonce of now. */
@@ -358,10 +336,39 @@ export class WalletCard {
   }
 
   /** A command of this applet, after which the nonce may be another. */
-  async #ask(ins: number, data = NOTHING, p1 = 0): Promise<ResponseApdu> {
+  async #ask(ins: number, data: Bytes): Promise<ResponseApdu> {
     this.#isOld = true
-    return ask(this.#channel, command(CLA, ins, p1, 0, data, 256))
+    return ask(this.#channel, command(CLA, ins, 0, 0, data, 256))
   }
+}
+
+/** Has a blank chip make its key, or say again which one it made. */
+export async function generateKey(channel: Channel): Promise<Answer<PublicKey>> {
+  return readAs(await ask(channel, command(CLA, INS.GENERATE, 0, 0, NOTHING, 256)), (data) =>
+    publicKeyFrom(expectSize(data, PUBLIC_KEY_SIZE)),
+  )
+}
+
+/** One step of personalisation, P1 00 to 02. */
+export async function personalise(
+  channel: Channel,
+  step: 0 | 1 | 2,
+  data: Bytes,
+): Promise<Answer<void>> {
+  return readAs(await ask(channel, command(CLA, INS.PERSONALISE, step, 0, data)), expectNothing)
+}
+
+/** A certificate that a card shows. Whether the root stands behind it is not checked here. */
+export async function shownCertificate(
+  channel: Channel,
+  which: keyof typeof CERTIFICATES,
+): Promise<ReadSubject> {
+  const apdu = command(ISO_CLA, INS.GET_DATA, 0x00, CERTIFICATES[which], NOTHING, 256)
+  const { data, sw } = await ask(channel, apdu)
+  if (sw !== SW.OK) throw new CardRefused('read certificate', sw)
+  const certificate = unlessMalformed(() => readCertificate(data))
+  if (!certificate) throw new CardTorn('the card went away')
+  return certificate
 }
 
 const NOTHING: Bytes = new Uint8Array()
@@ -369,7 +376,8 @@ const DONE: Answer<void> = { ok: true, value: undefined }
 const ABSENT: Answer<undefined> = { ok: true, value: undefined }
 const GET_RESPONSE = 0xc0
 
-async function select(channel: Channel): Promise<CardState | undefined> {
+/** The answer to SELECT; undefined if there is no such applet. */
+export async function selectWallet(channel: Channel): Promise<CardState | undefined> {
   const { data, sw } = await ask(channel, command(0x00, 0xa4, 0x04, 0x00, WALLET_AID, 256))
   const selected = sw === SW.OK ? unlessMalformed(() => fci.decode(data)) : undefined
   if (!selected || !bytesEqual(selected.name, WALLET_AID)) return undefined
