@@ -1,11 +1,23 @@
-import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
 import { fromHex, type Bytes } from '../kernel/bytes.ts'
 import { FormatError } from '../kernel/errors.ts'
-import { CURRENCY_CODES, isCurrencyCode, type CurrencyCode } from '../kernel/money.ts'
+import type { CurrencyCode } from '../kernel/money.ts'
 import type { TillNumber } from '../kernel/ids.ts'
 import { SCHEME_NAMES, type SchemeName } from '../town/chips.ts'
 import { didYouMean } from '../town/nearest.ts'
 import { ENDINGS } from './card-images.ts'
+import {
+  actOf,
+  currencyOf,
+  DEFAULT_DATA,
+  DEFAULT_PORT,
+  portOf,
+  read,
+  TOPICS,
+  urlOf,
+  UsageError,
+  type Environment,
+  type Topic,
+} from './options.ts'
 
 /** A whole command line, checked: nothing after this looks at argv again. */
 export type Command =
@@ -137,36 +149,8 @@ export interface VerifyCaseCommand {
   readonly json: boolean
 }
 
-export const TOPICS = [
-  'up',
-  'office',
-  'till',
-  'card',
-  'reader',
-  'play',
-  'case',
-  'verify-case',
-] as const
-export type Topic = (typeof TOPICS)[number]
-
-/** A command line that is none. The message is for the person who typed it. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-  readonly topic: Topic | undefined
-
-  constructor(message: string, topic?: Topic) {
-    super(message)
-    this.topic = topic
-  }
-}
-
-export const DEFAULT_DATA = './.kontant'
-export const DEFAULT_PORT = 7001
 /** The office's and two tills'. */
 const PORTS_UP = 3
-
-/** What is read besides argv: where variables stand in for options. */
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** @throws {UsageError} if `argv` is not a command that the help shows. */
 export function parseCommand(argv: readonly string[], environment: Environment): Command {
@@ -314,13 +298,6 @@ export const CARD_ACTS = ['issue', 'module', 'show', 'list', 'clone', 'unblock',
 function parseCard(argv: readonly string[], environment: Environment): CardCommand {
   const [word, ...rest] = argv
   return CARD_PARSERS[actOf('card', word, CARD_ACTS)](rest, environment)
-}
-
-function actOf<A extends string>(topic: Topic, word: string | undefined, acts: readonly A[]): A {
-  const act = acts.find((candidate) => candidate === word)
-  if (act !== undefined) return act
-  const hint = word === undefined ? '' : didYouMean(word, acts)
-  throw new UsageError(`expected one of ${acts.join(', ')} after "${topic}".${hint}`, topic)
 }
 
 type CardParser = (argv: readonly string[], environment: Environment) => CardCommand
@@ -482,101 +459,10 @@ function imageName(name = ''): string {
   )
 }
 
-/** @param count how many ports follow it that are needed as well, itself included. */
-function portOf(
-  topic: Topic,
-  text: string | undefined,
-  otherwise = DEFAULT_PORT,
-  count = 1,
-): number {
-  if (text === undefined) return otherwise
-  const port = Number(text)
-  const last = 65_536 - count
-  if (Number.isInteger(port) && port >= 1 && port <= last) return port
-  throw new UsageError(`--port: expected 1 to ${last}, got "${text}"`, topic)
-}
-
-function currencyOf(topic: Topic, text = 'EUR'): CurrencyCode {
-  if (isCurrencyCode(text)) return text
-  const hint = didYouMean(text, CURRENCY_CODES)
-  const known = CURRENCY_CODES.join(', ')
-  throw new UsageError(`--currency: there is no "${text}".${hint} There is: ${known}`, topic)
-}
-
 function schemeOf(text = 'block'): SchemeName {
   const scheme = SCHEME_NAMES.find((candidate) => candidate === text)
   if (scheme) return scheme
   const hint = didYouMean(text, SCHEME_NAMES)
   const known = SCHEME_NAMES.join(', ')
   throw new UsageError(`--scheme: there is no "${text}".${hint} There is: ${known}`, 'card')
-}
-
-function urlOf(topic: Topic, text = `http://127.0.0.1:${DEFAULT_PORT}`): string {
-  const url = URL.parse(text)
-  if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return url.origin
-  throw new UsageError(
-    `--office: expected an address such as http://127.0.0.1:7001, got "${text}"`,
-    topic,
-  )
-}
-
-type Words = Readonly<Record<string, 'value' | 'flag'>>
-type Read<W extends Words> = {
-  readonly [K in keyof W]?: W[K] extends 'flag' ? boolean : string
-}
-
-/**
- * Options and positionals, each option once and exactly the positionals that are asked for; of one whose
- * name ends in `…`, one or more.
- */
-function read<W extends Words>(
-  topic: Topic,
-  argv: readonly string[],
-  words: W,
-  positionals: readonly string[],
-): { readonly options: Read<W>; readonly positionals: readonly string[] } {
-  const options: ParseArgsOptionsConfig = Object.fromEntries(
-    Object.entries(words).map(([word, kind]) => [
-      word,
-      { type: kind === 'flag' ? 'boolean' : 'string' } as const,
-    ]),
-  )
-  // `strict` would take the last of a repeated option in silence: the tokens are checked here.
-  const parsed = parseArgs({
-    args: [...argv],
-    options,
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  })
-  const known = Object.keys(words)
-  const seen = new Set<string>()
-  for (const token of parsed.tokens) {
-    if (token.kind !== 'option') continue
-    const { name, rawName, value, inlineValue } = token
-    if (!known.includes(name)) {
-      const list = known.map((word) => `--${word}`).join(', ')
-      const hint = didYouMean(
-        rawName,
-        known.map((word) => `--${word}`),
-      )
-      throw new UsageError(`there is no option ${rawName} here.${hint} There is: ${list}`, topic)
-    }
-    if (seen.has(name)) throw new UsageError(`${rawName} is given twice`, topic)
-    seen.add(name)
-    const isFlag = words[name] === 'flag'
-    if (isFlag && value !== undefined) throw new UsageError(`${rawName} takes no value`, topic)
-    // Without `=` the next word is taken, whatever it is: an option is no value.
-    const isOption = inlineValue === false && value?.startsWith('--')
-    if (!isFlag && (value === undefined || value === '' || isOption)) {
-      throw new UsageError(`${rawName} needs a value`, topic)
-    }
-  }
-  const isMore = positionals.at(-1)?.endsWith('…') && parsed.positionals.length > positionals.length
-  if (parsed.positionals.length !== positionals.length && !isMore) {
-    const wanted = positionals.length === 0 ? 'nothing' : positionals.join(' ')
-    const got = parsed.positionals.length === 0 ? 'nothing' : parsed.positionals.join(' ')
-    throw new UsageError(`expected ${wanted} here, got ${got}`, topic)
-  }
-  return { options: parsed.values as Read<W>, positionals: parsed.positionals }
 }

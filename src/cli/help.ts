@@ -1,4 +1,4 @@
-import { DEFAULT_DATA, DEFAULT_PORT, type Topic } from './command-line.ts'
+import { DEFAULT_DATA, DEFAULT_PORT, type Topic } from './options.ts'
 
 const EXIT = `Exit status
   0  done

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { parseCommand, TOPICS, UsageError } from '../../src/cli/command-line.ts'
+import { parseCommand } from '../../src/cli/command-line.ts'
+import { TOPICS, UsageError } from '../../src/cli/options.ts'
 import { fromHex } from '../../src/kernel/bytes.ts'
 import { HELP, TOPIC_HELP } from '../../src/cli/help.ts'
 
