@@ -1,6 +1,6 @@
 import { FormatError } from '../kernel/errors.ts'
 import { currency, parseAmount, type Amount } from '../kernel/money.ts'
-import { unblockPurse, type UnblockStatus } from '../town/purse-desk.ts'
+import { unblockCard, type UnblockStatus } from '../town/unblocking.ts'
 import { fetchedWay, officeClient } from '../town/office-client.ts'
 import { asked } from './asking.ts'
 import { CardDirectory } from './card-directory.ts'
@@ -11,6 +11,7 @@ import { UsageError } from './options.ts'
 import { issueToImage, moduleToImage } from './issuing.ts'
 import { CommandFailed, InputError, type Io } from './io.ts'
 import { readLogin } from './login.ts'
+import { systemRandom } from './system.ts'
 
 /** `kontant card …` */
 export async function runCard(command: CardCommand, io: Io): Promise<void> {
@@ -98,7 +99,9 @@ async function unblock(
   io: Io,
 ): Promise<void> {
   await cards.read(name)
-  const status = await cards.withCard(name, (channel) => unblockPurse(channel, code, passcode))
+  const status = await cards.withCard(name, (channel) =>
+    unblockCard(channel, { code, passcode }, systemRandom),
+  )
   if (status !== 'unblocked') throw new CommandFailed(UNBLOCK_TEXTS[status ?? 'torn'])
   print(io, json, { card: name }, [`${name} is unblocked, and its PIN is what you chose.`])
 }

@@ -27,6 +27,7 @@ export type UpTill = (typeof UP_TILLS)[number]
 const UP_CARDS: Readonly<Record<SchemeName, Readonly<Record<string, number>>>> = {
   block: { ada: 25, bert: 40, cleo: 15, dora: 60, emil: 5 },
   purse: { 'fay-purse': 30, 'gus-purse': 80 },
+  wallet: {},
 }
 const TOKENS = 200
 

@@ -1,3 +1,4 @@
+import { invariant } from '../kernel/errors.ts'
 import type { TillNumber } from '../kernel/ids.ts'
 import type { CurrencyCode } from '../kernel/money.ts'
 import { CARD_SCHEMES, cardScheme, type SchemeName } from '../town/chips.ts'
@@ -36,13 +37,15 @@ export async function issueToImage(
   const issued = await client.issueCard({
     scheme,
     label: name,
-    uid: number,
+    uid: await uidOf(card),
     balance,
     currency,
     ...(passcode !== undefined && { passcode }),
   })
   const chip = cardScheme(scheme).card
-  checkWritten(await card.tap(undefined, (channel) => chip.write(channel, issued.plan)))
+  checkWritten(
+    await card.tap(undefined, (channel) => chip.write(channel, issued.plan, systemRandom)),
+  )
   const file = await cards.write(name, chip.kind, card.image())
   return { file, passcode: issued.passcode, unblocking: issued.unblocking }
 }
@@ -56,8 +59,14 @@ export async function moduleToImage(
   const chip = CARD_SCHEMES.purse.module
   const module = new TownChip(chip.kind, chip.delivered(chipNumber()), systemRandom)
   const plan = await client.makeModule(till, 'purse')
-  checkWritten(await module.tap(undefined, (channel) => chip.write(channel, plan)))
+  checkWritten(await module.tap(undefined, (channel) => chip.write(channel, plan, systemRandom)))
   return cards.write(name, chip.kind, module.image())
+}
+
+async function uidOf(card: TownCard) {
+  const uid = await card.number()
+  invariant(uid, 'a chip that nothing was written on says its number')
+  return uid
 }
 
 function checkWritten(status: string): void {

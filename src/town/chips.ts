@@ -15,6 +15,7 @@ import {
   trailerOf,
 } from '../kernel/mifare-classic.ts'
 import type { Amount } from '../kernel/money.ts'
+import type { RandomSource } from '../kernel/ports.ts'
 import { READER_PROFILES } from '../kernel/storage-apdu.ts'
 import type { Channel } from '../reader/channel.ts'
 import { writePlan } from '../schemes/block/card.ts'
@@ -22,22 +23,33 @@ import { BALANCE_MAX } from '../schemes/block/message.ts'
 import { moduleChip, purseChip } from '../schemes/purse/chips.ts'
 import { writeCardPlan, writeModulePlan } from '../schemes/purse/issuing.ts'
 import { VALUE_MAX } from '../schemes/purse/message.ts'
+import { walletChip } from '../schemes/wallet/chips.ts'
+import { chipKey, writeCardPlan as writeWalletPlan } from '../schemes/wallet/issuing.ts'
+import { VALUE_MAX as WALLET_VALUE_MAX } from '../schemes/wallet/message.ts'
 import type { Cheating } from './cheats/crook.ts'
 import type { Traffic } from './cheats/middleman.ts'
 import { purseTraffic } from './cheats/purse.ts'
-import { unblockPurse, type Unblocking } from './purse-desk.ts'
+import { walletTraffic } from './cheats/wallet.ts'
+import { unblockPurse, unblockWallet, type Unblocking } from './unblocking.ts'
 import { tellBlock } from './trace/block.ts'
 import { tellPurse } from './trace/purse.ts'
 import type { TellApdu } from './trace/trace.ts'
-import type { Words } from './trace/wallet.ts'
+import { tellWallet, type Words } from './trace/wallet.ts'
 
 /** A kind of chip that is on sale, and what an issuing desk does with it. */
 export interface ChipKind {
   readonly kind: CardKind
   /** Its memory as its maker delivers it; `number` is its own, where the memory has it. */
   delivered(number: Bytes): Bytes
+  /**
+   * What an office knows the chip by, if it is not the number that its maker gave it. Undefined if the
+   * chip will not say.
+   *
+   * @throws {CardTorn} if the chip went away.
+   */
+  readonly ownNumber?: (channel: Channel, random: RandomSource) => Promise<Bytes | undefined>
   /** Writes the office's plan: `written`, `torn`, or why not. */
-  write(channel: Channel, plan: Bytes): Promise<string>
+  write(channel: Channel, plan: Bytes, random: RandomSource): Promise<string>
   /**
    * What its memory holds after somebody who knows all its keys wrote an image back to it; undefined
    * if it lets nobody write so.
@@ -68,7 +80,7 @@ export type Cheat = keyof Cheating | 'invent'
 const classicChip: ChipKind = {
   kind: classicKind(READER_PROFILES.ACR122U),
   delivered: deliveredImage,
-  write: writePlan,
+  write: (channel, plan) => writePlan(channel, plan),
   overwritten(memory, image) {
     const restored = memory.slice()
     for (let block = 0; block < BLOCK_COUNT; block++) {
@@ -103,6 +115,11 @@ function secureElement(name: string, design: IsoCardDesign, write: ChipKind['wri
 
 const purseCard = secureElement('purse-card', purseChip, writeCardPlan)
 const purseModule = secureElement('purse-module', moduleChip, writeModulePlan)
+/** It makes its own key, which is what it is known by. */
+const walletCard: ChipKind = {
+  ...secureElement('wallet-card', walletChip, writeWalletPlan),
+  ownNumber: chipKey,
+}
 
 /** The schemes of a town's cards. A new scheme is an entry here. */
 export const CARD_SCHEMES = {
@@ -123,6 +140,15 @@ export const CARD_SCHEMES = {
     traffic: purseTraffic,
     cheats: new Set<Cheat>(['withhold', 'deny', 'loadWithoutRight', 'loadBeyondCash']),
     tell: ({ money }) => tellPurse(money),
+  },
+  wallet: {
+    card: walletCard,
+    module: undefined,
+    balanceMax: WALLET_VALUE_MAX,
+    unblock: unblockWallet,
+    traffic: walletTraffic,
+    cheats: new Set<Cheat>(['withhold', 'deny']),
+    tell: tellWallet,
   },
 } as const satisfies Record<string, CardScheme>
 

@@ -1,50 +1,16 @@
 import { command, SW } from '../kernel/apdu.ts'
-import { concat } from '../kernel/bytes.ts'
 import { cardIdOf, type CardId, type TillNumber } from '../kernel/ids.ts'
 import { currencyByNumber, type Amount, type Currency } from '../kernel/money.ts'
-import { pinBlock } from '../kernel/pin.ts'
-import { CardTorn, exchange, type Channel } from '../reader/channel.ts'
+import { exchange, type Channel } from '../reader/channel.ts'
 import {
   CLA,
   INS,
   LOG_SIZES,
   openSigned,
   PURSE_AID,
-  PURSE_SW,
   type PurseRecord,
 } from '../schemes/purse/message.ts'
 import { isPersonalised, Module, selectApplet } from '../schemes/purse/terminal.ts'
-
-/** How unblocking went. The order is the order of the checks. */
-export const UNBLOCK_STATUSES = [
-  'unknown_card',
-  'code_blocked',
-  'wrong_code',
-  'unblocked',
-  'torn',
-] as const
-export type UnblockStatus = (typeof UNBLOCK_STATUSES)[number]
-
-/** At a reader of the holder's: unblocking code and new passcode, 4 to 8 digits each. */
-export type Unblocking = (
-  channel: Channel,
-  code: string,
-  passcode: string,
-) => Promise<UnblockStatus>
-
-export const unblockPurse: Unblocking = async (channel, code, passcode) => {
-  try {
-    if (!(await selectApplet(channel, PURSE_AID))) return 'unknown_card'
-    const data = concat(pinBlock(code), pinBlock(passcode))
-    const { sw } = await exchange(channel, command(CLA, INS.UNBLOCK_PIN, 0, 0, data))
-    if (sw === SW.OK) return 'unblocked'
-    if (sw === PURSE_SW.BLOCKED) return 'code_blocked'
-    return sw >> 4 === 0x63c ? 'wrong_code' : 'unknown_card'
-  } catch (error) {
-    if (error instanceof CardTorn) return 'torn'
-    throw error
-  }
-}
 
 /** What a purse card tells anybody. Only a module can tell whether it is genuine. */
 export interface PurseView {

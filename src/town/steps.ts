@@ -243,7 +243,9 @@ async function unblock({ unblock: words, tear }: StepOf<'unblock'>, { town }: St
   const { unblock: work } = card.scheme
   invariant(work && card.unblocking !== undefined, 'the scenario was checked')
   const given = code ?? card.unblocking
-  const status = await card.tap(tearOf(tear).cardTear, (channel) => work(channel, given, passcode))
+  const status = await card.tap(tearOf(tear).cardTear, (channel) =>
+    work(channel, { code: given, passcode }, card.parts.random),
+  )
   if (status === 'unblocked') card.passcode = passcode
   if (status === 'torn') return { result: 'unfinished', text } as const
   return status === 'unblocked' ? done(text) : refused(status, text)

@@ -80,6 +80,13 @@ export class TownCard extends TownChip {
     return this.parts.name
   }
 
+  /** What an office knows the chip by. Undefined if the chip will not say. */
+  async number(): Promise<Bytes | undefined> {
+    const { number, random } = this.parts
+    const { ownNumber } = this.scheme.card
+    return ownNumber ? this.tap(undefined, (channel) => ownNumber(channel, random)) : number
+  }
+
   get scheme(): CardScheme {
     return cardScheme(this.parts.scheme)
   }

@@ -199,7 +199,7 @@ export class Town {
     const plan = await this.officeOfTill(name).client.makeModule(number, scheme)
     const blank = chip.delivered(this.random.bytes(4))
     const module = new TownChip(chip.kind, blank, this.#randomOf(`module ${name}`))
-    const status = await module.tap(undefined, (channel) => chip.write(channel, plan))
+    const status = await module.tap(undefined, (channel) => chip.write(channel, plan, this.random))
     invariant(status === 'written', `the module of ${name} can be written`)
     this.modules.set(name, module)
     return module
@@ -283,17 +283,21 @@ export class Town {
     card.id = issued.id
     card.passcode = issued.passcode
     card.unblocking = issued.unblocking
-    const status = await card.tap(tear, (channel) => card.scheme.card.write(channel, issued.plan))
+    const status = await card.tap(tear, (channel) =>
+      card.scheme.card.write(channel, issued.plan, card.parts.random),
+    )
     if (status === 'written') return { result: 'done' }
     return status === 'torn' ? { result: 'unfinished' } : { result: 'refused', status }
   }
 
   async #requestIssue(card: TownCard): Promise<IssuedCard> {
     const words = this.#cardWords(card.name)
+    const uid = await card.number()
+    invariant(uid, 'a chip that nothing was written on says its number')
     const issued = await this.officeOfCard(card.name).client.issueCard({
       scheme: words.scheme,
       label: card.name,
-      uid: card.parts.number,
+      uid,
       balance: words.balance.in(this.currency),
       currency: this.currency.code,
       passcode: words.passcode ?? this.#madeUpPasscode(),

@@ -1,0 +1,59 @@
+import { command, SW } from '../kernel/apdu.ts'
+import { concat } from '../kernel/bytes.ts'
+import { pinBlock } from '../kernel/pin.ts'
+import type { RandomSource } from '../kernel/ports.ts'
+import { CardTorn, exchange, type Channel } from '../reader/channel.ts'
+import { CLA, INS, PURSE_AID, PURSE_SW } from '../schemes/purse/message.ts'
+import { selectApplet } from '../schemes/purse/terminal.ts'
+import { WalletCard } from '../schemes/wallet/terminal.ts'
+
+/** How unblocking went. The order is the order of the checks. */
+export const UNBLOCK_STATUSES = [
+  'unknown_card',
+  'code_blocked',
+  'wrong_code',
+  'unblocked',
+  'torn',
+] as const
+export type UnblockStatus = (typeof UNBLOCK_STATUSES)[number]
+
+/** At a reader of the holder's: unblocking code and new passcode, 4 to 8 digits each. */
+export type Unblocking = (
+  channel: Channel,
+  codes: { readonly code: string; readonly passcode: string },
+  random: RandomSource,
+) => Promise<UnblockStatus>
+
+export const unblockPurse: Unblocking = async (channel, { code, passcode }) => {
+  try {
+    if (!(await selectApplet(channel, PURSE_AID))) return 'unknown_card'
+    const data = concat(pinBlock(code), pinBlock(passcode))
+    const { sw } = await exchange(channel, command(CLA, INS.UNBLOCK_PIN, 0, 0, data))
+    if (sw === SW.OK) return 'unblocked'
+    if (sw === PURSE_SW.BLOCKED) return 'code_blocked'
+    return sw >> 4 === 0x63c ? 'wrong_code' : 'unknown_card'
+  } catch (error) {
+    if (error instanceof CardTorn) return 'torn'
+    throw error
+  }
+}
+
+export const unblockWallet: Unblocking = async (channel, { code, passcode }, random) => {
+  try {
+    const card = await WalletCard.connect(channel, random)
+    const answer = await card?.unblockPin(code, passcode)
+    if (!answer) return 'unknown_card'
+    if (answer.ok) return 'unblocked'
+    if (answer.refusal === 'blocked') return 'code_blocked'
+    return answer.refusal === 'wrong_pin' ? 'wrong_code' : 'unknown_card'
+  } catch (error) {
+    if (error instanceof CardTorn) return 'torn'
+    throw error
+  }
+}
+
+/** Whichever of the two it is. */
+export const unblockCard: Unblocking = async (channel, codes, random) => {
+  const status = await unblockPurse(channel, codes, random)
+  return status === 'unknown_card' ? unblockWallet(channel, codes, random) : status
+}
