@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Browser, Locator, Page } from 'playwright-core'
+import { publicKeyFromPem } from '../../src/kernel/p256.ts'
+import { verifyCaseFile } from '../../src/office/case-file/verify.ts'
+import { officeSchemes } from '../../src/schemes/office.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { buildPages, launchBrowser, SIZES, type Size } from './browser.ts'
 import { openHouse, OPERATOR, type House, type HouseTill } from './house.ts'
@@ -170,6 +174,22 @@ describe.each(sizes)('the console on a %s', (size) => {
       expect.stringContaining('v4'),
     ])
     await page.getByRole('button', { name: /^Copy digest [0-9a-f]{64}$/ }).waitFor()
+    await page.context().close()
+  })
+
+  it('gives a proven case away as a file, with the key to check it', async () => {
+    const page = await signIn(size)
+    await visit(page, '/cases/1', 'Previous balance altered')
+    const contentOf = async (link: string) => {
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('link', { name: link }).click(),
+      ])
+      return readFileSync(await download.path())
+    }
+    const key = publicKeyFromPem((await contentOf('Public key')).toString())
+    const { result } = verifyCaseFile(await contentOf('Case file'), key, officeSchemes)
+    expect(result).toBe('proven')
     await page.context().close()
   })
 

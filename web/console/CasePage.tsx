@@ -12,6 +12,7 @@ import { CaseState, StrengthTag } from './cases/CaseTags.tsx'
 import { EvidenceTable } from './cases/EvidenceTable.tsx'
 import { ResolveDialog } from './cases/ResolveDialog.tsx'
 import { Suspects } from './cases/Suspects.tsx'
+import { ForOthers } from './cases/ForOthers.tsx'
 import { caseWords } from '../../src/office/ledger/case-words.ts'
 import { CardName } from './CardName.tsx'
 import { Loading } from './Loading.tsx'
@@ -114,6 +115,7 @@ function OneCase({ one, onChange }: { readonly one: CaseDetail; readonly onChang
           }
         />
       </Section>
+      {one.strength === 'proven' && !one.withdrawn && <ForOthers id={one.id} />}
       <ResolveDialog
         one={one}
         opened={asking}
