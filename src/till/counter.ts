@@ -4,7 +4,14 @@ import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
 import type { Channel } from '../reader/channel.ts'
 import { Bell } from './loops.ts'
 import type { OrderState } from './orders.ts'
-import type { Order, ProductLine, ShowResult, TapResult } from './scheme.ts'
+import type {
+  AnyOrder,
+  JournalRecord,
+  ProductLine,
+  RefundOrder,
+  ShowResult,
+  TapResult,
+} from './scheme.ts'
 import type { SyncReport } from './sync.ts'
 import type { Till } from './till.ts'
 
@@ -19,12 +26,22 @@ export type OrderRequest =
     }
   | { readonly kind: 'load'; readonly amount: Amount; readonly passcode: string }
   | { readonly kind: 'passcode'; readonly passcode: string; readonly newPasscode: string }
+  | RefundRequest
+
+/** Which payment is to be paid back: by its receipt or its order; the last one if neither is said. */
+export interface RefundRequest {
+  readonly kind: 'refund'
+  readonly receipt: number | undefined
+  readonly order: string | undefined
+}
 
 /** Why an order cannot be begun. The order is the order of the checks. */
 export const ORDER_PROBLEMS = [
   'unknown_product',
   'amount_missing',
   'amount_not_positive',
+  'unknown_payment',
+  'not_refundable',
   'order_unfinished',
 ] as const
 export type OrderProblem = (typeof ORDER_PROBLEMS)[number]
@@ -33,6 +50,9 @@ const PROBLEM_TEXTS: Readonly<Record<OrderProblem, string>> = {
   unknown_product: 'This till has no such product. Choose another, or synchronise.',
   amount_missing: 'Enter an amount or choose products.',
   amount_not_positive: 'Enter an amount above zero.',
+  unknown_payment: 'This till took no such payment.',
+  not_refundable:
+    'This payment cannot be paid back: it was before, or it is not finished, or its card takes nothing back.',
   order_unfinished:
     'The last order is unfinished: its card left too early. Tap that card again, or give the order up.',
 }
@@ -53,7 +73,7 @@ export type Answer =
   | {
       readonly kind: 'tap'
       readonly at: Instant
-      readonly order: Order
+      readonly order: AnyOrder
       readonly result: TapResult
     }
   | { readonly kind: 'show'; readonly at: Instant; readonly result: ShowResult }
@@ -75,7 +95,7 @@ export class Counter {
   readonly #clock: Clock
   readonly #random: RandomSource
   readonly #watchers = new Set<() => void>()
-  #order: Order | undefined
+  #order: AnyOrder | undefined
   #answer: Answer | undefined
   #lastSync: LastSync | undefined
   #syncing: Promise<SyncReport> | undefined
@@ -91,7 +111,7 @@ export class Counter {
   }
 
   /** What the next card is tapped for; undefined: it is only shown. */
-  get order(): Order | undefined {
+  get order(): AnyOrder | undefined {
     return this.#order
   }
 
@@ -115,9 +135,9 @@ export class Counter {
    *
    * @throws {OrderRefused}
    */
-  begin(request: OrderRequest): Order {
-    const fresh = this.#makeOrder(request)
+  begin(request: OrderRequest): AnyOrder {
     const open = this.#order
+    const fresh = this.#makeOrder(request, open)
     if (!open || this.#till.order(open.id).state !== 'unfinished') this.#order = fresh
     else if (isSame(open, fresh)) this.#order = { ...fresh, id: open.id }
     else throw new OrderRefused('order_unfinished')
@@ -179,19 +199,36 @@ export class Counter {
     return answer
   }
 
-  #afterTap(order: Order, result: TapResult): void {
+  #afterTap(order: AnyOrder, result: TapResult): void {
     if (result.result === 'done' && this.#order?.id === order.id) this.#order = undefined
     // Without a network every sale would cut the pauses short that spare it.
     const online = this.#lastSync?.report.result === 'synchronised'
     if (result.result !== 'refused' && online) this.news.ring()
   }
 
-  #makeOrder(request: OrderRequest): Order {
+  #makeOrder(request: OrderRequest, open: AnyOrder | undefined): AnyOrder {
     const id = toHex(this.#random.bytes(16))
     if (request.kind === 'passcode') return { ...request, id }
+    if (request.kind === 'refund') return this.#makeRefund(request, id, open)
     const amount = request.kind === 'pay' ? this.#payAmount(request) : request.amount
     if (amount <= 0n) throw new OrderRefused('amount_not_positive')
     return { ...request, id, amount }
+  }
+
+  #makeRefund(request: RefundRequest, id: string, open: AnyOrder | undefined): RefundOrder {
+    const payment = this.#findPayment(request)
+    if (!payment) throw new OrderRefused('unknown_payment')
+    const isBegun = open?.kind === 'refund' && open.payment === payment.id
+    if (!isBegun && !this.#till.isRefundable(payment)) throw new OrderRefused('not_refundable')
+    return { kind: 'refund', id, payment: payment.id, amount: payment.amount }
+  }
+
+  #findPayment({ receipt, order }: RefundRequest): JournalRecord | undefined {
+    const named = receipt !== undefined || order !== undefined
+    if (!named) return this.#till.lastPayment()
+    const record =
+      receipt === undefined ? this.#till.order(order ?? '').record : this.#till.record(receipt)
+    return record?.kind === 'pay' ? record : undefined
   }
 
   #payAmount({ amount, products }: Extract<OrderRequest, { kind: 'pay' }>): Amount {
@@ -207,12 +244,13 @@ export class Counter {
   }
 }
 
-function isSame(a: Order, b: Order): boolean {
-  if (a.kind !== b.kind) return false
+function isSame(a: AnyOrder, b: AnyOrder): boolean {
+  if (a.kind === 'refund') return b.kind === 'refund' && a.payment === b.payment
+  if (b.kind === 'refund' || a.kind !== b.kind) return false
   if (a.kind === 'passcode' || b.kind === 'passcode') return true
   return a.amount === b.amount && JSON.stringify(linesOf(a)) === JSON.stringify(linesOf(b))
 }
 
-function linesOf(order: Order): readonly ProductLine[] {
+function linesOf(order: AnyOrder): readonly ProductLine[] {
   return order.kind === 'pay' ? order.products : []
 }

@@ -24,6 +24,7 @@ import type { Store, Transaction } from './store.ts'
  */
 export const JOURNAL_CONFLICTS = [
   'order_given_up',
+  'already_refunded',
   'sequence_signed',
   'order_at_another_record',
   'stamp_used',
@@ -41,7 +42,7 @@ export class JournalRefusal extends Error {
   }
 }
 
-export const RECORD_KINDS = ['pay', 'load', 'passcode', 'reversal'] as const
+export const RECORD_KINDS = ['pay', 'load', 'passcode', 'reversal', 'refund'] as const
 const ORDER_ID_MAX = 64
 
 /** What is sealed of a record. Sequence and stamp stand in the row too, and must agree. */
@@ -62,18 +63,23 @@ const content = message('record', {
 interface RecordRow {
   readonly id: number
   readonly sequence: number
+  readonly signs: 0 | 1
+  readonly refuses: number | null
   readonly state: JournalRecord['state']
   readonly made_at: Instant
   readonly sealed: Bytes
   readonly shown: Bytes | null
 }
 
-const RECORD_COLUMNS = 'id, sequence, state, made_at, sealed, shown'
+const RECORD_COLUMNS = 'id, sequence, signs, refuses, state, made_at, sealed, shown'
 
 /** The {@link Journal} that schemes see. Everything else about records is the functions below. */
 export function journalOf(store: Store, clock: Clock): Journal {
   return {
     latest: (card) => findLatest(store, card),
+    open: (card) => listOpen(store, card),
+    record: (id) => findRecord(store, id),
+    refusalOf: (id) => findRefusal(store, id),
     tokensFor: (lines) => findTokens(store, lines),
     intend: (record) => store.write('intend', (trx) => insertRecord(store, trx, record)),
     confirm: (id, evidence) => decide(store, id, 'confirmed', evidence),
@@ -109,10 +115,44 @@ export function findRecord(store: Store, id: number): JournalRecord | undefined 
 
 function findLatest(store: Store, card: CardId): JournalRecord | undefined {
   const row = store.find(
-    `select ${RECORD_COLUMNS} from record where card_key = ? order by sequence desc limit 1`,
+    `select ${RECORD_COLUMNS} from record where card_key = ? order by sequence desc, id desc limit 1`,
     cardKey(store, card),
   ) as RecordRow | undefined
   return row && readRow(store, row)
+}
+
+function listOpen(store: Store, card: CardId): readonly JournalRecord[] {
+  return (
+    store.list(
+      `select ${RECORD_COLUMNS} from record where card_key = ? and state = 'intended' order by id`,
+      cardKey(store, card),
+    ) as readonly RecordRow[]
+  ).map((row) => readRow(store, row))
+}
+
+/** What takes the record with that id back, in whatever state. */
+export function findRefusal(store: Store, id: number): JournalRecord | undefined {
+  const row = store.find(`select ${RECORD_COLUMNS} from record where refuses = ?`, id) as
+    RecordRow | undefined
+  return row && readRow(store, row)
+}
+
+/** Records between which a payment is looked for at once. */
+const STRIDE = 50
+
+/** The newest payment that its card took, or undefined. */
+export function findLastPayment(store: Store): JournalRecord | undefined {
+  for (let below = nextId(store); below > 1; below -= STRIDE) {
+    const rows = store.list(
+      `select ${RECORD_COLUMNS} from record
+       where id < ? and id >= ? and state = 'confirmed' order by id desc`,
+      below,
+      below - STRIDE,
+    ) as readonly RecordRow[]
+    const payment = rows.map((row) => readRow(store, row)).find(({ kind }) => kind === 'pay')
+    if (payment) return payment
+  }
+  return undefined
 }
 
 /** Newest first. */
@@ -181,6 +221,8 @@ function readRow(store: Store, row: RecordRow): JournalRecord {
     ...sealed,
     id: row.id,
     state: row.state,
+    ...(row.signs === 0 && { isExpected: true }),
+    ...(row.refuses !== null && { refuses: row.refuses }),
     evidence: row.shown ? store.unseal(`evidence ${row.id}`, row.shown) : sealed.evidence,
     orderId: text(sealed.orderId),
     scheme: text(sealed.scheme),
@@ -190,7 +232,7 @@ function readRow(store: Store, row: RecordRow): JournalRecord {
   }
 }
 
-function insertRecord(store: Store, trx: Transaction, record: NewRecord): JournalRecord {
+export function insertRecord(store: Store, trx: Transaction, record: NewRecord): JournalRecord {
   checkOrderId(record.orderId)
   const conflict = findConflict(store, record)
   if (conflict) throw new JournalRefusal(conflict)
@@ -199,13 +241,16 @@ function insertRecord(store: Store, trx: Transaction, record: NewRecord): Journa
   // From here on the record exists.
   const id = nextId(store)
   trx.run(
-    `insert into record (id, card_key, sequence, order_key, undoes, state, made_at, sealed)
-     values (?, ?, ?, ?, ?, 'intended', ?, ?)`,
+    `insert into record
+       (id, card_key, sequence, order_key, undoes, signs, refuses, state, made_at, sealed)
+     values (?, ?, ?, ?, ?, ?, ?, 'intended', ?, ?)`,
     id,
     cardKey(store, record.card),
     record.sequence,
     orderKey(store, record.orderId),
     record.kind === 'reversal' ? 1 : 0,
+    record.isExpected ? 0 : 1,
+    record.refuses ?? null,
     record.madeAt,
     store.seal(`record ${id}`, encodeContent(record)),
   )
@@ -218,7 +263,8 @@ function insertRecord(store: Store, trx: Transaction, record: NewRecord): Journa
 function findConflict(store: Store, record: NewRecord): JournalConflict | undefined {
   const undoes = record.kind === 'reversal'
   if (!undoes && isGivenUp(store, record.orderId)) return 'order_given_up'
-  if (isSequenceSigned(store, record)) return 'sequence_signed'
+  if (record.refuses !== undefined && findRefusal(store, record.refuses)) return 'already_refunded'
+  if (!record.isExpected && isSequenceSigned(store, record)) return 'sequence_signed'
   if (!undoes && hasLiveRecord(store, record.orderId)) return 'order_at_another_record'
   if (record.madeAt <= lastStamp(store)) return 'stamp_used'
   if (findUnusedTokens(store, record.tokens).size < record.tokens.length) return 'token_spent'
@@ -227,7 +273,7 @@ function findConflict(store: Store, record: NewRecord): JournalConflict | undefi
 
 function isSequenceSigned(store: Store, { card, sequence }: NewRecord): boolean {
   const row = store.find(
-    'select 1 from record where card_key = ? and sequence = ?',
+    'select 1 from record where card_key = ? and sequence = ? and signs = 1',
     cardKey(store, card),
     sequence,
   )
@@ -281,12 +327,17 @@ export function isGivenUp(store: Store, orderId: string): boolean {
   return row !== undefined
 }
 
-/** For good: an order that was given up is never carried out, only undone. */
-export function giveUpOrder(store: Store, orderId: string): void {
+/**
+ * For good: an order that was given up is never carried out, only undone.
+ *
+ * @param undoing what undoes it at once, if anything can.
+ */
+export function giveUpOrder(store: Store, orderId: string, undoing?: NewRecord): void {
   checkOrderId(orderId)
-  store.write('give-up', (trx) =>
-    trx.run('insert or ignore into given_up (order_key) values (?)', orderKey(store, orderId)),
-  )
+  store.write('give-up', (trx) => {
+    trx.run('insert or ignore into given_up (order_key) values (?)', orderKey(store, orderId))
+    if (undoing) insertRecord(store, trx, undoing)
+  })
 }
 
 /** @throws {FormatError} if it is empty or too long to be kept. */

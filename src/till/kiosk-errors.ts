@@ -22,6 +22,8 @@ export const KIOSK_ERRORS = {
   unknown_product: 409,
   amount_missing: 409,
   amount_not_positive: 409,
+  unknown_payment: 409,
+  not_refundable: 409,
   order_unfinished: 409,
   unreachable: 502,
   enrolment_failed: 409,
@@ -46,6 +48,8 @@ const ORDER_FIELDS: Readonly<Record<OrderProblem, string | undefined>> = {
   unknown_product: 'body.products',
   amount_missing: 'body.amount',
   amount_not_positive: 'body.amount',
+  unknown_payment: 'body.receipt',
+  not_refundable: 'body.receipt',
   order_unfinished: undefined,
 }
 

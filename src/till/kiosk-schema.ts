@@ -27,6 +27,17 @@ export const orderRequest = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('load'), amount: positiveMoney, passcode }),
   z.strictObject({ kind: z.literal('passcode'), passcode, newPasscode: passcode }),
+  z
+    .strictObject({
+      kind: z.literal('refund'),
+      /** Number of the payment's receipt; absent: `order` says which. */
+      receipt: z.int().min(1).optional(),
+      /** The payment's order; absent, and no receipt: the last payment. */
+      order: z.string().min(1).max(64).optional(),
+    })
+    .refine(({ receipt, order }) => receipt === undefined || order === undefined, {
+      message: 'expected a receipt or an order, not both',
+    }),
 ])
 
 export type OrderRequestJson = z.output<typeof orderRequest>
@@ -40,9 +51,11 @@ const view = z.strictObject({
   currency: z.string(),
   balance: money,
   sequence: z.int(),
-  /** Number of the till that made its last transaction; 0 is the office. */
-  lastMaker: z.int(),
-  lastAt: instant,
+  /** Number of the till that made its last transaction; 0 is the office, null: the card does not say. */
+  lastMaker: z.int().nullable(),
+  lastAt: instant.nullable(),
+  /** How often it can pay until its holder synchronises it; null if there is no such limit. */
+  paymentsLeft: z.int().nullable(),
   unfinished: z.boolean(),
 })
 export type ViewJson = z.output<typeof view>
@@ -57,6 +70,8 @@ const record = z.strictObject({
   amount: money,
   balanceAfter: money,
   madeAt: instant,
+  /** Number of the receipt of the payment that this takes back. */
+  refuses: z.int().nullable(),
 })
 export type RecordJson = z.output<typeof record>
 
@@ -70,7 +85,16 @@ const refused = z.strictObject({
 export const answer = z.union([
   z.strictObject({ result: z.literal('shown'), at: instant, view }),
   z.strictObject({ result: z.literal('torn'), at: instant }),
-  z.strictObject({ result: z.literal('done'), at: instant, order: z.string(), record, view }),
+  z.strictObject({
+    result: z.literal('done'),
+    at: instant,
+    order: z.string(),
+    /** Null of what leaves no receipt. */
+    record: record.nullable(),
+    view,
+    /** What the customer should know besides. */
+    note: z.string().nullable(),
+  }),
   z.strictObject({
     result: z.literal('unfinished'),
     at: instant,
@@ -83,7 +107,7 @@ export type AnswerJson = z.output<typeof answer>
 
 const order = z.strictObject({
   id: z.string(),
-  kind: z.enum(['pay', 'load', 'passcode']),
+  kind: z.enum(['pay', 'load', 'passcode', 'refund']),
   /** Null for a change of passcode. */
   amount: money.nullable(),
   products: z.array(productLine),
@@ -188,6 +212,8 @@ export type CashUpJson = z.output<typeof cashUp>
 export const receiptList = z.strictObject({ receipts: z.array(record) })
 export const receipt = z.strictObject({
   record,
+  /** Whether it is of a payment that can be paid back. */
+  refundable: z.boolean(),
   text: z.string(),
   /** For scanners: docs/protocol/receipt.md. */
   code: z.string(),

@@ -10,7 +10,7 @@ import type {
   ViewJson,
 } from './kiosk-schema.ts'
 import type { NetworkSwitch } from './network.ts'
-import type { CardView, CashUp, JournalRecord, Order, Refusal } from './scheme.ts'
+import type { AnyOrder, CardView, CashUp, JournalRecord, Refusal } from './scheme.ts'
 import type { SyncReport } from './sync.ts'
 import { CLOCK_TOLERANCE, type Till, type TillStatus } from './till.ts'
 
@@ -115,7 +115,7 @@ function policyJson(policy: Policy, version: number) {
   }
 }
 
-export function orderJson(order: Order, till: Till): OrderJson {
+export function orderJson(order: AnyOrder, till: Till): OrderJson {
   return {
     id: order.id,
     kind: order.kind,
@@ -126,7 +126,7 @@ export function orderJson(order: Order, till: Till): OrderJson {
 }
 
 export function recordJson(record: JournalRecord): RecordJson {
-  const { id, kind, state, card, sequence, amount, balanceAfter, madeAt } = record
+  const { id, kind, state, card, sequence, amount, balanceAfter, madeAt, refuses } = record
   return {
     id,
     kind,
@@ -136,18 +136,20 @@ export function recordJson(record: JournalRecord): RecordJson {
     amount: String(amount),
     balanceAfter: String(balanceAfter),
     madeAt,
+    refuses: refuses ?? null,
   }
 }
 
 function viewJson({ card, currency, balance, ...rest }: CardView): ViewJson {
-  const { sequence, lastMaker, lastAt, unfinished } = rest
+  const { sequence, lastMaker, lastAt, paymentsLeft, unfinished } = rest
   return {
     card,
     currency: currency.code,
     balance: String(balance),
     sequence,
-    lastMaker,
-    lastAt,
+    lastMaker: lastMaker ?? null,
+    lastAt: lastAt ?? null,
+    paymentsLeft: paymentsLeft ?? null,
     unfinished,
   }
 }
@@ -165,13 +167,14 @@ export function answerJson(answer: Answer): AnswerJson {
     case 'torn':
       return { result: 'torn', at }
     case 'done': {
-      const { record, view } = answer.result
+      const { record, view, note } = answer.result
       return {
         result: 'done',
         at,
         order: order ?? '',
-        record: recordJson(record),
+        record: record ? recordJson(record) : null,
         view: viewJson(view),
+        note: note ?? null,
       }
     }
     case 'unfinished': {

@@ -181,6 +181,8 @@ function orderOf(body: schema.OrderRequestJson): OrderRequest {
       return { ...body, amount: BigInt(body.amount) }
     case 'passcode':
       return body
+    case 'refund':
+      return { kind: 'refund', receipt: body.receipt, order: body.order }
   }
 }
 
@@ -194,6 +196,7 @@ function readReceipt(id: number, { till, name, merchant, timeZone }: KioskOption
   const { till: number, currency } = identity
   return {
     record: recordJson(record),
+    refundable: till.isRefundable(record),
     text: receiptText(record, {
       merchant,
       tillName: name,

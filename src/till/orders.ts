@@ -1,5 +1,5 @@
 import { isGivenUp, listRecordsOfOrder } from './journal.ts'
-import type { JournalRecord, Order } from './scheme.ts'
+import type { AnyOrder, JournalRecord } from './scheme.ts'
 import type { Store } from './store.ts'
 
 /**
@@ -27,6 +27,8 @@ export function orderView(store: Store, orderId: string): OrderView {
 }
 
 /** Whether an order says the same as the record that was made for it: the same id is not enough. */
-export function isOrderOf(record: JournalRecord, order: Order): boolean {
-  return record.kind === order.kind && (order.kind === 'passcode' || record.amount === order.amount)
+export function isOrderOf(record: JournalRecord, order: AnyOrder): boolean {
+  if (record.kind !== order.kind) return false
+  if (order.kind === 'refund') return record.refuses === order.payment
+  return order.kind === 'passcode' || record.amount === order.amount
 }

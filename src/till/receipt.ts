@@ -135,6 +135,7 @@ const TITLES: Readonly<Record<JournalRecord['kind'], string>> = {
   load: 'Money added',
   passcode: 'Passcode changed',
   reversal: 'Undone',
+  refund: 'Paid back',
 }
 
 const NOTES: Readonly<Record<JournalRecord['state'], readonly string[]>> = {
@@ -143,9 +144,21 @@ const NOTES: Readonly<Record<JournalRecord['state'], readonly string[]>> = {
   void: ['VOID: the card did not take this.'],
 }
 
+/** Of what takes a payment back: the till's word is enough, with or without the card. */
+const REFUSAL_NOTES: typeof NOTES = {
+  confirmed: [],
+  intended: [
+    'The card has not taken it yet: hold it here',
+    'again, or let its holder synchronise it.',
+  ],
+  void: ['The card had paid nothing.'],
+}
+
 /** The receipt as text, {@link WIDTH} columns, ending in a line end. */
 export function receiptText(record: JournalRecord, head: ReceiptHead): string {
   const money = (value: Amount) => `${formatAmount(value, head.currency)} ${head.currency.code}`
+  // What a card that went away holds, only the card knows.
+  const isKnown = record.refuses === undefined || record.state === 'confirmed'
   const lines = [
     ...[head.merchant, head.tillName].filter((name) => name !== '').map(centred),
     RULE,
@@ -153,12 +166,15 @@ export function receiptText(record: JournalRecord, head: ReceiptHead): string {
     ...(record.kind === 'passcode'
       ? [TITLES.passcode]
       : [columns(TITLES[record.kind], money(record.amount))]),
-    columns('Balance on the card', money(record.balanceAfter)),
+    ...(record.refuses === undefined
+      ? []
+      : [columns('Payment taken back', `${head.till}-${record.refuses}`)]),
+    ...(isKnown ? [columns('Balance on the card', money(record.balanceAfter))] : []),
     RULE,
     columns('Card', `…${record.card.slice(-4)}`),
     columns('Transaction', `${head.till}-${record.id}`),
     columns('Time', timeText(record.madeAt, head.timeZone)),
-    ...NOTES[record.state].map(centred),
+    ...(record.refuses === undefined ? NOTES : REFUSAL_NOTES)[record.state].map(centred),
   ]
   return `${lines.join('\n')}\n`
 }

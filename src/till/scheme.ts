@@ -24,8 +24,28 @@ export interface TillScheme {
   perform(channel: Channel, order: Order, desk: Desk): Promise<TapResult>
   /** The cost of an order beforehand, for the air budget. */
   cost(order: Order): TapCost
+  /** Only of schemes whose tills can pay back: a payee's signed word undoes a payment there. */
+  readonly refunds?: Refunds
   /** Closes the day in the till's security module. Only of schemes whose tills have one. */
   cashUp?(desk: Desk): Promise<CashUp | Refusal>
+}
+
+/** How a scheme takes payments of its till back. */
+export interface Refunds {
+  /**
+   * What this till says of a payment that it will not have, signed: without the card, which it may never
+   * see again. From when the journal has it, the payer gets his money back.
+   *
+   * @param as `refund` for an order of its own, `reversal` if it undoes the payment's own order.
+   */
+  refuse(payment: JournalRecord, order: RefusalOrder, desk: Desk): NewRecord
+  /** Refuses the payment and has its card take it back. The same order again finishes that. */
+  perform(channel: Channel, order: RefundOrder, desk: Desk): Promise<TapResult>
+}
+
+export interface RefusalOrder {
+  readonly id: string
+  readonly as: 'refund' | 'reversal'
 }
 
 /** What a security module has counted since it was closed before. */
@@ -73,6 +93,17 @@ export type Order =
       readonly newPasscode: string
     }
 
+/** A payment of this till is given back, whole, to the card that paid. */
+export interface RefundOrder {
+  readonly kind: 'refund'
+  readonly id: string
+  /** Number of the payment's record in this till's journal. */
+  readonly payment: number
+  readonly amount: Amount
+}
+
+export type AnyOrder = Order | RefundOrder
+
 export interface ProductLine {
   readonly product: number
   readonly quantity: number
@@ -84,9 +115,12 @@ export interface CardView {
   readonly currency: Currency
   readonly balance: Amount
   readonly sequence: number
-  readonly lastMaker: TillNumber
+  /** Undefined if the card does not say. */
+  readonly lastMaker: TillNumber | undefined
   /** By the clock of `lastMaker`. */
-  readonly lastAt: Instant
+  readonly lastAt: Instant | undefined
+  /** How often it can pay until its holder has to synchronise it; undefined where there is no such limit. */
+  readonly paymentsLeft?: number
   /** A record that was begun on the card and neither finished nor undone. */
   readonly unfinished: boolean
 }
@@ -100,7 +134,14 @@ export type ShowResult =
  * `unfinished`: the card left in the middle; which of the two it is, the next tap of that card shows.
  */
 export type TapResult =
-  | { readonly result: 'done'; readonly record: JournalRecord; readonly view: CardView }
+  | {
+      readonly result: 'done'
+      /** Undefined of what leaves no record: a change of PIN where only the card keeps it. */
+      readonly record: JournalRecord | undefined
+      readonly view: CardView
+      /** What the customer should know besides. */
+      readonly note?: string
+    }
   | Refusal
   | { readonly result: 'unfinished'; readonly record: JournalRecord | undefined }
 
@@ -151,6 +192,11 @@ export interface PasscodeTries {
 export interface Journal {
   /** The record with the highest sequence that this till ever signed for that card. */
   latest(card: CardId): JournalRecord | undefined
+  /** Those of that card that it has neither taken nor gone on without, oldest first. */
+  open(card: CardId): readonly JournalRecord[]
+  record(id: number): JournalRecord | undefined
+  /** What takes this record back, if anything does. */
+  refusalOf(id: number): JournalRecord | undefined
   /** Unused tokens for these units, or undefined if some are missing. Takes none. */
   tokensFor(lines: readonly ProductLine[]): readonly SpendableToken[] | undefined
   /**
@@ -180,7 +226,15 @@ export interface NewRecord {
   readonly orderId: string
   readonly scheme: string
   readonly card: CardId
+  /** Of a refusal: the sequence of the payment. */
   readonly sequence: number
+  /**
+   * This till only expects that the card will make the record, and what it signed itself takes no
+   * position on the card. Without, it signs the position: one record and never another.
+   */
+  readonly isExpected?: boolean
+  /** The record of a payment that this one takes back. */
+  readonly refuses?: number
   readonly kind: RecordKind
   readonly amount: Amount
   readonly balanceAfter: Amount
@@ -192,7 +246,7 @@ export interface NewRecord {
   readonly tokens: readonly SpendableToken[]
 }
 
-export type RecordKind = 'pay' | 'load' | 'passcode' | 'reversal'
+export type RecordKind = 'pay' | 'load' | 'passcode' | 'reversal' | 'refund'
 
 export interface JournalRecord extends NewRecord {
   readonly id: number

@@ -62,7 +62,6 @@ const PRAGMAS = `
   pragma journal_mode = wal;
   pragma synchronous = full;
   pragma wal_autocheckpoint = 1000;
-  pragma foreign_keys = on;
   pragma trusted_schema = off;
   pragma recursive_triggers = on;
 `
@@ -137,7 +136,10 @@ function openDatabase(path: string): DatabaseSync {
   const db = new DatabaseSync(path)
   try {
     db.exec(PRAGMAS)
+    // A migration may put another table in the place of one that others refer to.
+    db.exec('pragma foreign_keys = off')
     migrate(db)
+    db.exec('pragma foreign_keys = on')
     return db
   } catch (error) {
     db.close()

@@ -151,4 +151,59 @@ export const MIGRATIONS: readonly string[] = [
     last_at integer not null
   ) strict, without rowid;
   `,
+  `
+  -- Where cards sign their records, a till signs no position, it only expects one: a card that went away
+  -- can come back and take another record there. And a payment can be taken back by another record.
+  create table record_2 (
+    id integer primary key check (id > 0),
+    card_key blob not null check (length(card_key) = 32),
+    sequence integer not null check (sequence between 0 and 4294967295),
+    order_key blob not null check (length(order_key) = 32),
+    undoes integer not null check (undoes in (0, 1)),
+    -- Whether this till signed the position of the record on its card.
+    signs integer not null check (signs in (0, 1)),
+    refuses integer unique references record_2 (id) check (refuses < id),
+    state text not null check (state in ('intended', 'confirmed', 'void')),
+    made_at integer not null unique check (made_at >= 0),
+    sealed blob not null,
+    shown blob
+  ) strict;
+  insert into record_2
+    select id, card_key, sequence, order_key, undoes, 1, null, state, made_at, sealed, shown
+    from record;
+  drop table record;
+  alter table record_2 rename to record;
+
+  -- Two different records of one maker for one position would prove it a cheat.
+  create unique index record_at_position on record (card_key, sequence) where signs = 1;
+  create index record_of_card on record (card_key, sequence);
+  create unique index record_of_order on record (order_key) where undoes = 0 and state <> 'void';
+  create index record_by_order on record (order_key);
+  create index record_void on record (id) where state = 'void';
+  create index record_open on record (card_key) where state = 'intended';
+
+  create trigger record_in_order before insert on record
+  when new.id <> (select coalesce(max(id), 0) + 1 from record)
+    or new.made_at <= (select coalesce(max(made_at), -1) from record)
+    or new.state <> 'intended' or new.shown is not null
+  begin select raise(abort, 'a record comes after all others, as intended'); end;
+
+  create trigger record_kept before delete on record
+  begin select raise(abort, 'a record is for good'); end;
+
+  create trigger record_decided_once before update on record
+  when old.state <> 'intended' or new.state = 'intended'
+    or old.id is not new.id or old.card_key is not new.card_key
+    or old.sequence is not new.sequence or old.order_key is not new.order_key
+    or old.undoes is not new.undoes or old.signs is not new.signs
+    or old.refuses is not new.refuses or old.made_at is not new.made_at
+    or old.sealed is not new.sealed
+    or (new.shown is not null and new.state <> 'confirmed')
+  begin select raise(abort, 'of a record only the state changes, once'); end;
+
+  create trigger record_is_news after insert on record
+  begin insert into unreported (record) values (new.id); end;
+  create trigger state_is_news after update of state on record
+  begin insert or ignore into unreported (record) values (new.id); end;
+  `,
 ]

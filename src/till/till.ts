@@ -22,7 +22,9 @@ import type { Fuse } from './fuse.ts'
 import { readIdentity, type Identity } from './identity.ts'
 import {
   checkOrderId,
+  findLastPayment,
   findRecord,
+  findRefusal,
   giveUpOrder,
   journalOf,
   JournalRefusal,
@@ -34,12 +36,14 @@ import { isOrderOf, orderView, type OrderState, type OrderView } from './orders.
 import { passcodeTries } from './passcodes.ts'
 import { badOrder, refusal } from './refusals.ts'
 import type {
+  AnyOrder,
   CardView,
   CashUp,
   Desk,
   Journal,
   JournalRecord,
-  Order,
+  NewRecord,
+  RefundOrder,
   Refusal,
   ShowResult,
   TapResult,
@@ -165,15 +169,55 @@ export class Till {
    *
    * @throws {FormatError} if the order's id cannot be kept.
    */
-  async tap(channel: Channel, order: Order): Promise<TapResult> {
+  async tap(channel: Channel, order: AnyOrder): Promise<TapResult> {
     checkOrderId(order.id)
     return this.#inTurn(async () => {
       const ready = this.#ready()
       if ('result' in ready) return ready
       const known = answerFromJournal(this.order(order.id), order, ready.identity)
       if (known) return known
-      return this.#ask(channel, ready, (found) => this.#perform(found, channel, order))
+      if (order.kind === 'refund') return this.#refund(channel, order, ready)
+      return this.#ask(channel, ready, (approached) =>
+        this.#perform(
+          order,
+          ({ scheme, desk }) => scheme.perform(channel, order, desk),
+          approached,
+        ),
+      )
     })
+  }
+
+  async #refund(channel: Channel, order: RefundOrder, ready: Ready): Promise<TapResult> {
+    const payment = this.record(order.payment)
+    if (payment?.kind !== 'pay' || payment.state !== 'confirmed') return refusal('unknown_payment')
+    if (payment.amount !== order.amount) return refusal('unknown_payment')
+    const approached = this.#schemeOf(payment, ready)
+    const refunds = approached?.scheme.refunds
+    if (!refunds) return refusal('no_refunds')
+    if (!approached.scheme.recognises(channel.atr)) return refusal('unknown_card')
+    return this.#perform(order, ({ desk }) => refunds.perform(channel, order, desk), approached)
+  }
+
+  /** Undefined if the scheme is none of this till's any more. */
+  #schemeOf({ scheme: name }: JournalRecord, ready: Ready): Approached | undefined {
+    const schemes = this.#options.schemes.filter((scheme) => scheme.name === name)
+    return this.#enrolled(schemes, ready)[0]
+  }
+
+  /** The newest payment that its card took. */
+  lastPayment(): JournalRecord | undefined {
+    return findLastPayment(this.#store)
+  }
+
+  /** Whether a refund of it can be begun: a payment that its card took and nothing took back. */
+  isRefundable(record: JournalRecord): boolean {
+    const scheme = this.#options.schemes.find(({ name }) => name === record.scheme)
+    return (
+      record.kind === 'pay' &&
+      record.state === 'confirmed' &&
+      scheme?.refunds !== undefined &&
+      !findRefusal(this.#store, record.id)
+    )
   }
 
   /** Closes the day in the security module: of the first scheme whose module it is. */
@@ -195,11 +239,28 @@ export class Till {
     return orderView(this.#store, orderId)
   }
 
-  /** For good, unless it is done. Says what holds then. */
+  /**
+   * For good, unless it is done: also if its card never comes back, where a till's word can undo it. Says
+   * what holds then. A refund that was begun stands, whoever gives it up.
+   */
   giveUp(orderId: string): OrderState {
     checkOrderId(orderId)
-    if (this.order(orderId).state !== 'done') giveUpOrder(this.#store, orderId)
+    const { state, record } = this.order(orderId)
+    if (state === 'new') giveUpOrder(this.#store, orderId)
+    if (state === 'unfinished' && record && record.kind !== 'refund') {
+      giveUpOrder(this.#store, orderId, this.#undoing(record))
+    }
     return this.order(orderId).state
+  }
+
+  #undoing(payment: JournalRecord): NewRecord | undefined {
+    const ready = this.#ready()
+    const approached = 'result' in ready ? undefined : this.#schemeOf(payment, ready)
+    return approached?.scheme.refunds?.refuse(
+      payment,
+      { id: payment.orderId, as: 'reversal' },
+      approached.desk,
+    )
   }
 
   /** @throws {NotEnrolled} */
@@ -313,9 +374,13 @@ export class Till {
     }
   }
 
-  async #perform({ scheme, desk }: Approached, channel: Channel, order: Order): Promise<TapResult> {
+  async #perform(
+    order: AnyOrder,
+    work: (approached: Approached) => Promise<TapResult>,
+    approached: Approached,
+  ): Promise<TapResult> {
     try {
-      return await scheme.perform(channel, order, desk)
+      return await work(approached)
     } catch (error) {
       if (error instanceof CardTorn) {
         return { result: 'unfinished', record: this.order(order.id).record }
@@ -377,7 +442,7 @@ function clockBehind(identity: Identity, acknowledged: Acknowledged | undefined)
 /** What need not be asked of any card, because the journal knows it for good. */
 function answerFromJournal(
   { state, record }: OrderView,
-  order: Order,
+  order: AnyOrder,
   identity: Identity,
 ): TapResult | undefined {
   if (state === 'given_up') return refusal('order_given_up')

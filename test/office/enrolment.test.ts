@@ -19,7 +19,6 @@ import {
 import { listMakerKeys } from '../../src/office/registry/keys.ts'
 import { defaultPolicy, setPolicy } from '../../src/office/registry/policies.ts'
 import { addTill, stopTill } from '../../src/office/registry/tills.ts'
-import { blockOffice } from '../../src/schemes/block/office.ts'
 import { createTestOffice, type TestOffice } from '../support/office.ts'
 
 let town: TestOffice

@@ -18,6 +18,7 @@ import {
 } from '../../src/till/journal.ts'
 import { orderView } from '../../src/till/orders.ts'
 import type { NewRecord } from '../../src/till/scheme.ts'
+import { MIGRATIONS } from '../../src/till/tables.ts'
 import { openStore, StoreBusy, StoreUnreadable, type Store } from '../../src/till/store.ts'
 import {
   cardNumber,
@@ -108,12 +109,19 @@ function attempt<T>(work: () => T): T | JournalConflict {
 
 describe('a journal refuses', () => {
   const shown = new Set<string>()
-  /** Of the record that is refused; before it stands a confirmed one of card 1, sequence 1. */
+  /**
+   * Of the record that is refused; before it stand a confirmed one of card 1, sequence 1, and what takes
+   * that back.
+   */
   const rows: readonly (readonly [JournalConflict | undefined, Change])[] = [
     ['order_given_up', { orderId: 'given up' }],
     ['order_given_up', { orderId: 'given up', sequence: 1 }],
     [undefined, { orderId: 'given up', kind: 'reversal' }],
+    ['already_refunded', { refuses: 1, kind: 'refund', sequence: 1 }],
+    ['already_refunded', { refuses: 1, kind: 'reversal', isExpected: true }],
+    [undefined, { refuses: 2, kind: 'reversal', isExpected: true }],
     ['sequence_signed', { sequence: 1, orderId: 'other' }],
+    [undefined, { sequence: 1, isExpected: true }],
     ['sequence_signed', { sequence: 1, orderId: 'first' }],
     [undefined, { sequence: 1, card: cardNumber(2) }],
     ['order_at_another_record', { orderId: 'first' }],
@@ -138,15 +146,17 @@ describe('a journal refuses', () => {
     journal.void(
       journal.intend(recordOf({ orderId: 'void', card: cardNumber(8), madeAt: START + 1 })).id,
     )
+    const refusal = { orderId: 'refund', kind: 'refund', refuses: 1, isExpected: true } as const
+    journal.intend(recordOf({ ...refusal, sequence: 1, madeAt: START + 2 }))
     giveUpOrder(store, 'given up')
     const before = listRecords(store, 99)
     const wanted = tokens.map((nonce) => tokenBytes(nonce))
     const record = recordOf(
-      { sequence: 2, madeAt: START + 2, ...change },
+      { sequence: 2, madeAt: START + 3, ...change },
       wanted.map((bytes) => ({ token: decodeToken(bytes), bytes })),
     )
     shown.add(expected ?? 'taken')
-    expect(attempt(() => journal.intend(record).id)).toBe(expected ?? 3)
+    expect(attempt(() => journal.intend(record).id)).toBe(expected ?? 4)
     const after = listRecords(store, 99)
     expect(after.slice(expected === undefined ? 1 : 0)).toEqual(before)
     const unspent = journal.tokensFor([{ product: 3, quantity: 2 }])
@@ -336,6 +346,10 @@ describe('the file', () => {
       insertion({ id: 3, sequence: 9, made_at: START + 9, order_key: 'order_key' }),
       'UNIQUE constraint failed: record.order_key',
     ],
+    [insertion({ id: 3, sequence: 9, made_at: START + 9, refuses: 3 }), 'CHECK constraint'],
+    [insertion({ id: 3, sequence: 9, made_at: START + 9, refuses: 7 }), 'CHECK constraint'],
+    [`update record set refuses = 1 where id = 2`, 'only the state changes'],
+    [`update record set signs = 0, state = 'void' where id = 2`, 'only the state changes'],
     ['delete from token', 'for good'],
     ['update token set product = 9', 'does not change'],
     ['delete from token_use', 'never comes back'],
@@ -356,9 +370,94 @@ describe('the file', () => {
   })
 })
 
+describe('positions and refusals', () => {
+  test('what a till only expects of a card can go, and come again', () => {
+    const { journal } = openJournal()
+    const expected = (orderId: string) =>
+      journal.intend(recordOf({ sequence: 5, isExpected: true, orderId, madeAt: journal.stamp() }))
+    const first = expected('a')
+    expect(journal.open(cardNumber(1))).toEqual([first])
+    journal.void(first.id)
+    const second = expected('b')
+    expect(journal.open(cardNumber(1))).toEqual([second])
+    expect(journal.open(cardNumber(2))).toEqual([])
+    expect(journal.latest(cardNumber(1))).toEqual(second)
+    expect(second.isExpected).toBe(true)
+  })
+
+  test('a refusal is found by what it takes back', () => {
+    const { journal } = openJournal()
+    const payment = journal.intend(recordOf({ madeAt: journal.stamp() }))
+    expect(journal.refusalOf(payment.id)).toBeUndefined()
+    const refusal = journal.intend(
+      recordOf({
+        kind: 'refund',
+        orderId: 'back',
+        isExpected: true,
+        refuses: payment.id,
+        madeAt: journal.stamp(),
+      }),
+    )
+    expect(journal.refusalOf(payment.id)).toEqual(refusal)
+    expect(journal.record(refusal.id)?.refuses).toBe(payment.id)
+  })
+
+  test('an order is given up and undone in one write', () => {
+    const { store, journal } = openJournal()
+    const payment = journal.intend(recordOf({ orderId: 'a', madeAt: journal.stamp() }))
+    const undoing = recordOf({
+      kind: 'reversal',
+      orderId: 'a',
+      isExpected: true,
+      refuses: payment.id,
+      madeAt: journal.stamp(),
+    })
+    giveUpOrder(store, 'a', undoing)
+    expect(orderView(store, 'a').state).toBe('given_up')
+    expect(journal.refusalOf(payment.id)).toMatchObject({ kind: 'reversal', state: 'intended' })
+    // Whole or not at all.
+    expect(() => giveUpOrder(store, 'b', undoing)).toThrow('already_refunded')
+    expect(orderView(store, 'b').state).toBe('new')
+  })
+})
+
+describe('a file of an older version', () => {
+  test('keeps its records, and signs none of their positions again', () => {
+    const newer = openJournal()
+    const tokens = stock(newer.store, tokenBytes(1))
+    const first = newer.journal.intend(recordOf({ sequence: 1, madeAt: START }, tokens))
+    const second = newer.journal.intend(recordOf({ sequence: 2, madeAt: START + 1 }))
+    newer.store.close()
+    const path = freshFile()
+    const db = new DatabaseSync(path)
+    db.exec(`${MIGRATIONS[0] ?? ''}; pragma user_version = 1; attach '${newer.path}' as newer`)
+    const columns = 'id, card_key, sequence, order_key, undoes, state, made_at, sealed, shown'
+    db.exec(`
+      insert into record (${columns}) select ${columns} from newer.record;
+      insert into state select * from newer.state;
+      insert into token select * from newer.token;
+      insert into token_use select * from newer.token_use;`)
+    db.close()
+
+    const { store, journal } = openJournal(path)
+    expect(listRecords(store, 9)).toEqual([second, first])
+    journal.confirm(first.id)
+    expect(attempt(() => journal.intend(recordOf({ sequence: 2, madeAt: START + 2 })))).toBe(
+      'sequence_signed',
+    )
+    expect(journal.tokensFor([{ product: 3, quantity: 1 }])).toBeUndefined()
+    expect(journal.intend(recordOf({ sequence: 3, madeAt: START + 2 })).id).toBe(3)
+    store.close()
+    const after = new DatabaseSync(path)
+    expect(after.prepare('pragma foreign_key_check').all()).toEqual([])
+    expect(after.prepare('select count(*) as count from unreported').get()).toEqual({ count: 3 })
+    after.close()
+  })
+})
+
 /** A record like the first but for this. */
 function insertion(change: Readonly<Record<string, string | number>>): string {
-  const row = { undoes: 0, order_key: 'zeroblob(32)', state: `'intended'`, ...change }
+  const row = { undoes: 0, signs: 1, order_key: 'zeroblob(32)', state: `'intended'`, ...change }
   return `insert into record (card_key, sealed, ${Object.keys(row).join(', ')})
     select card_key, sealed, ${Object.values(row).join(', ')} from record where id = 1`
 }

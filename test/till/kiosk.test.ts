@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
 import { Counter } from '../../src/till/counter.ts'
 import { KIOSK_ERRORS, type KioskError } from '../../src/till/kiosk-errors.ts'
 import { createKiosk, type CardSource } from '../../src/till/kiosk.ts'
@@ -20,7 +21,7 @@ import {
   tillAt,
   tokensDocument,
 } from './support.ts'
-import { channelTo, ToyCard, toyScheme } from './toy.ts'
+import { channelTo, kindToyScheme, ToyCard, toyScheme } from './toy.ts'
 
 function looseCards(...cards: readonly ToyCard[]): CardSource {
   const byId = new Map(cards.map((card, index) => [`card-${index + 1}`, card]))
@@ -294,7 +295,7 @@ describe('the till’s server refuses', () => {
       { 'content-type': 'application/x-www-form-urlencoded' },
     ],
     ['bad_input', 'body', 'POST', '/api/order', '{', { 'content-type': 'application/json' }],
-    ['bad_input', 'body.kind', 'POST', '/api/order', { ...order, kind: 'refund' }],
+    ['bad_input', 'body.kind', 'POST', '/api/order', { ...order, kind: 'gift' }],
     ['bad_input', 'body.amount', 'POST', '/api/order', { ...order, amount: '-5' }],
     ['bad_input', 'body.amount', 'POST', '/api/order', { ...order, amount: '5.00' }],
     ['bad_input', 'body.amount', 'POST', '/api/order', { ...order, amount: 5 }],
@@ -320,6 +321,11 @@ describe('the till’s server refuses', () => {
     ],
     ['amount_missing', 'body.amount', 'POST', '/api/order', { kind: 'pay', passcode: '1' }],
     ['amount_not_positive', 'body.amount', 'POST', '/api/order', { ...order, amount: '0' }],
+    ['unknown_payment', 'body.receipt', 'POST', '/api/order', { kind: 'refund' }],
+    ['unknown_payment', 'body.receipt', 'POST', '/api/order', { kind: 'refund', receipt: 1 }],
+    ['unknown_payment', 'body.receipt', 'POST', '/api/order', { kind: 'refund', order: 'a' }],
+    ['bad_input', 'body.receipt', 'POST', '/api/order', { kind: 'refund', receipt: 0 }],
+    ['bad_input', 'body', 'POST', '/api/order', { kind: 'refund', receipt: 1, order: 'a' }],
     ['enrolment_failed', undefined, 'POST', '/api/enrol', { code: '8-K3QX-90TB-5RZM' }],
   ]
 
@@ -375,9 +381,70 @@ describe('the till’s server refuses', () => {
       body: { error: { code: 'internal', message: expect.stringContaining('has a fault') } },
     })
     expect(card.content.balance).toBe(10_000n)
-    for (const code of ['order_unfinished', 'not_enrolled', 'unreachable', 'internal'])
+    for (const code of [
+      'not_refundable',
+      'order_unfinished',
+      'not_enrolled',
+      'unreachable',
+      'internal',
+    ])
       shown.add(code)
     expect([...shown].toSorted()).toEqual(Object.keys(KIOSK_ERRORS).toSorted())
+  })
+})
+
+describe('a refund', () => {
+  test('is ordered by receipt, by order, or as the last payment, and once', async () => {
+    const { ask, card } = await openKiosk({ schemes: [kindToyScheme] })
+    const sell = async () => {
+      await ask('POST', '/api/order', order)
+      const { body } = await ask('POST', '/api/tap', { card: 'card-1' })
+      return z.object({ order: z.string(), record: z.object({ id: z.int() }) }).parse(body)
+    }
+    const [first, second, third] = [await sell(), await sell(), await sell()]
+    const rows = [
+      [{ receipt: first.record.id }, first],
+      [{ order: second.order }, second],
+      [{}, third],
+    ] as const
+    for (const [which, sale] of rows) {
+      const receipt = `/api/receipts/${sale.record.id}`
+      expect(await ask('GET', receipt)).toMatchObject({ body: { refundable: true } })
+      const begun = await ask('POST', '/api/order', { kind: 'refund', ...which })
+      expect(begun.body).toMatchObject({ order: { kind: 'refund', amount: '500', products: [] } })
+      expect(await ask('POST', '/api/tap', { card: 'card-1' })).toMatchObject({
+        body: { result: 'done', record: { kind: 'refund', refuses: sale.record.id }, note: null },
+      })
+      expect(await ask('GET', receipt)).toMatchObject({ body: { refundable: false } })
+      expect(await ask('POST', '/api/order', { kind: 'refund', ...which })).toMatchObject({
+        status: 409,
+        body: { error: { code: 'not_refundable', field: 'body.receipt' } },
+      })
+    }
+    expect(card.content.balance).toBe(10_000n)
+    const text = z.object({ text: z.string() })
+    const { text: paper } = text.parse((await ask('GET', '/api/receipts/4')).body)
+    expect(paper).toMatch(/^Paid back +5\.00 USD\nPayment taken back +7-1\nBalance on the card +/m)
+  })
+
+  test('goes on at the counter when its card left', async () => {
+    const { ask, card, counter } = await openKiosk({ schemes: [kindToyScheme] })
+    await ask('POST', '/api/order', order)
+    await ask('POST', '/api/tap', { card: 'card-1' })
+    await ask('POST', '/api/order', { kind: 'refund' })
+    card.tear = { at: 2, carriedOut: false }
+    expect(await ask('POST', '/api/tap', { card: 'card-1' })).toMatchObject({
+      body: { result: 'unfinished', record: { kind: 'refund', refuses: 1 } },
+    })
+    const id = counter.order?.id
+    expect(await ask('POST', '/api/order', order)).toMatchObject({
+      body: { error: { code: 'order_unfinished' } },
+    })
+    await ask('POST', '/api/order', { kind: 'refund', receipt: 1 })
+    expect(counter.order?.id).toBe(id)
+    expect(await ask('POST', '/api/tap', { card: 'card-1' })).toMatchObject({
+      body: { result: 'done' },
+    })
   })
 })
 

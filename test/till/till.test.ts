@@ -5,7 +5,7 @@ import { Unreachable } from '../../src/kernel/ports.ts'
 import { CUTS, countingFuse, PowerLost } from '../../src/till/fuse.ts'
 import { EnrolmentFailed } from '../../src/till/enrol.ts'
 import { TILL_REFUSALS } from '../../src/till/refusals.ts'
-import type { Order, TapResult, TillScheme } from '../../src/till/scheme.ts'
+import type { AnyOrder, Order, RefundOrder, TapResult, TillScheme } from '../../src/till/scheme.ts'
 import { NotEnrolled, type Till } from '../../src/till/till.ts'
 import {
   clockAt,
@@ -17,24 +17,27 @@ import {
   tillAt,
   tokensDocument,
 } from './support.ts'
-import { channelTo, load, pay, ToyCard, toyScheme } from './toy.ts'
+import { channelTo, kindToyScheme, load, pay, ToyCard, toyScheme } from './toy.ts'
 
 const schemes = [toyScheme]
 
-async function openTown(change: Parameters<typeof policyDocument>[0] = {}) {
+async function openTown(
+  change: Parameters<typeof policyDocument>[0] = {},
+  known: readonly TillScheme[] = schemes,
+) {
   const clock = clockAt()
   const office = new SmallOffice(clock)
   office.documents = [policyDocument(change), tokensDocument(5)]
   const path = freshFile()
-  const till = await enrolledTill(office, { path, clock, schemes })
+  const till = await enrolledTill(office, { path, clock, schemes: known })
   const reopen = () => {
     till.close()
-    return tillAt(office, { path, clock, schemes })
+    return tillAt(office, { path, clock, schemes: known })
   }
   return { clock, office, path, till, reopen }
 }
 
-function tap(till: Till, card: ToyCard, order: Order): Promise<TapResult> {
+function tap(till: Till, card: ToyCard, order: AnyOrder): Promise<TapResult> {
   return till.tap(channelTo(card), order)
 }
 
@@ -146,11 +149,56 @@ function viewOf(result: TapResult) {
   return result.result === 'done' ? result.view : {}
 }
 
+function refund(id: string, payment: number): RefundOrder {
+  return { kind: 'refund', id, payment, amount: 500n }
+}
+
+describe('a refund', () => {
+  test('gives a payment back once, however often it is tapped', async () => {
+    const { till } = await openTown({}, [kindToyScheme])
+    const card = new ToyCard(1)
+    await tap(till, card, pay('a'))
+    const [payment] = till.records(1)
+    if (!payment) throw new Error('no payment')
+    expect([till.isRefundable(payment), till.lastPayment()]).toEqual([true, payment])
+    card.tear = { at: 2, carriedOut: false }
+    expect(await tap(till, card, refund('b', 1))).toMatchObject({ result: 'unfinished' })
+    expect(till.isRefundable(payment)).toBe(false)
+    // It stands from when it was written down.
+    expect(till.giveUp('b')).toBe('unfinished')
+    expect(await tap(till, card, refund('b', 1))).toMatchObject({ result: 'done' })
+    expect(await tap(till, card, refund('b', 1))).toMatchObject({ result: 'done' })
+    expect(card.content.balance).toBe(10_000n)
+    expect(states(till)).toEqual(['refund confirmed', 'pay confirmed'])
+    expect(till.order('a').state).toBe('done')
+  })
+
+  test('of an order that is given up is written down without its card', async () => {
+    const { till } = await openTown({}, [kindToyScheme])
+    const card = new ToyCard(1)
+    card.tear = { at: 2, carriedOut: true }
+    await tap(till, card, pay('a'))
+    expect(till.giveUp('a')).toBe('given_up')
+    expect(states(till)).toEqual(['reversal intended', 'pay intended'])
+    expect(till.giveUp('a')).toBe('given_up')
+    expect(states(till)).toHaveLength(2)
+    expect(till.lastPayment()).toBeUndefined()
+  })
+
+  test('of the last payment finds it under whatever came later', async () => {
+    const { till } = await openTown({}, [kindToyScheme])
+    const card = new ToyCard(1)
+    await tap(till, card, pay('a'))
+    for (let count = 0; count < 120; count += 1) await tap(till, card, load(`load ${count}`, 1n))
+    expect(till.lastPayment()?.orderId).toBe('a')
+  })
+})
+
 describe('a till refuses', () => {
   const shown = new Set<string>()
   const stranger: TillScheme = { ...toyScheme, name: 'stranger', recognises: () => true }
 
-  const refusal = async (till: Till, card: ToyCard, order: Order) => {
+  const refusal = async (till: Till, card: ToyCard, order: AnyOrder) => {
     const { content } = card
     const result = await tap(till, card, order)
     expect(card.content).toBe(content)
@@ -239,6 +287,26 @@ describe('a till refuses', () => {
     unfinished.tear = { at: 2, carriedOut: false }
     await tap(till, unfinished, pay('d'))
     expect(await refusal(till, new ToyCard(3), pay('d'))).toBe('order_at_another_record')
+  })
+
+  test('to pay back what it did not take, or twice, or to cards that cannot take it', async () => {
+    const { till } = await openTown({}, [kindToyScheme])
+    const card = new ToyCard(1)
+    await tap(till, card, pay('a'))
+    await tap(till, card, load('b'))
+    const torn = new ToyCard(2)
+    torn.tear = { at: 2, carriedOut: true }
+    await tap(till, torn, pay('c'))
+    expect(await refusal(till, card, refund('x', 9))).toBe('unknown_payment')
+    expect(await refusal(till, card, refund('x', 2))).toBe('unknown_payment')
+    expect(await refusal(till, torn, refund('x', 3))).toBe('unknown_payment')
+    expect(await refusal(till, card, { ...refund('x', 1), amount: 499n })).toBe('unknown_payment')
+    expect(await tap(till, card, refund('x', 1))).toMatchObject({ result: 'done' })
+    expect(await refusal(till, card, refund('y', 1))).toBe('already_refunded')
+    expect(await refusal(till, card, refund('x', 3))).toBe('order_changed')
+    const strict = await openTown()
+    await tap(strict.till, card, pay('a'))
+    expect(await refusal(strict.till, card, refund('x', 1))).toBe('no_refunds')
   })
 
   test('and every refusal that a tap can show was shown', () => {

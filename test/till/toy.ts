@@ -8,7 +8,9 @@ import type {
   CardView,
   Desk,
   JournalRecord,
+  NewRecord,
   Order,
+  RefusalOrder,
   Refusal,
   TapResult,
   TillScheme,
@@ -100,6 +102,44 @@ export const toyScheme: TillScheme = {
   },
   perform,
   cost: () => ({ apdus: 2, bytesOut: 0, bytesIn: 0 }),
+}
+
+/** The same, and payments can be taken back: the till's word counts from when it is written down. */
+export const kindToyScheme: TillScheme = {
+  ...toyScheme,
+  refunds: {
+    refuse,
+    async perform(channel, order, desk) {
+      const payment = desk.journal.record(order.payment)
+      if (!payment) throw new Error('the engine knows the payment')
+      const found = await read(channel)
+      const begun = desk.journal.open(found.card).find(({ refuses }) => refuses === payment.id)
+      const record = begun ?? desk.journal.intend(refuse(payment, { ...order, as: 'refund' }, desk))
+      const { sequence, balance } = found
+      await write(channel, {
+        sequence: sequence + 1,
+        balance: balance + payment.amount,
+        digest: record.digest,
+      })
+      return done(desk.journal.confirm(record.id), desk)
+    },
+  },
+}
+
+function refuse(payment: JournalRecord, order: RefusalOrder, desk: Desk): NewRecord {
+  const evidence = utf8(`no ${payment.digest}`)
+  return {
+    ...payment,
+    orderId: order.id,
+    kind: order.as,
+    isExpected: true,
+    refuses: payment.id,
+    balanceAfter: payment.balanceAfter + payment.amount,
+    madeAt: desk.journal.stamp(),
+    digest: digestOf(sha256(evidence)),
+    evidence,
+    tokens: [],
+  }
 }
 
 function viewOf(card: CardId, { balance, sequence }: Content, desk: Desk): CardView {

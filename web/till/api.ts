@@ -6,6 +6,7 @@ import { post } from '../shared/http.ts'
 export type TillState = schema.StateJson
 export type Answer = schema.AnswerJson
 export type TillRecord = schema.RecordJson
+export type CardView = schema.ViewJson
 export type Product = TillState['products'][number]
 export type LooseCard = TillState['cards'][number]
 export type Receipt = z.output<typeof schema.receipt>

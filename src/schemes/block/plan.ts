@@ -34,7 +34,7 @@ export interface Plan {
 
 /** What a record says beyond its position. */
 export interface Draft {
-  readonly kind: RecordKind
+  readonly kind: Exclude<RecordKind, 'refund'>
   readonly orderId: string
   readonly amount: Amount
   readonly balanceAfter: Amount

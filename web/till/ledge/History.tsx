@@ -14,6 +14,7 @@ const WORDS: Readonly<Record<TillRecord['kind'], string>> = {
   load: 'Money added',
   passcode: 'New passcode',
   reversal: 'Undone',
+  refund: 'Paid back',
 }
 
 const time = new Intl.DateTimeFormat(undefined, {

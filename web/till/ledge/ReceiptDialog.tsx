@@ -1,8 +1,9 @@
 import { Button, Modal, Skeleton } from '@mantine/core'
-import { IconPrinter } from '@tabler/icons-react'
+import { IconArrowBackUp, IconPrinter } from '@tabler/icons-react'
 import { ProblemNotice } from '../../shared/Notice.tsx'
 import { useResource } from '../../shared/resource.ts'
-import type { Receipt } from '../api.ts'
+import { useAction } from '../../shared/action.ts'
+import { beginOrder, type Receipt } from '../api.ts'
 import classes from './ReceiptDialog.module.css'
 
 /** The receipt as paper would show it, with the code by which anyone can have it checked. */
@@ -15,13 +16,17 @@ export function ReceiptDialog({
 }) {
   return (
     <Modal opened={id !== undefined} onClose={onClose} title="Receipt" size="auto">
-      {id !== undefined && <Paper id={id} />}
+      {id !== undefined && <Paper id={id} onClose={onClose} />}
     </Modal>
   )
 }
 
-function Paper({ id }: { readonly id: number }) {
+function Paper({ id, onClose }: { readonly id: number; readonly onClose: () => void }) {
   const { data, problem, reload } = useResource<Receipt>(`api/receipts/${id}`)
+  const refund = useAction(async () => {
+    await beginOrder({ kind: 'refund', receipt: id })
+    onClose()
+  })
   return (
     <div className={classes.receipt}>
       <ProblemNotice problem={problem} retry={reload} />
@@ -46,6 +51,17 @@ function Paper({ id }: { readonly id: number }) {
       >
         Print
       </Button>
+      {data?.refundable === true && (
+        <Button
+          variant="default"
+          leftSection={<IconArrowBackUp size={18} aria-hidden="true" />}
+          loading={refund.busy}
+          onClick={() => refund.run()}
+        >
+          Pay back
+        </Button>
+      )}
+      <ProblemNotice problem={refund.problem} />
     </div>
   )
 }

@@ -4,6 +4,7 @@ import { Money } from '../../shared/Money.tsx'
 import type { Answer } from '../api.ts'
 import { useKeys } from '../compose/amount-entry.ts'
 import { ReceiptDialog } from '../ledge/ReceiptDialog.tsx'
+import { PaymentsLeft } from './PaymentsLeft.tsx'
 import { Stage } from './Stage.tsx'
 import classes from './Stage.module.css'
 
@@ -12,10 +13,11 @@ const HEADLINES = {
   load: 'Money added',
   passcode: 'Passcode changed',
   reversal: 'Undone',
+  refund: 'Paid back',
 } as const
 
 export function Done({
-  answer: { record, view },
+  answer: { record, view, note },
   onDone,
 }: {
   readonly answer: Extract<Answer, { result: 'done' }>
@@ -36,25 +38,29 @@ export function Done({
     <Stage
       tone="good"
       icon={<IconCircleCheck size={72} stroke={1.6} aria-hidden="true" />}
-      headline={HEADLINES[record.kind]}
+      headline={record ? HEADLINES[record.kind] : HEADLINES.passcode}
       acts={
         <>
-          <button type="button" className={classes.act} onClick={() => setReceipt(record.id)}>
-            Receipt
-          </button>
+          {record && (
+            <button type="button" className={classes.act} onClick={() => setReceipt(record.id)}>
+              Receipt
+            </button>
+          )}
           <button type="button" className={classes.act} data-main onClick={onDone}>
             Next
           </button>
         </>
       }
     >
-      {record.kind !== 'passcode' && (
+      {record && record.kind !== 'passcode' && (
         <Money amount={record.amount} currency={view.currency} className={classes.amount} />
       )}
       <p className={classes.left}>
         <span className={classes.leftLabel}>Left on the card</span>
         <Money amount={view.balance} currency={view.currency} className={classes.leftAmount} />
+        <PaymentsLeft view={view} />
       </p>
+      {note !== null && <p className={classes.why}>{note}</p>}
       <ReceiptDialog id={receipt} onClose={() => setReceipt(undefined)} />
     </Stage>
   )

@@ -32,7 +32,7 @@ export function RefusedOutcome({
     await giveUp()
     onDone()
   })
-  const hasPasscode = order !== null && order.kind !== 'passcode'
+  const hasPasscode = order !== null && (order.kind === 'pay' || order.kind === 'load')
   if (asking && hasPasscode) {
     const { kind, amount, products } = order
     return (

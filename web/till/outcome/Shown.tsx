@@ -2,6 +2,7 @@ import { IconCreditCard } from '@tabler/icons-react'
 import { Money } from '../../shared/Money.tsx'
 import { Time } from '../../shared/Time.tsx'
 import type { Answer } from '../api.ts'
+import { PaymentsLeft } from './PaymentsLeft.tsx'
 import { Stage } from './Stage.tsx'
 import classes from './Stage.module.css'
 
@@ -26,9 +27,15 @@ export function Shown({
       <Money amount={view.balance} currency={view.currency} className={classes.amount} />
       <p className={classes.left}>
         <span className={classes.leftLabel}>
-          Transaction {view.sequence}, <Time at={view.lastAt} />
+          Transaction {view.sequence}
+          {view.lastAt !== null && (
+            <>
+              , <Time at={view.lastAt} />
+            </>
+          )}
         </span>
         Card …{view.card.slice(-4)}
+        <PaymentsLeft view={view} />
       </p>
       {view.unfinished && (
         <p className={classes.why}>

@@ -12,6 +12,7 @@ export function Unfinished({
   readonly answer: Extract<Answer, { result: 'unfinished' }>
   readonly onDone: () => void
 }) {
+  const isRefund = record?.kind === 'refund'
   const cancel = useAction(async () => {
     await giveUp()
     onDone()
@@ -29,7 +30,7 @@ export function Unfinished({
             disabled={cancel.busy}
             onClick={() => cancel.run()}
           >
-            Give up
+            {isRefund ? 'Go on' : 'Give up'}
           </button>
           <button type="button" className={classes.act} data-main onClick={onDone}>
             Hold it again
@@ -38,9 +39,11 @@ export function Unfinished({
       }
     >
       <p className={classes.why}>
-        {record
-          ? 'The card left too early, so the till cannot tell whether it paid. Holding it again finishes this and charges only once.'
-          : 'The card left too early. Nothing was taken from it yet.'}
+        {isRefund
+          ? 'The card left too early. The payment counts as paid back all the same: the card takes the money when it is held here again, or when its holder synchronises it.'
+          : record
+            ? 'The card left too early, so the till cannot tell whether it paid. Holding it again finishes this and charges only once.'
+            : 'The card left too early. Nothing was taken from it yet.'}
       </p>
       <ProblemNotice problem={cancel.problem} />
     </Stage>

@@ -13,7 +13,11 @@ const TITLES: Readonly<Record<Order['kind'], string>> = {
   pay: 'Payment',
   load: 'Add money',
   passcode: 'Change passcode',
+  refund: 'Pay back',
 }
+
+/** A refund that was begun stands: the counter only turns to something else. */
+const CANCEL = { new: 'Cancel', unfinished: 'Give this order up', begun: 'Go on without the card' }
 
 /** The order stands; the next card that is held to the reader carries it out. */
 export function TapStep({ order }: { readonly order: Order }) {
@@ -33,7 +37,11 @@ export function TapStep({ order }: { readonly order: Order }) {
           {isUnfinished ? 'Hold the same card again' : 'Hold the card to the reader'}
         </h1>
         {isUnfinished && (
-          <p className={classes.note}>It left too early. Holding it again charges only once.</p>
+          <p className={classes.note}>
+            {order.kind === 'refund'
+              ? 'It left too early. Its holder gets the money now, or when he synchronises it.'
+              : 'It left too early. Holding it again charges only once.'}
+          </p>
         )}
         <ProblemNotice problem={tap.problem ?? cancel.problem} />
         <LooseCards busy={tap.busy} onTap={tap.run} />
@@ -46,7 +54,7 @@ export function TapStep({ order }: { readonly order: Order }) {
           onClick={() => cancel.run()}
           className={classes.cancel ?? ''}
         >
-          {isUnfinished ? 'Give this order up' : 'Cancel'}
+          {CANCEL[isUnfinished ? (order.kind === 'refund' ? 'begun' : 'unfinished') : 'new']}
         </Button>
       </div>
     </div>
