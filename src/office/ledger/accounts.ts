@@ -11,6 +11,18 @@ export interface AccountName {
   /** A card id, a till number, a merchant id; empty for the office's own. */
   readonly owner: string
   readonly currency: CurrencyCode
+  /** If it is opened now: it is never to be below 0. */
+  readonly isCovered?: true
+}
+
+/** An account, locked until its transaction ends. */
+export interface LockedAccount extends AccountName {
+  readonly id: bigint
+  /** Whether it must never be below 0. */
+  readonly covered: boolean
+  readonly balance: Amount
+  /** What the pool has advanced to it. */
+  readonly owed: Amount
 }
 
 export interface Transfer {
@@ -41,9 +53,9 @@ export async function post(
     transfers.flatMap(({ debit, credit }) => [debit, credit]),
   )
   const id = (name: AccountName) => {
-    const found = accounts.get(keyOf(name))
-    invariant(found !== undefined, `account ${keyOf(name)} was opened`)
-    return found
+    const found = accounts.get(accountKey(name))
+    invariant(found, `account ${accountKey(name)} was opened`)
+    return found.id
   }
   const column = packed(transfers)
   // One statement: the balances move by exactly the transfers that were new.
@@ -70,20 +82,21 @@ export async function post(
     from change where account.id = change.account`.execute(trx)
 }
 
-async function openAccounts(
+/** Opens accounts that are not there yet, and locks them all, by {@link accountKey}. */
+export async function openAccounts(
   trx: Transaction<Tables>,
   names: readonly AccountName[],
-): Promise<ReadonlyMap<string, bigint>> {
+): Promise<ReadonlyMap<string, LockedAccount>> {
   // In one order always, so that two transactions never wait for each other.
-  const distinct = [...new Map(names.map((name) => [keyOf(name), name])).entries()]
+  const distinct = [...new Map(names.map((name) => [accountKey(name), name])).entries()]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([, name]) => name)
   const found = await lockAccounts(trx, distinct)
-  const missing = distinct.filter((name) => !found.has(keyOf(name)))
+  const missing = distinct.filter((name) => !found.has(accountKey(name)))
   if (missing.length === 0) return found
   await sql`
-    insert into account (kind, owner, currency)
-    select kind, owner, currency from ${namesAsRows(missing)}
+    insert into account (kind, owner, currency, covered)
+    select kind, owner, currency, covered from ${namesAsRows(missing)}
     on conflict (kind, owner, currency) do nothing`.execute(trx)
   return new Map([...found, ...(await lockAccounts(trx, missing))])
 }
@@ -91,12 +104,13 @@ async function openAccounts(
 async function lockAccounts(
   trx: Transaction<Tables>,
   names: readonly AccountName[],
-): Promise<ReadonlyMap<string, bigint>> {
-  const { rows } = await sql<AccountName & { readonly id: bigint }>`
-    select account.id, account.kind, account.owner, account.currency
+): Promise<ReadonlyMap<string, LockedAccount>> {
+  const { rows } = await sql<LockedAccount>`
+    select account.id, account.kind, account.owner, account.currency, account.covered,
+      account.balance, account.owed
     from account join ${namesAsRows(names)} using (kind, owner, currency)
     order by account.id for update of account`.execute(trx)
-  return new Map(rows.map(({ id, ...name }) => [keyOf(name), id]))
+  return new Map(rows.map((row) => [accountKey(row), row]))
 }
 
 function namesAsRows(names: readonly AccountName[]) {
@@ -104,10 +118,11 @@ function namesAsRows(names: readonly AccountName[]) {
   return sql`unnest(
     ${column.text(({ kind }) => kind)},
     ${column.text(({ owner }) => owner)},
-    ${column.text(({ currency }) => currency)}
-  ) as wanted (kind, owner, currency)`
+    ${column.text(({ currency }) => currency)},
+    ${column.bool(({ isCovered }) => isCovered === true)}
+  ) as wanted (kind, owner, currency, covered)`
 }
 
-function keyOf({ kind, owner, currency }: AccountName): string {
+export function accountKey({ kind, owner, currency }: AccountName): string {
   return `${kind} ${owner} ${currency}`
 }

@@ -6,7 +6,7 @@ import type { CardId, Digest } from '../../kernel/ids.ts'
 import { OFFICE } from '../../kernel/ids.ts'
 import type { CurrencyCode } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
-import { post, type Transfer } from './accounts.ts'
+import { openAccounts, post, type Transfer } from './accounts.ts'
 import {
   CardChain,
   evaluate,
@@ -16,6 +16,7 @@ import {
   type Source,
 } from './chain.ts'
 import type { Finding } from './findings.ts'
+import { NOTHING_PAID, placePayments, shadowOf, type Paid } from './payments.ts'
 import {
   insertRecords,
   insertTokenUses,
@@ -76,6 +77,7 @@ export async function place(
   uploads: readonly Upload[],
   facts: GroupFacts,
   at: Instant,
+  paid: Paid = NOTHING_PAID,
 ): Promise<Placed> {
   const group = new Group(uploads, facts)
   const tokenFindings = await placeTokens(trx, group)
@@ -92,6 +94,8 @@ export async function place(
   const { inserted, updated } = group.changes()
   await insertRecords(trx, inserted, at)
   await updateRecords(trx, updated)
+  const accounts = transfers.flatMap(({ debit, credit }) => [debit, credit])
+  await placePayments(trx, paid, accounts, at)
   await post(trx, transfers)
   return {
     findings: [...group.findings, ...traced.findings],
@@ -608,6 +612,9 @@ export async function placeIssue(
     allowed: () => ({ mayLoad: false, freeAmounts: false }),
     known: () => [],
     reopened: [],
+  }
+  if (scheme.recordsAreSigned === 'by the card') {
+    await openAccounts(trx, [shadowOf(entry.card, entry.currency.code)])
   }
   await place(trx, [{ entry, outcome: 'confirmed', source: undefined }], facts, at)
 }

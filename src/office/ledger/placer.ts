@@ -14,8 +14,10 @@ import {
 } from './batch-tracing.ts'
 import { recordFindings, resolveCase, withdrawFindings, type ChangedCase } from './cases.ts'
 import type { CardFacts } from './group-facts.ts'
+import { lockLedger } from './lock.ts'
 import { decide, place, type GroupFacts, type RecordDecision } from './placement.ts'
 import { packed } from '../packed.ts'
+import { paidIn } from './payments.ts'
 import type { Upload } from './placement-store.ts'
 import type { Verdict, VerifiedEntry } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
@@ -69,8 +71,6 @@ const GROUP_ITEMS_MAX = 4000
 const GROUPS_AHEAD = 2
 /** Batches kept in memory from their arrival until they are placed; the others are read again. */
 const AT_HAND_MAX = 256
-/** One writer at a time, over all processes of an office: a number of our own. */
-const LEDGER_LOCK = 7_331_001
 
 /**
  * Takes stored batches into the ledger, group by group: while one group is being written, the next one
@@ -135,7 +135,7 @@ export class Placer {
   async resolve(trx: Transaction<Tables>, resolution: Resolution): Promise<boolean> {
     const at = this.#office.clock.now()
     const { decisions, card } = resolution
-    await sql`select pg_advisory_xact_lock(${LEDGER_LOCK})`.execute(trx)
+    await lockLedger(trx)
     if (!(await resolveCase(trx, resolution.id, resolution.reason, at))) return false
     const facts = await this.#office.groupFacts(trx, [], new Map())
     const traced = await decide(trx, decisions, facts, at)
@@ -148,7 +148,7 @@ export class Placer {
   async sweep(before: Instant): Promise<void> {
     const { db, clock } = this.#office
     const cases = await db.transaction().execute(async (trx) => {
-      await sql`select pg_advisory_xact_lock(${LEDGER_LOCK})`.execute(trx)
+      await lockLedger(trx)
       return recordFindings(trx, await traceOverdue(trx, before), clock.now())
     })
     if (cases.length > 0) this.#office.notify({ cards: [], cases })
@@ -241,7 +241,7 @@ export class Placer {
     const { db, clock } = this.#office
     const at = clock.now()
     const result = await db.transaction().execute(async (trx) => {
-      await sql`select pg_advisory_xact_lock(${LEDGER_LOCK})`.execute(trx)
+      await lockLedger(trx)
       return this.#applyIn(trx, await claim(trx, group), at)
     })
     this.#tell(group)
@@ -254,7 +254,7 @@ export class Placer {
     const sorted = await this.#sort(trx, [...group, ...handedIn])
     const { uploads, cards: uploaded, rejected } = sorted
     const facts = await this.#office.groupFacts(trx, uploads, uploaded)
-    const placed = await place(trx, uploads, facts, at)
+    const placed = await place(trx, uploads, facts, at, sorted.paid)
     await insertRejected(trx, rejected)
     const batches = await traceBatches(trx, group)
     const late = await traceLate(trx, group, placed.fresh)
@@ -272,6 +272,8 @@ export class Placer {
   async #sort(trx: Transaction<Tables>, group: readonly PlacingUpload[]) {
     const uploads: Upload[] = []
     const rejected: RejectedItem[] = []
+    /** Of records that cards have signed. */
+    const signed: VerifiedEntry[] = []
     const cards = await this.#office.cardsOf(trx, [
       ...new Set(
         group.flatMap(({ verdicts }) =>
@@ -287,10 +289,15 @@ export class Placer {
         if (verdict.ok && reason === undefined) {
           const { outcome } = item
           const source = { batch: id, index }
+          if (verdict.entry.isForeign) {
+            signed.push(verdict.entry)
+            continue
+          }
           const others = (verdict.others ?? []).filter(
             (entry) => misplaced(entry, batch?.till, cards) === undefined,
           )
           for (const entry of [verdict.entry, ...others]) {
+            if (isSignedByCard(entry, cards)) signed.push(entry)
             uploads.push(
               entry.maker === batch?.till
                 ? { entry, outcome, source }
@@ -300,7 +307,7 @@ export class Placer {
         } else rejected.push({ batch: id, index, reason: reason ?? 'rejected' })
       }
     }
-    return { uploads, cards, rejected }
+    return { uploads, cards, rejected, paid: paidIn(signed) }
   }
 }
 
@@ -393,6 +400,10 @@ interface RejectedItem {
   readonly reason: string
 }
 
+function isSignedByCard({ card }: VerifiedEntry, cards: ReadonlyMap<CardId, CardFacts>): boolean {
+  return cards.get(card)?.scheme.recordsAreSigned === 'by the card'
+}
+
 function shownBy(verdict: Verdict): readonly VerifiedEntry[] {
   return verdict.ok ? [verdict.entry, ...(verdict.others ?? [])] : []
 }
@@ -409,9 +420,10 @@ function misplaced(
   till: TillNumber | undefined,
   cards: ReadonlyMap<CardId, CardFacts>,
 ): string | undefined {
+  if (entry.isForeign) return undefined
   const card = cards.get(entry.card)
-  const isSignedByCard = card?.scheme.recordsAreSigned === 'by the card'
-  if (till !== undefined && entry.maker !== till && !isSignedByCard) return 'foreign_maker'
+  const isHearsay = till !== undefined && entry.maker !== till
+  if (isHearsay && !isSignedByCard(entry, cards)) return 'foreign_maker'
   if (!card) return 'unknown_card'
   if (card.scheme.name !== entry.scheme) return 'foreign_scheme'
   if (card.currency !== entry.currency.code) return 'foreign_currency'
