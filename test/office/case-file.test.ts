@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeBatch } from '../../src/kernel/batch.ts'
 import type { Bytes } from '../../src/kernel/bytes.ts'
@@ -72,6 +73,14 @@ describe('a proven case leaves the office in a file', () => {
     expect([...new Set(CASE_STORIES.map(({ kind }) => kind))]).toEqual(
       CASE_KINDS.filter((kind) => !others.includes(kind)),
     )
+  })
+
+  test('is seen by those that docs/protocol/case.md names', () => {
+    const page = readFileSync('docs/protocol/case.md', 'utf8')
+    const rows = [...page.matchAll(/^\| `([a-z-]+)` +\| (anyone|office) +\|/gm)]
+    expect(rows.map(([, kind, seenBy]) => `${kind} ${seenBy}`)).toEqual([
+      ...new Set(CASE_STORIES.map(({ kind, seenBy }) => `${kind} ${seenBy}`)),
+    ])
   })
 
   test('opens the records of its own card, and of no other in the same batch', async () => {

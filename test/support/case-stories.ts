@@ -203,17 +203,6 @@ export const CASE_STORIES: readonly CaseStory[] = [
   },
   {
     kind: 'load-beyond-cash',
-    how: 'of block cards, whose keys are nobody’s business',
-    seenBy: 'office',
-    batches: 1,
-    async tell(town) {
-      const [till, card] = [await town.addTill(), await town.addCard()]
-      const made = town.mint.make(till, card, { kind: 'load', amount: 500n })
-      await town.send(town.mint.batch(till, [made], { totals: TOO_LITTLE }))
-    },
-  },
-  {
-    kind: 'load-beyond-cash',
     how: 'of purses',
     seenBy: 'anyone',
     batches: 1,
@@ -221,6 +210,17 @@ export const CASE_STORIES: readonly CaseStory[] = [
       const [till, purse] = [await town.addTill(), await issuePurse(town)]
       const made = makePurse(town, till, purse, { kind: 'load', amount: 500n, stamp: 'genuine' })
       await town.send(purseBatch(town, till, made, { totals: TOO_LITTLE }))
+    },
+  },
+  {
+    kind: 'load-beyond-cash',
+    how: 'of block cards, whose keys are nobody’s business',
+    seenBy: 'office',
+    batches: 1,
+    async tell(town) {
+      const [till, card] = [await town.addTill(), await town.addCard()]
+      const made = town.mint.make(till, card, { kind: 'load', amount: 500n })
+      await town.send(town.mint.batch(till, [made], { totals: TOO_LITTLE }))
     },
   },
   {
