@@ -17,6 +17,7 @@ export const CBOR_TYPE = 'application/cbor'
 export const SYNC_ITEMS_MAX = 64
 const STATEMENT_SIZE_MAX = 1024
 const ORDER_SIZE_MAX = 255
+export const NOTICES_MAX = 8
 
 const synchronisationSchema = z
   .strictObject({
@@ -61,13 +62,16 @@ const answerSchema = z
     version: z.literal(1),
     /** For the card, in this order: it carries out each of them once, however often it comes. */
     orders: z.array(bytes.upTo(ORDER_SIZE_MAX)).max(1),
+    /** What others did that the card has not heard of: payments to it, and refusals of its own. */
+    notices: z.array(bytes.upTo(EVIDENCE_SIZE_MAX)).max(NOTICES_MAX),
     /** Records of the card up to this sequence are in the ledger without a gap. */
     upTo: z.int().nonnegative(),
   })
-  .transform(({ orders, upTo }) => ({ orders, upTo }))
+  .transform(({ orders, notices, upTo }) => ({ orders, notices, upTo }))
 
 export interface SynchronisationAnswer {
   readonly orders: readonly Bytes[]
+  readonly notices: readonly Bytes[]
   readonly upTo: number
 }
 

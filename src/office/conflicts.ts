@@ -3,6 +3,7 @@ import { OfficeError } from './errors.ts'
 
 const UNIQUE_VIOLATION = '23505'
 const FOREIGN_KEY_VIOLATION = '23503'
+const CHECK_VIOLATION = '23514'
 
 /** What the database itself refuses, so that two at once cannot both have it: by the constraint's name. */
 const CONFLICTS: Readonly<Record<string, readonly [field: string, message: string]>> = {
@@ -12,6 +13,9 @@ const CONFLICTS: Readonly<Record<string, readonly [field: string, message: strin
   till_name_key: ['body.name', 'Another till has this name.'],
   product_merchant_name_key: ['body.name', 'This merchant has a product of this name.'],
   person_login_key: ['body.login', 'Another person has this login.'],
+}
+const LACKING: Readonly<Record<string, readonly [field: string, message: string]>> = {
+  account_online_covered: ['body.amount', 'There is not so much in the online wallet.'],
 }
 const MISSING: Readonly<Record<string, readonly [field: string, message: string]>> = {
   card_holder_fkey: ['body.holder', 'There is no such person.'],
@@ -26,6 +30,7 @@ export function conflictOf(error: unknown): OfficeError | undefined {
   const name = error.constraint ?? ''
   if (error.code === UNIQUE_VIOLATION) return refusalOf('conflict', CONFLICTS[name])
   if (error.code === FOREIGN_KEY_VIOLATION) return refusalOf('bad_input', MISSING[name])
+  if (error.code === CHECK_VIOLATION) return refusalOf('conflict', LACKING[name])
   return undefined
 }
 

@@ -29,8 +29,11 @@ create table instruction (
   kind text not null check (kind in ('load', 'acknowledge', 'restore', 'void', 'unblock')),
   -- load: what is added; restore: what the card is to hold
   amount bigint not null check (amount >= 0),
-  -- restore: what the card is to hold less than its records say; booked when it has carried it out
-  less bigint not null default 0 check (less >= 0 and (less = 0 or kind = 'restore')),
+  -- load: the person whose online wallet it comes from, and whether it went back there after a void
+  payer bigint references person (id) check ((payer is not null) = (kind = 'load')),
+  given_back boolean not null default false check (not given_back or state = 'void'),
+  -- restore: what the card is to hold more than its records say; booked when it has carried it out
+  more bigint not null default 0 check (more = 0 or kind = 'restore'),
   digest bytea not null check (length(digest) = 32),
   -- as it was signed: sent again like that until the card shows what became of it
   bytes bytea not null,
@@ -54,12 +57,16 @@ create table instruction (
   check (state <> 'void' or void_bytes is not null)
 );
 create unique index instruction_under_way on instruction (card) where state = 'issued';
+create index instruction_to_give_back on instruction (card)
+  where kind = 'load' and state = 'void' and not given_back;
 
 create function keep_instruction() returns trigger language plpgsql as $$
 begin
-  if tg_op = 'DELETE' or old.state <> 'issued'
-    or (old.card, old.number, old.kind, old.amount, old.digest, old.bytes)
-      is distinct from (new.card, new.number, new.kind, new.amount, new.digest, new.bytes)
+  if tg_op = 'DELETE' or old.given_back
+    or (old.state <> 'issued' and (old.state, old.statement) is distinct from (new.state, new.statement))
+    or (old.card, old.number, old.kind, old.amount, old.payer, old.more, old.digest, old.bytes)
+      is distinct from
+      (new.card, new.number, new.kind, new.amount, new.payer, new.more, new.digest, new.bytes)
     or (old.permit is not null and old.permit is distinct from new.permit)
     or (old.void_bytes is not null and old.void_bytes is distinct from new.void_bytes)
   then
@@ -82,6 +89,14 @@ create table card_statement (
   bytes bytea not null,
   -- by the office's clock
   received_at bigint not null
+);
+
+-- Payments that a card has taken back because their payees would not have them: by its own record.
+create table refund_taken (
+  card text not null references card (id),
+  -- digest of the request that was paid and refused
+  request bytea not null check (length(request) = 32),
+  primary key (card, request)
 );
 
 -- What cards may do offline: for one card, or for all. Of what concerns a card the newest counts.

@@ -28,6 +28,8 @@ export interface Holdings {
   orderOf(instruction: Bytes, permit: Bytes | undefined): Bytes
   /** The instruction of this office that a record in this evidence was made by, if it was. */
   instructionIn(evidence: Uint8Array, secrets: Bytes): GivenInstruction | undefined
+  /** Which of its payments a card has taken back, if that is what a record of its own says. */
+  refundIn(evidence: Uint8Array): TakenRefund | undefined
   /** A request of the office itself that the card pay it back. */
   requestBack(wanted: RequestDraft, secrets: Bytes, random: RandomSource): Bytes
   /** What anybody may have who wants to check what this office and its cards sign. */
@@ -88,6 +90,14 @@ export interface GivenInstruction extends SignedInstruction {
   readonly amount: Amount
   readonly madeAt: Instant
   readonly expiresAt: Instant
+}
+
+export interface TakenRefund {
+  readonly card: CardId
+  /** Digest of the record. */
+  readonly record: Digest
+  /** Digest of the request that was paid. */
+  readonly request: Digest
 }
 
 export interface RequestDraft {

@@ -2,6 +2,7 @@ import { sql, type Kysely, type Transaction } from 'kysely'
 import { fromHex, type Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import type { CardId, Digest } from '../../kernel/ids.ts'
+import { DIGEST_SIZE } from '../../kernel/hash.ts'
 import { currency, type Amount } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import type { Office } from '../office.ts'
@@ -24,8 +25,8 @@ const LIFE: Readonly<Record<InstructionKind, number>> = {
 export interface Instruction extends LastInstruction {
   readonly kind: InstructionKind
   readonly amount: Amount
-  /** restore: by how much the card is to hold less. */
-  readonly less: Amount
+  /** restore: by how much the card is to hold more than its records say; below 0: less. */
+  readonly more: Amount
   readonly bytes: Bytes
   readonly permit: Bytes | undefined
   readonly expiresAt: Instant
@@ -36,7 +37,7 @@ interface InstructionRow {
   readonly number: bigint
   readonly kind: InstructionKind
   readonly amount: bigint
-  readonly less: bigint
+  readonly more: bigint
   readonly digest: Digest
   readonly bytes: Buffer
   readonly permit: Buffer | null
@@ -54,7 +55,7 @@ export async function findInstruction(
   number?: number,
 ): Promise<Instruction | undefined> {
   const { rows } = await sql<InstructionRow>`
-    select one.number, one.kind, one.amount, one.less, encode(one.digest, 'hex') as digest, one.bytes,
+    select one.number, one.kind, one.amount, one.more, encode(one.digest, 'hex') as digest, one.bytes,
       one.permit, one.expires_at, encode(one.void_digest, 'hex') as void_digest, one.void_bytes,
       one.state,
       encode(case before.state when 'void' then before.void_digest else before.digest end, 'hex')
@@ -69,7 +70,7 @@ export async function findInstruction(
       number: Number(row.number),
       kind: row.kind,
       amount: row.amount,
-      less: row.less,
+      more: row.more,
       digest: row.digest,
       bytes: new Uint8Array(row.bytes),
       permit: row.permit === null ? undefined : new Uint8Array(row.permit),
@@ -85,7 +86,9 @@ export async function findInstruction(
 export interface NewInstruction {
   readonly kind: Exclude<InstructionKind, 'void'>
   readonly amount?: Amount
-  readonly less?: Amount
+  /** load: the person whose online wallet it comes from. */
+  readonly payer?: string
+  readonly more?: Amount
   readonly record?: { readonly sequence: number; readonly digest: Digest }
   readonly policy?: Bytes | undefined
   /** Who wants it, and why; nobody for what the office does by itself. */
@@ -99,7 +102,7 @@ export async function giveInstruction(
   trx: Transaction<Tables>,
   holdings: Holdings,
   card: Card,
-  { kind, amount = 0n, less = 0n, record, policy, person, reason = '' }: NewInstruction,
+  { kind, amount = 0n, payer, more = 0n, record, policy, person, reason = '' }: NewInstruction,
 ): Promise<number> {
   const last = await findInstruction(trx, card.id)
   invariant(last?.state !== 'issued', 'one instruction at a time is under way')
@@ -112,9 +115,10 @@ export async function giveInstruction(
     office.secretsOf(card.scheme),
   )
   await sql`
-    insert into instruction (card, number, kind, amount, less, digest, bytes, made_at, expires_at,
+    insert into instruction (card, number, kind, amount, payer, more, digest, bytes, made_at, expires_at,
       person, reason)
-    values (${card.id}, ${number}, ${kind}, ${amount}, ${less}, ${fromHex(signed.digest)}, ${signed.bytes},
+    values (${card.id}, ${number}, ${kind}, ${amount}, ${payer ?? null}::bigint,
+      ${more}, ${fromHex(signed.digest)}, ${signed.bytes},
       ${madeAt}, ${expiresAt}, ${person ?? null}::bigint, ${reason})`.execute(trx)
   return number
 }
@@ -167,20 +171,25 @@ export async function adoptInstructions(
   card: CardId,
   from: number,
   said: CardStatement,
-  given: ReadonlyMap<number, GivenInstruction>,
+  given: ReadonlyMap<number, AdoptedInstruction>,
   at: Instant,
 ): Promise<void> {
   for (let number = from; number <= said.instruction; number++) {
     const one = given.get(number)
     const digest = number === said.instruction ? said.instructionDigest : one?.digest
     await sql`
-      insert into instruction (card, number, kind, amount, digest, bytes, made_at, expires_at,
+      insert into instruction (card, number, kind, amount, payer, digest, bytes, made_at, expires_at,
         state, statement, reason)
       values (${card}, ${number}, ${one?.kind ?? 'acknowledge'}, ${one?.amount ?? 0n},
-        ${digest === undefined ? new Uint8Array(32) : fromHex(digest)},
+        ${one?.payer ?? null}::bigint,
+        ${digest === undefined ? new Uint8Array(DIGEST_SIZE) : fromHex(digest)},
         ${one?.bytes ?? new Uint8Array()}, ${one?.madeAt ?? at}, ${one?.expiresAt ?? at},
         'carried out', ${said.bytes}, 'learnt from the card')`.execute(trx)
   }
+}
+
+export interface AdoptedInstruction extends GivenInstruction {
+  readonly payer: string | undefined
 }
 
 /**

@@ -4,23 +4,22 @@ import { invariant } from '../../kernel/errors.ts'
 import type { CardId } from '../../kernel/ids.ts'
 import { currency, type Amount } from '../../kernel/money.ts'
 import { OfficeError } from '../errors.ts'
+import { shadowBalances } from '../books.ts'
 import { completeBalance } from '../issue.ts'
-import { post, type AccountName } from '../ledger/accounts.ts'
 import type { Office } from '../office.ts'
 import { recordAct } from '../registry/audit.ts'
-import type { Card } from '../registry/cards.ts'
+import { lockCard, type Card } from '../registry/cards.ts'
 import type { Tables } from '../tables.ts'
 import type { CardStatement, Holdings } from './holdings.ts'
 import { giveInstruction, giveUp, findInstruction, orderUnderWay } from './instructions.ts'
-import { onlineWallet, requireCover } from './online.ts'
+import { onlineWallet } from './online.ts'
 import { policyOfVersion } from './policies.ts'
+import { setAside } from './set-aside.ts'
 import {
   handedInUpTo,
   hear,
   holdingCard,
   openStatement,
-  referenceOf,
-  shadowOf,
   type Told,
   type WalletOffice,
 } from './synchronise.ts'
@@ -49,15 +48,12 @@ export async function loadCard(
 ): Promise<number> {
   const { holdings, card, said } = await readyCard(office, trx, order)
   await requireRoom(trx, holdings, said, order.amount)
-  const from = onlineWallet(holderOf(card), card.currency)
-  await requireCover(trx, from, order.amount)
+  const payer = holderOf(card)
   const { amount, person } = order
-  const number = await giveInstruction(office, trx, holdings, card, {
-    kind: 'load',
-    amount,
-    person,
-  })
-  await setAside(office, trx, card, number, from, amount)
+  const wanted = { kind: 'load', amount, payer, person } as const
+  const number = await giveInstruction(office, trx, holdings, card, wanted)
+  const from = onlineWallet(payer, card.currency)
+  await setAside(trx, card, number, from, amount, office.clock.now())
   const detail = { amount: String(amount), number }
   const act = { person, act: 'wallet.load', subject: `card:${card.id}`, detail }
   await recordAct(trx, act, office.clock.now())
@@ -84,7 +80,7 @@ export async function unloadCard(
   }
   const { amount, person } = order
   holderOf(card)
-  await requireCover(trx, shadowOf(card), amount)
+  await requireBalance(trx, card, amount)
   const madeAt = office.clock.now()
   const detail = { amount: String(amount) }
   await recordAct(trx, { person, act: 'wallet.unload', subject: `card:${card.id}`, detail }, madeAt)
@@ -108,7 +104,8 @@ export interface RestoreOrder extends LoadOrder {
 
 /**
  * Puts a card right that is here and says what it stands at: an operator’s decision. What the card is
- * to hold more than its records say is the office’s loss, less its gain, booked when it is certain.
+ * to hold more than its records say is the office’s loss, less its gain, booked when it has
+ * carried it out.
  *
  * @throws {OfficeError} as {@link loadCard}; `conflict` also if the card has records to hand in first.
  */
@@ -125,11 +122,8 @@ export async function restoreCard(
   await requireRoom(trx, holdings, { ...said, balance: 0n }, amount)
   const record = { sequence: said.sequence, digest: said.last }
   const more = amount - (await completeBalance(trx, card.id))
-  const less = more < 0n ? -more : 0n
-  const wanted = { kind: 'restore', amount, less, record, person, reason } as const
+  const wanted = { kind: 'restore', amount, more, record, person, reason } as const
   const number = await giveInstruction(office, trx, holdings, card, wanted)
-  const losses: AccountName = { kind: 'losses', owner: '', currency: card.currency }
-  if (more > 0n) await setAside(office, trx, card, number, losses, more)
   const detail = { amount: String(amount), more: String(more), number, reason }
   const act = { person, act: 'wallet.restore', subject: `card:${card.id}`, detail }
   await recordAct(trx, act, office.clock.now())
@@ -168,6 +162,7 @@ export async function giveUpInstruction(
   }: { readonly card: CardId; readonly person: string; readonly reason: string },
 ): Promise<number> {
   const { card, holdings } = await holdingCard(office, id)
+  await lockCard(trx, id)
   const one = await findInstruction(trx, id)
   if (one?.state !== 'issued') {
     throw new OfficeError('conflict', `Card ${id} has no instruction to carry out.`)
@@ -256,14 +251,18 @@ function holderOf({ id, holder }: Card): string {
   throw new OfficeError('conflict', `Card ${id} has no holder, and so no online wallet.`)
 }
 
-async function setAside(
-  { clock }: Office,
+/** @throws {OfficeError} `conflict`, with what is there. */
+async function requireBalance(
   trx: Transaction<Tables>,
-  card: Card,
-  number: number,
-  debit: AccountName,
+  { id }: Card,
   amount: Amount,
 ): Promise<void> {
-  const reference = referenceOf(card.id, number)
-  await post(trx, [{ reference, debit, credit: shadowOf(card), amount, at: clock.now() }])
+  const balances = await shadowBalances(trx, [id])
+  const balance = balances.get(id) ?? 0n
+  if (balance >= amount) return
+  throw new OfficeError(
+    'conflict',
+    `The card has ${balance}, as far as it is covered.`,
+    'body.amount',
+  )
 }

@@ -2,7 +2,6 @@ import { sql, type Kysely, type Transaction } from 'kysely'
 import { toHex } from '../../kernel/bytes.ts'
 import type { Amount, CurrencyCode } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
-import { OfficeError } from '../errors.ts'
 import type { AccountKind } from '../ledger/account-kinds.ts'
 import { post, type AccountName } from '../ledger/accounts.ts'
 import type { Office } from '../office.ts'
@@ -48,7 +47,7 @@ export async function deposit(
   return reference
 }
 
-/** Money is paid out. @throws {OfficeError} `conflict` if there is less. */
+/** Money is paid out. @throws a check violation if there is less. */
 export async function withdraw(
   { random, clock }: Office,
   trx: Transaction<Tables>,
@@ -56,13 +55,12 @@ export async function withdraw(
 ): Promise<string> {
   const reference = `withdrawal:${toHex(random.bytes(16))}`
   const debit = onlineWallet(person, currency)
-  await requireCover(trx, debit, amount)
   const credit: AccountName = { kind: 'world', owner: '', currency }
   await post(trx, [{ reference, debit, credit, amount, at: clock.now() }])
   return reference
 }
 
-/** From one holder to another. @throws {OfficeError} `conflict` if there is less. */
+/** From one holder to another. @throws a check violation if there is less. */
 export async function transferOnline(
   { random, clock }: Office,
   trx: Transaction<Tables>,
@@ -70,27 +68,8 @@ export async function transferOnline(
 ): Promise<string> {
   const reference = `transfer:${toHex(random.bytes(16))}`
   const [debit, credit] = [onlineWallet(person, currency), onlineWallet(to, currency)]
-  await requireCover(trx, debit, amount)
   await post(trx, [{ reference, debit, credit, amount, at: clock.now() }])
   return reference
-}
-
-/**
- * Holds an account that is about to give `amount` until the transaction ends.
- *
- * @throws {OfficeError} `conflict`, with what is there, if it holds less.
- */
-export async function requireCover(
-  trx: Transaction<Tables>,
-  { kind, owner, currency }: AccountName,
-  amount: Amount,
-): Promise<void> {
-  const { rows } = await sql<{ balance: bigint }>`
-    select balance from account
-    where kind = ${kind} and owner = ${owner} and currency = ${currency} for update`.execute(trx)
-  const balance = rows[0]?.balance ?? 0n
-  if (balance >= amount) return
-  throw new OfficeError('conflict', `There are ${balance} there, not ${amount}.`, 'body.amount')
 }
 
 export const ONLINE_KINDS = [
@@ -171,5 +150,5 @@ function kindOf(reference: string, other: AccountKind, amount: Amount): OnlineLi
   if (other === 'online') return 'transfer'
   if (other !== 'shadow') return 'other'
   if (amount < 0n) return 'load'
-  return reference.endsWith(':void') ? 'returned' : 'unload'
+  return reference.endsWith(':back') ? 'returned' : 'unload'
 }

@@ -2,16 +2,20 @@ import { sql, type Kysely, type Transaction } from 'kysely'
 import { fromHex, type Bytes } from '../../kernel/bytes.ts'
 import type { CardId, Digest } from '../../kernel/ids.ts'
 import type { Instant } from '../../kernel/ports.ts'
-import type { Synchronisation, SynchronisationAnswer } from '../../kernel/synchronisation.ts'
+import {
+  NOTICES_MAX,
+  type Synchronisation,
+  type SynchronisationAnswer,
+} from '../../kernel/synchronisation.ts'
 import { OfficeError } from '../errors.ts'
-import type { AccountName } from '../ledger/accounts.ts'
-import { post } from '../ledger/accounts.ts'
+import { post, type AccountName } from '../ledger/accounts.ts'
 import type { EvidenceService } from '../ledger/evidence.ts'
+import { lockLedger } from '../ledger/lock.ts'
 import type { Office } from '../office.ts'
 import { recordAct } from '../registry/audit.ts'
 import { findCard, lockCard, setCardStatus, type Card } from '../registry/cards.ts'
 import type { Tables } from '../tables.ts'
-import type { CardStatement, GivenInstruction, Holdings } from './holdings.ts'
+import type { CardStatement, Holdings, TakenRefund } from './holdings.ts'
 import {
   adoptInstructions,
   closeInstruction,
@@ -19,10 +23,13 @@ import {
   giveUp,
   findInstruction,
   orderUnderWay,
+  type AdoptedInstruction,
   type Instruction,
 } from './instructions.ts'
+import { onlineBalances, onlineWallet } from './online.ts'
 import type { Permit } from './permit.ts'
 import { wantedPolicy } from './policies.ts'
+import { giveBack, referenceOf, setAside, shadowOf } from './set-aside.ts'
 import { standingOf, type Standing } from './standing.ts'
 
 /** What synchronising stands on. */
@@ -57,12 +64,14 @@ export async function synchronise(
     if (mayInstruct(told)) await answer(office, trx, holdings, told, statement)
     return told
   })
-  const upTo = await handedInUpTo(office.db, card.id, statement)
-  if (said.standing === 'strange') return { orders: [], upTo }
-  const under = await findInstruction(office.db, card.id)
-  if (under?.state !== 'issued') return { orders: [], upTo }
+  const { db } = office
+  const upTo = await handedInUpTo(db, card.id, statement)
+  if (said.standing === 'strange') return { orders: [], notices: [], upTo }
+  const notices = await noticesFor(db, card.id)
+  const under = await findInstruction(db, card.id)
+  if (under?.state !== 'issued') return { orders: [], notices, upTo }
   const order = await orderUnderWay(office, holdings, card, under, permit)
-  return { orders: order ? [order] : [], upTo }
+  return { orders: order ? [order] : [], notices, upTo }
 }
 
 /** @throws {OfficeError} `not_found` if there is no such card, or none that takes instructions. */
@@ -106,6 +115,8 @@ export async function hear(
   said: CardStatement,
   items: readonly Bytes[] = [],
 ): Promise<Told> {
+  // Before any row of it, so that two never wait for each other.
+  await lockLedger(trx)
   const card = await lockCard(trx, id)
   if (!card) throw new OfficeError('not_found', `There is no card ${id}.`)
   const last = await findInstruction(trx, id)
@@ -118,7 +129,7 @@ export async function hear(
       await contain(trx, card, at)
       break
     case 'office behind': {
-      const given = givenIn(items, holdings, office.secretsOf(card.scheme))
+      const given = givenIn(items, card, holdings, office.secretsOf(card.scheme))
       await adopt(trx, card, last, said, given, at)
       break
     }
@@ -133,6 +144,12 @@ export async function hear(
       break
   }
   if (standing !== 'older' && standing !== 'strange') await noteStatement(trx, id, said, at)
+  await noteRefunds(
+    trx,
+    card,
+    items.flatMap((item) => holdings.refundIn(item) ?? []),
+  )
+  await giveBack(trx, card, at)
   const now = await findInstruction(trx, id)
   return { card, standing, underWay: now?.state === 'issued' ? now : undefined }
 }
@@ -252,20 +269,14 @@ async function carriedOut(
 ): Promise<void> {
   await closeInstruction(trx, card.id, one, 'carried out', said)
   await recordInstruction(trx, card, one, 'wallet.carried-out', at)
-  if (one.less === 0n) return
-  const { currency } = card
-  await post(trx, [
-    {
-      reference: referenceOf(card.id, one.number),
-      debit: shadowOf(card),
-      credit: { kind: 'losses', owner: '', currency },
-      amount: one.less,
-      at,
-    },
-  ])
+  const losses: AccountName = { kind: 'losses', owner: '', currency: card.currency }
+  const { number, more } = one
+  if (more > 0n) return setAside(trx, card, number, losses, more, at)
+  if (more === 0n) return
+  const reference = referenceOf(card.id, number)
+  await post(trx, [{ reference, debit: shadowOf(card), credit: losses, amount: -more, at }])
 }
 
-/** What was set aside for it goes back where it came from. */
 async function voided(
   trx: Transaction<Tables>,
   card: Card,
@@ -275,25 +286,7 @@ async function voided(
 ): Promise<void> {
   await closeInstruction(trx, card.id, one, 'void', said)
   await recordInstruction(trx, card, one, 'wallet.void', at)
-  const { rows } = await sql<SetAside>`
-    select debit.kind, debit.owner, transfer.amount from transfer
-    join account debit on debit.id = transfer.debit
-    where transfer.reference = ${referenceOf(card.id, one.number)}`.execute(trx)
-  const [aside] = rows
-  if (!aside) return
-  const { currency } = card
-  await post(trx, [
-    {
-      reference: `${referenceOf(card.id, one.number)}:void`,
-      debit: shadowOf(card),
-      credit: { kind: aside.kind, owner: aside.owner, currency },
-      amount: aside.amount,
-      at,
-    },
-  ])
 }
-
-type SetAside = Pick<AccountName, 'kind' | 'owner'> & { readonly amount: bigint }
 
 async function recordInstruction(
   trx: Transaction<Tables>,
@@ -307,22 +300,53 @@ async function recordInstruction(
   await recordAct(trx, { person: undefined, act, subject: `card:${card.id}`, detail }, at)
 }
 
-/** Of the transfer that sets money aside for an instruction, before the card is told. */
-export function referenceOf(card: CardId, number: number): string {
-  return `instruction:${card}:${number}`
+/** The payments that these records take back, where they are in the ledger. */
+async function noteRefunds(
+  trx: Transaction<Tables>,
+  { id }: Card,
+  taken: readonly TakenRefund[],
+): Promise<void> {
+  for (const { card, record, request } of taken) {
+    if (card !== id) continue
+    await sql`
+      insert into refund_taken (card, request)
+      select ${id}, ${fromHex(request)} where exists (
+        select from entry where card = ${id} and digest = ${fromHex(record)} and uploaded
+      ) on conflict do nothing`.execute(trx)
+  }
 }
 
-export function shadowOf({ id: owner, currency }: Card): AccountName {
-  return { kind: 'shadow', owner, currency }
+/**
+ * What others did that this card has not heard of, oldest first: payments to it that it has not taken
+ * in, and payments of its own that their payees would not have.
+ */
+async function noticesFor(db: Kysely<Tables>, card: CardId): Promise<readonly Bytes[]> {
+  const { rows } = await sql<{ evidence: Buffer }>`
+    select evidence from (
+      select evidence, received_at from payment
+      where payee_kind = 'card' and payee = ${card} and receipt is null
+        and state in ('pending', 'settled')
+      union all
+      select refund.evidence, refund.received_at from refund
+      where refund.payer = ${card} and not exists (
+        select from refund_taken taken
+        where taken.card = ${card} and taken.request = refund.request
+      )
+    ) as notice order by received_at limit ${NOTICES_MAX}`.execute(db)
+  return rows.map(({ evidence }) => new Uint8Array(evidence))
 }
 
 function givenIn(
   items: readonly Bytes[],
+  { id, holder }: Card,
   holdings: Holdings,
   secrets: Bytes,
-): ReadonlyMap<number, GivenInstruction> {
+): ReadonlyMap<number, AdoptedInstruction> {
   const found = items.flatMap((item) => holdings.instructionIn(item, secrets) ?? [])
-  return new Map(found.map((one) => [one.number, one]))
+  const own = found.filter(({ card }) => card === id)
+  return new Map(
+    own.map((one) => [one.number, { ...one, payer: one.kind === 'load' ? holder : undefined }]),
+  )
 }
 
 /**
@@ -335,7 +359,7 @@ async function adopt(
   card: Card,
   last: Instruction | undefined,
   said: CardStatement,
-  given: ReadonlyMap<number, GivenInstruction>,
+  given: ReadonlyMap<number, AdoptedInstruction>,
   at: Instant,
 ): Promise<void> {
   if (last?.state === 'issued') await closeInstruction(trx, card.id, last, 'carried out', said)
@@ -343,12 +367,10 @@ async function adopt(
   await adoptInstructions(trx, card.id, from, said, given, at)
   const act = { person: undefined, act: 'wallet.adopt', subject: `card:${card.id}` }
   await recordAct(trx, { ...act, detail: { from, to: said.instruction } }, at)
-  for (const { kind, number, amount, card: addressed } of given.values()) {
-    const isForgotten = number >= from && number <= said.instruction && addressed === card.id
+  for (const { kind, number, amount } of given.values()) {
+    const isForgotten = number >= from && number <= said.instruction
     if (kind !== 'load' || !isForgotten) continue
-    const debit = await payerOf(trx, card, amount)
-    const reference = referenceOf(card.id, number)
-    await post(trx, [{ reference, debit, credit: shadowOf(card), amount, at }])
+    await setAside(trx, card, number, await payerOf(trx, card, amount), amount, at)
   }
 }
 
@@ -359,9 +381,8 @@ async function payerOf(
 ): Promise<AccountName> {
   const losses: AccountName = { kind: 'losses', owner: '', currency }
   if (holder === undefined) return losses
-  const online: AccountName = { kind: 'online', owner: holder, currency }
-  const { rows } = await sql<{ covers: boolean }>`
-    select balance >= ${amount} as covers from account
-    where kind = 'online' and owner = ${holder} and currency = ${currency} for update`.execute(trx)
-  return rows[0]?.covers ? online : losses
+  const online = onlineWallet(holder, currency)
+  const balances = await onlineBalances(trx, holder)
+  const balance = balances.find((one) => one.currency === currency)?.balance ?? 0n
+  return balance >= amount ? online : losses
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { fromHex, type Bytes } from '../../kernel/bytes.ts'
 import { unlessMalformed } from '../../kernel/errors.ts'
-import { DIGEST_SIZE } from '../../kernel/hash.ts'
+import { DIGEST_SIZE, sha256 } from '../../kernel/hash.ts'
 import { cardIdBytes, cardIdOf, digestOf } from '../../kernel/ids.ts'
 import { publicKeyFrom } from '../../kernel/p256.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
@@ -14,6 +14,7 @@ import type {
   InstructionDraft,
   RequestDraft,
   SignedInstruction,
+  TakenRefund,
 } from '../../office/wallets/holdings.ts'
 import { readAuthority, readRoot } from './authority.ts'
 import {
@@ -28,6 +29,7 @@ import {
   policy,
   RECEIVED_MONEY,
   record,
+  refusal,
   request,
   shownRecord,
   signMessage,
@@ -50,6 +52,7 @@ export const walletHoldings: Holdings = {
   orderOf: (signed, permit) =>
     order.encode({ instruction: signed, permit: permit ? [permit] : [] }),
   instructionIn,
+  refundIn,
   requestBack,
   certificates(secrets) {
     const { root, notary, certificates } = readAuthority(secrets)
@@ -116,6 +119,8 @@ const NO_DIGEST: Bytes = new Uint8Array(DIGEST_SIZE)
 function instruct(wanted: InstructionDraft, secrets: Bytes): SignedInstruction {
   const { office, key } = readAuthority(secrets)
   const { kind, card, number, madeAt, expiresAt, currency, amount, record: named } = wanted
+  // A card without records has none to forget, and was never told of its start.
+  const isNamed = named && !(kind === 'acknowledge' && named.sequence === 0)
   const content = {
     kind,
     office,
@@ -126,7 +131,7 @@ function instruct(wanted: InstructionDraft, secrets: Bytes): SignedInstruction {
     currency: currency.numeric,
     amount,
     sequence: named?.sequence ?? 0,
-    record: named ? fromHex(named.digest) : NO_DIGEST,
+    record: isNamed ? fromHex(named.digest) : NO_DIGEST,
     policy: wanted.policy ? [wanted.policy] : [],
   }
   const bytes = signMessage(instruction, content, key)
@@ -155,6 +160,19 @@ function instructionIn(bytes: Uint8Array, secrets: Bytes): GivenInstruction | un
       expiresAt: content.expires,
       bytes: opened.bytes,
       digest: digestOf(opened.digest),
+    }
+  })
+}
+
+function refundIn(bytes: Uint8Array): TakenRefund | undefined {
+  return unlessMalformed(() => {
+    const shown = shownRecord.decode(evidence.decode(bytes).shown)
+    const { kind, card } = record.decode(shown.record)
+    if (kind !== 'refund') return undefined
+    return {
+      card: cardIdOf(card),
+      record: digestOf(sha256(shown.record)),
+      request: digestOf(openMessage(refusal, shown.cause).content.request),
     }
   })
 }
