@@ -5,6 +5,8 @@ import type { TillNumber } from '../kernel/ids.ts'
 import { SCHEME_NAMES, type SchemeName } from '../town/chips.ts'
 import { didYouMean } from '../town/nearest.ts'
 import { ENDINGS } from './card-images.ts'
+import { parseCertificate, type CertificateCommand } from './certificate-command.ts'
+import { parseNotary, type NotaryCommand } from './notary-command.ts'
 import {
   actOf,
   currencyOf,
@@ -25,6 +27,8 @@ export type Command =
   | { readonly name: 'version' }
   | UpCommand
   | OfficeCommand
+  | NotaryCommand
+  | CertificateCommand
   | TillCommand
   | CardCommand
   | ReaderCommand
@@ -243,6 +247,8 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       merchant: options.merchant ?? 'Kontant',
     }
   },
+  notary: (argv, environment) => parseNotary(argv, environment),
+  certificate: (argv, environment) => parseCertificate(argv, environment),
   card: (argv, environment) => parseCard(argv, environment),
   reader: (argv) => parseReader(argv),
   play: (argv, { DATABASE_URL }) => {

@@ -12,6 +12,8 @@ network, the office names whoever cheated.
   kontant up                 a whole system on this machine: office, two tills, seven cards
   kontant play FILE          plays a scenario and checks what it expects
   kontant office             an office
+  kontant notary …           what stands between several offices: reserves, settlement
+  kontant certificate …      a root, and what it certifies
   kontant till               a till
   kontant card …             card images: issue, show, list, clone and more
   kontant reader …           card readers: list, watch, apdu
@@ -55,6 +57,59 @@ do everything, and writes name and password to DIR/login.
   --currency        of new tills and cards of which nothing else is said; default EUR
 
 Put a proxy with TLS before it if it listens on a network.
+
+${EXIT}
+`,
+  notary: `kontant notary [--host ADDRESS] [--port N]
+kontant notary request FILE [--next]
+kontant notary certify FILE --root FILE
+kontant notary revoke FILE
+kontant notary deposit|withdraw|release|cover OFFICE AMOUNT --reason TEXT [--currency EUR]
+               [--reference TEXT]
+kontant notary report|cases [--json]
+               all with [--data DIR] [--database URL]
+
+Alone it runs a notary: it countersigns what offices put on cards, against their reserves, and
+settles once what cards of one office pay to another's. Everything else is for its operator, while
+it runs or not.
+
+  request   writes a request for its certificate; --next: of a further key
+  certify   takes the certificate that the root has made of it, and believes that root from then on
+  revoke    takes in what a root has revoked
+  deposit   an office has paid in: more of its reserve is free
+  withdraw  an office is paid out from what is free
+  release   issued to free: money on cards that will never come back
+  cover     free to issued: an office stands in for what its cards paid without cover
+  report    what each office has free and issued, has paid and received, and what waits
+  cases     who has spent twice or made money; --json has the evidence in hexadecimal
+
+  --data DIR        its keys and, without --database, its PostgreSQL; default ${DEFAULT_DATA}-notary
+  --database URL    a PostgreSQL of yours, not an office's; default: the variable DATABASE_URL
+  --port N          default 7100
+  --reference TEXT  the same twice is done once
+
+${EXIT}
+`,
+  certificate: `kontant certificate root FILE [--generation N]
+kontant certificate sign REQUEST --root FILE --out FILE
+kontant certificate revoke CERTIFICATE --root FILE --out FILE
+kontant certificate export ROOT --out FILE
+kontant certificate show FILE [--json]
+kontant certificate verify CERTIFICATE… --root CERTIFICATE
+
+What a root does, on a machine that needs no network. Certificates are card-verifiable ones of BSI
+TR-03110, as cvc-print of openpace reads them.
+
+  root      makes a root's key, under a passphrase, in a new FILE
+  sign      certifies a notary or an office: what \`kontant notary request\` and \`kontant office
+            request\` have written
+  revoke    says that a key is good no more
+  export    the root's own certificate, which is no secret
+  show      what a certificate says
+  verify    one after the other, the first under the root, each under the one before
+
+  --passphrase FILE  with the passphrase of the root; default: the variable KONTANT_PASSPHRASE
+  --generation N     of the root, above 1 for one that follows another; default 1
 
 ${EXIT}
 `,

@@ -2,8 +2,10 @@
 import { DatabaseError } from '../office/database.ts'
 import { WrongDataKey } from '../office/registry/office-secrets.ts'
 import { runCard } from './card.ts'
+import { runCertificate } from './certificate.ts'
 import { runCase } from './case.ts'
 import { parseCommand, type Command } from './command-line.ts'
+import { runNotary } from './notary.ts'
 import { UsageError } from './options.ts'
 import { HELP, TOPIC_HELP } from './help.ts'
 import { CommandFailed, EXIT, InputError, type ExitStatus, type Io } from './io.ts'
@@ -36,6 +38,12 @@ async function run(command: Command, io: Io): Promise<ExitStatus> {
       return EXIT.OK
     case 'office':
       await runOffice(command, io)
+      return EXIT.OK
+    case 'notary':
+      await runNotary(command, io)
+      return EXIT.OK
+    case 'certificate':
+      await runCertificate(command, io)
       return EXIT.OK
     case 'till':
       await runOneTill(command, io)

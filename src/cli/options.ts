@@ -6,6 +6,8 @@ import { didYouMean } from '../town/nearest.ts'
 export const TOPICS = [
   'up',
   'office',
+  'notary',
+  'certificate',
   'till',
   'card',
   'reader',

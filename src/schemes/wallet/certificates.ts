@@ -6,7 +6,7 @@ import {
   type ReadCertificate,
 } from '../../kernel/cvc.ts'
 import { FormatError } from '../../kernel/errors.ts'
-import { choice, constant, message } from '../../kernel/message.ts'
+import { choice, message, uint8 } from '../../kernel/message.ts'
 import type { PrivateKey, PublicKey } from '../../kernel/p256.ts'
 import { NOTARY, party, partyText, sameParty, type Party } from '../../kernel/party.ts'
 import type { Instant } from '../../kernel/ports.ts'
@@ -32,7 +32,25 @@ export interface Subject {
  */
 export const ROLE_OID: Bytes = fromHex('6981fabf85d4d4ecc2b8b3b0a697d1d28fded263')
 
-const rights = message('rights', { version: constant(1), role: choice(ROLES), party: party() })
+const rights = message('rights', {
+  level: uint8(
+    {},
+    'c1 root, 81 what a root certifies, 01 what an office does: below its bits, version 1',
+  ),
+  role: choice(ROLES),
+  party: party(),
+})
+/**
+ * The two highest bits are the standard’s own (appendix C.4: 11 CVCA, 10 document verifier, 00 terminal):
+ * whoever does not know our roles sees by them where a chain begins.
+ */
+const LEVEL: Readonly<Record<Role, number>> = {
+  root: 0xc1,
+  notary: 0x81,
+  office: 0x81,
+  card: 0x01,
+  till: 0x01,
+}
 
 export interface CertificateOrder {
   readonly subject: Subject
@@ -65,7 +83,7 @@ export function certify(
       holder: nameOf(subject),
       publicKey,
       role: ROLE_OID,
-      rights: rights.encode({ role, party: whose }),
+      rights: rights.encode({ level: LEVEL[role], role, party: whose }),
       from,
       to,
     },
@@ -79,7 +97,10 @@ export function readCertificate(bytes: Uint8Array): ReadSubject {
   if (!bytesEqual(certificate.role, ROLE_OID)) {
     throw new FormatError('certificate.role', 'expected a role of Kontant')
   }
-  const { role, party: whose } = rights.decode(certificate.rights)
+  const { level, role, party: whose } = rights.decode(certificate.rights)
+  if (level !== LEVEL[role]) {
+    throw new FormatError('certificate.rights.level', `expected ${LEVEL[role]}, got ${level}`)
+  }
   if (whose.kind !== PARTY_KIND[role] || (whose.office === NOTARY) !== isAbove(role)) {
     throw new FormatError('certificate.rights', `no ${role} is ${partyText(whose)}`)
   }

@@ -18,7 +18,7 @@ import {
   publicKeyFrom,
   type PrivateKey,
 } from '../../kernel/p256.ts'
-import { party, type Party } from '../../kernel/party.ts'
+import { party } from '../../kernel/party.ts'
 import type { Instant, RandomSource } from '../../kernel/ports.ts'
 import {
   certify,
@@ -91,6 +91,11 @@ export function openRoot(file: Uint8Array, passphrase: string): Root {
     throw new FormatError('rootFile.key', 'is not that of the certificate')
   }
   return { subject, key, certificate: subject }
+}
+
+/** What of the file is no secret. @throws {FormatError} if it is not such a file. */
+export function certificateOfRoot(file: Uint8Array): Bytes {
+  return rootFile.decode(file).certificate
 }
 
 function keyOf(passphrase: string, salt: Bytes): Bytes {
@@ -177,8 +182,4 @@ export function openRevocation(signed: Uint8Array, roots: readonly ReadSubject[]
     throw new FormatError('revocation.signature', 'not signed by a root that is believed here')
   }
   return read.content
-}
-
-export function officeOf(number: number): Party {
-  return { kind: 'office', office: number }
 }
