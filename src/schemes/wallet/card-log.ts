@@ -22,7 +22,8 @@ export type NewRecord = Pick<
 /** What shows a record to others: its cause, and slots of the certificates of who signed that. */
 export type Shown = Omit<LogSlot, 'record' | 'signature'>
 
-export const SEQUENCE_MAX = 0xffff_ffff
+/** No record after it: what counts records in 31 bits must not be the first to find out. */
+export const SEQUENCE_MAX = 0x7fff_fffe
 /** The last slot is kept for what the office tells the card: an order must not wait for another one. */
 export const OWN_LOG_SIZE = LOG_SIZE - 1
 

@@ -35,6 +35,7 @@ import {
   type InstructionKind,
   type PaymentRequest,
   type WalletPolicy,
+  type WalletRecord,
 } from '../../../src/schemes/wallet/message.ts'
 import {
   WalletCard,
@@ -104,6 +105,11 @@ export class Office implements Signatory {
     this.certificate = this.#certified()
   }
 
+  /** Who permits what it makes: the notary, if there is one. */
+  get permits(): readonly PrivateKey[] {
+    return this.notary ? [this.notary] : []
+  }
+
   get authority(): Authority {
     const { party, generation, key } = this
     return { subject: { role: 'office', party, generation }, key }
@@ -165,9 +171,9 @@ export class Office implements Signatory {
   }
 
   /** As this office would tell a card, with whatever is changed in it. */
-  order(content: Instruction, { permit = this.notary, key = this.key } = {}): Bytes {
+  order(content: Instruction, { permits = this.permits, key = this.key } = {}): Bytes {
     const signed = signMessage(instruction, content, key)
-    return order.encode({ instruction: signed, permit: permit ? [sign(permit, signed)] : [] })
+    return order.encode({ instruction: signed, permit: permits.map((by) => sign(by, signed)) })
   }
 }
 
@@ -340,8 +346,8 @@ export class Card {
 
   /** Asks whoever pays. */
   async ask(amount: Amount, changed: Partial<PaymentRequest> = {}): Promise<Bytes> {
-    const { now } = this.office
-    const wanted = { currency: SEK.numeric, amount, madeAt: now, expires: now + DAY, ...changed }
+    const { madeAt = this.office.now } = changed
+    const wanted = { currency: SEK.numeric, amount, madeAt, expires: madeAt + DAY, ...changed }
     return taken(await this.tapped((card) => card.request(wanted))).bytes
   }
 
@@ -358,4 +364,37 @@ export function taken<T>(answer: Answer<T>): T {
 
 export function refused(answer: Answer<unknown>): Refused['refusal'] | 'done' {
   return answer.ok ? 'done' : answer.refusal
+}
+
+/** A card whose key is in somebody’s hands: it signs what he likes. */
+export function extractedCard(office: Office): Signatory {
+  const key = generatePrivateKey()
+  const party: Party = { kind: 'card', office: office.number, card: cardIdOf(random.bytes(8)) }
+  const certificate = certificateFor('card', party, key.publicKey, office.authority)
+  return { party, key, certificate }
+}
+
+/** The record by which a card with that key would answer a request. */
+export function paymentTo(
+  payee: Party,
+  signedRequest: Bytes,
+  { party }: Signatory,
+  changed: Partial<WalletRecord> = {},
+): WalletRecord {
+  invariant(party.kind === 'card', 'cards pay')
+  const { content, digest } = openMessage(request, signedRequest)
+  return {
+    kind: 'pay',
+    currency: content.currency,
+    office: party.office,
+    card: cardIdBytes(party.card),
+    sequence: 1,
+    amount: content.amount,
+    balance: 0n,
+    counterparty: payee,
+    cause: digest,
+    madeAt: content.madeAt,
+    previous: ZERO_DIGEST,
+    ...changed,
+  }
 }
