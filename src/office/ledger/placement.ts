@@ -585,7 +585,9 @@ function settleAll(group: Group, facts: GroupFacts, at: Instant): Transfer[] {
   for (const [card, chain] of group.chains) {
     const currency = facts.currencyOf(card)
     for (const { record } of [...chain.placements()]) {
-      const parties = { currency, merchant: facts.merchantOf(record.maker) }
+      const parties = chain.isSignedByCard
+        ? undefined
+        : { currency, merchant: facts.merchantOf(record.maker) }
       const settled = settle(record, parties, at)
       if (settled.record !== record) chain.put(settled.record)
       if (settled.transfer) transfers.push(settled.transfer)

@@ -16,18 +16,20 @@ export interface SettlementParties {
  * Moves a record's money from where it is to where it has to be.
  * Pure, and the same end whatever the way: held money lies in suspense, settled money at its owner.
  *
+ * @param parties undefined where the card signs: the office moves what it loads before it says so, and
+ *   payments.ts what is paid.
  * @returns the record as it then stands, and the transfer if there is one.
  */
 export function settle(
   record: ChainRecord,
-  parties: SettlementParties,
+  parties: SettlementParties | undefined,
   at: Instant,
 ): { readonly record: ChainRecord; readonly transfer: Transfer | undefined } {
   const target = settlementOf(record)
   if (target === record.settlement) return { record, transfer: undefined }
   const step = record.step + 1
   const moved = { ...record, settlement: target, step }
-  const legs = legsOf(record, parties)
+  const legs = parties && legsOf(record, parties)
   if (!legs || record.amount === 0n) return { record: moved, transfer: undefined }
   const transfer = {
     reference: `entry:${reference(record)}:${step}`,
@@ -62,12 +64,10 @@ function legsOf(record: ChainRecord, parties: SettlementParties): Legs | undefin
     }
     case 'issue':
     case 'passcode':
-    // The office moved the money before it gave the instruction.
-    case 'restore':
-    // Payments between accounts of their own: payments.ts moves them.
     case 'receive':
     case 'refund':
     case 'unload':
+    case 'restore':
       return undefined
   }
 }
