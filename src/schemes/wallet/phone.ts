@@ -17,7 +17,13 @@ import { briefEvidence, evidenceOfRecord, readNotice, refusedEvidence } from './
 import { askMessage, introducedBy, paidMessage, refusedMessage } from './phone-messages.ts'
 import { PhoneOffice, type OfficeAnswer, type OfficeRefusal } from './phone-office.ts'
 import { handOver, PhoneGone, wiredChannel, wiredTransport, type Wire } from './phone-wire.ts'
-import { WalletCard, type Answer, type HeldRecord, type WalletRefusal } from './terminal.ts'
+import {
+  WalletCard,
+  type Answer,
+  type Executed,
+  type HeldRecord,
+  type WalletRefusal,
+} from './terminal.ts'
 
 /**
  * What can come of holding a card to a phone, in the order in which it can go wrong. Whatever it is, the
@@ -154,7 +160,8 @@ export class Phone {
       // Out of number: carried out before, and others after it.
       if (executed.ok || executed.refusal === 'out_of_number') {
         await this.#parts.memory.write(name, undefined)
-        return this.#synchronise(card, pin)
+        const said = executed.ok ? await reportOf(card, executed.value, order) : undefined
+        return this.#synchronise(card, pin, said)
       }
       valueOf(await this.#office.giveUp(card.card, `the card said ${executed.refusal}`))
       await this.#parts.memory.write(name, undefined)
@@ -180,9 +187,11 @@ export class Phone {
       const statement = accepted(await card.statement(nonce))
       const asked = valueOf(await this.#office.unload(card.card, amount, statement.bytes))
       await this.#parts.memory.write(name, asked)
-      accepted(await card.pay(asked, { pin }))
+      const record = accepted(await card.pay(asked, { pin }))
       await this.#parts.memory.write(name, undefined)
-      return this.#synchronise(card, pin)
+      const now = accepted(await card.statement(this.#parts.random.bytes(NONCE_SIZE)))
+      const said = await reportOf(card, { record, statement: now }, asked)
+      return this.#synchronise(card, pin, said)
     })
   }
 
@@ -343,32 +352,47 @@ export class Phone {
     )
   }
 
-  async #synchronise(card: WalletCard, pin: string): Promise<Synchronised> {
+  /** @param first what the card has to say, if it has just said it. */
+  async #synchronise(card: WalletCard, pin: string, first?: Report): Promise<Synchronised> {
     const office = this.#office
     let handedIn = 0
     let refused: WalletRefusal | undefined
-    let extra: readonly Bytes[] = []
-    let isNew = true
-    for (let round = 0; round < ROUNDS_MAX && isNew; round++) {
-      await showPin(card, pin)
-      const records = await logOf(card)
-      await this.#forgetPaid(card, records)
-      const { card: own, office: above } = await card.certificates()
-      const items = records.map((held) => evidenceOfRecord(held, { card: own, office: above }))
-      handedIn = Math.max(handedIn, records.length)
-      const statement = accepted(await card.statement(this.#parts.random.bytes(NONCE_SIZE)))
-      const all = [...items, ...(await carriedBy(card)), ...extra]
-      const answer = valueOf(await office.synchronise(card.card, statement.bytes, all))
+    let next: Report | undefined = first ?? (await this.#report(card, pin))
+    for (let round = 0; round < ROUNDS_MAX && next; round++) {
+      const { statement, items, records }: Report = next
+      handedIn += records
+      const answer = valueOf(await office.synchronise(card.card, statement, items))
       const heard = await this.#hear(card, answer.notices)
-      extra = heard.refusals
-      isNew = heard.isNew
-      for (const order of answer.orders) {
-        const executed = await this.#execute(card, order)
-        if (!executed.ok) refused = executed.refusal
-        isNew ||= executed.ok
-      }
+      const done = await this.#carryOut(card, answer.orders)
+      refused = done.refused
+      if (heard.isNew) next = await this.#report(card, pin, heard.refusals)
+      else next = done.report
     }
     return { state: await card.refresh(), handedIn, refused }
+  }
+
+  /** All that a card has to say. */
+  async #report(card: WalletCard, pin: string, refusals: readonly Bytes[] = []): Promise<Report> {
+    await showPin(card, pin)
+    const held = await logOf(card)
+    await this.#forgetPaid(card, held)
+    const own = await card.certificates()
+    const items = held.map((record) => evidenceOfRecord(record, own))
+    const carried = await carriedBy(card)
+    const statement = accepted(await card.statement(this.#parts.random.bytes(NONCE_SIZE)))
+    const { bytes } = statement
+    return { statement: bytes, items: [...items, ...carried, ...refusals], records: held.length }
+  }
+
+  /** What the card then has to say is in its answer. */
+  async #carryOut(
+    card: WalletCard,
+    [order]: readonly Bytes[],
+  ): Promise<{ readonly report?: Report; readonly refused: WalletRefusal | undefined }> {
+    if (!order) return { refused: undefined }
+    const executed = await this.#execute(card, order)
+    if (!executed.ok) return { refused: executed.refusal }
+    return { report: await reportOf(card, executed.value, order), refused: undefined }
   }
 
   /** What was begun, and the records now show to be done, is not done again. */
@@ -438,6 +462,25 @@ export class Phone {
     for (const certificate of certificates.toReversed()) await card.verifyCertificate(certificate)
     return card.execute(order)
   }
+}
+
+/** What a card says to its office, in one message. */
+interface Report {
+  readonly statement: Bytes
+  readonly items: readonly Bytes[]
+  /** How many of them are its own records. */
+  readonly records: number
+}
+
+/** What a card has just said and done, for a reason that its office gave it. */
+async function reportOf(
+  card: WalletCard,
+  { record, statement }: Executed,
+  cause: Bytes,
+): Promise<Report> {
+  const held = record && { record, cause, counterparty: [], request: undefined }
+  const items = held ? [evidenceOfRecord(held, await card.certificates())] : []
+  return { statement: statement.bytes, items, records: items.length }
 }
 
 /** What ends a contact, on its way to the caller. */
