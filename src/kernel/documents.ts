@@ -49,6 +49,8 @@ export const policySchema = z.strictObject({
   mayLoad: z.boolean(),
   /** Whether it may take an amount for which it has no token. */
   freeAmounts: z.boolean(),
+  /** Whether it takes cards of other offices, where there are several; it does if nothing is said. */
+  foreignCards: z.boolean().optional(),
   paymentMax: minorUnits.nullable(),
   balanceMax: minorUnits,
   /** Payments that it may take since the office last acknowledged. */

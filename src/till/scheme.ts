@@ -36,9 +36,11 @@ export interface Refunds {
    * What this till says of a payment that it will not have, signed: without the card, which it may never
    * see again. From when the journal has it, the payer gets his money back.
    *
-   * @param as `refund` for an order of its own, `reversal` if it undoes the payment's own order.
+   * Undefined if this till cannot say so any more.
+   *
+   * @param order `refund`: one of its own; `reversal`: it undoes the payment's own order.
    */
-  refuse(payment: JournalRecord, order: RefusalOrder, desk: Desk): NewRecord
+  refuse(payment: JournalRecord, order: RefusalOrder, desk: Desk): NewRecord | undefined
   /** Refuses the payment and has its card take it back. The same order again finishes that. */
   perform(channel: Channel, order: RefundOrder, desk: Desk): Promise<TapResult>
 }

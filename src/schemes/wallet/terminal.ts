@@ -154,6 +154,11 @@ export class WalletCard {
     return state
   }
 
+  /** Certificates that this card showed when it was here before: it is not asked for them again. */
+  introduceAs(certificates: OwnCertificates): void {
+    this.#certificates = certificates
+  }
+
   /** Asked for once. */
   async certificates(): Promise<OwnCertificates> {
     this.#certificates ??= {
@@ -311,7 +316,7 @@ export class WalletCard {
     read: (data: Bytes) => T,
   ): Promise<Answer<T>> {
     const answer = readAs(await this.#ask(ins, data), read)
-    if (answer.ok || answer.refusal !== 'unknown_signer' || !who) return answer
+    if (answer.ok || !ASKS_WHO.has(answer.refusal) || !who) return answer
     const shown = await this.#introduce(who)
     return shown.ok ? readAs(await this.#ask(ins, data), read) : shown
   }
@@ -370,6 +375,9 @@ export async function shownCertificate(
   if (!certificate) throw new CardTorn('the card went away')
   return certificate
 }
+
+/** A card that does not know who has signed, or whose certificate of them has ended. */
+const ASKS_WHO: ReadonlySet<WalletRefusal> = new Set(['unknown_signer', 'expired'])
 
 const NOTHING: Bytes = new Uint8Array()
 const DONE: Answer<void> = { ok: true, value: undefined }
