@@ -1,7 +1,11 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Bytes } from '../../src/kernel/bytes.ts'
+import { concat, type Bytes } from '../../src/kernel/bytes.ts'
+import { TOKEN_SIZE } from '../../src/kernel/token.ts'
 import type { Liquidity } from '../../src/office/ledger/liquidity.ts'
+import { shownRecord } from '../../src/schemes/wallet/message.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { random } from '../support/mint.ts'
 import type { Made, WalletCard } from '../support/wallet-mint.ts'
 import { createWalletOffice, type WalletOffice } from '../support/wallet-office.ts'
 
@@ -13,6 +17,7 @@ beforeAll(async () => {
   town = await createWalletOffice(database.db)
 })
 beforeEach(async () => {
+  await town.forget()
   await town.setLiquidity(HOLD)
 })
 afterAll(async () => {
@@ -23,7 +28,6 @@ afterAll(async () => {
 const HOLD: Liquidity = { policy: 'hold', poolMax: 0n }
 const LIQUIDITIES: readonly Liquidity[] = [
   HOLD,
-  { policy: 'pool', poolMax: 100_000n },
   { policy: 'pool', poolMax: 60n },
   { policy: 'provenance', poolMax: 0n },
 ]
@@ -86,13 +90,263 @@ describe('Figure 9: Alice has 200 and pays Bob 80, Bob pays Charlie 50', () => {
     },
   )
 
-  test('Charlie alone: hold waits, and pool advances what is not there', async () => {
+  test('Charlie alone: it waits, or the pool advances it and gets it back', async () => {
     await town.forget()
     await synchronise('Charlie')
     expect(await holdings()).toEqual([200n, 0n, 0n])
     expect(await town.payments()).toEqual(['50 pending'])
-    await town.setLiquidity({ policy: 'pool', poolMax: 50n })
+
+    // Enough by one too little.
+    await town.setLiquidity({ policy: 'pool', poolMax: 49n })
     await synchronise('Charlie')
+    expect(await holdings()).toEqual([200n, 0n, 0n])
+
+    await town.setLiquidity({ policy: 'pool', poolMax: 50n })
+    const { Charlie } = scene.cards
+    await town.sync(Charlie, ...scene.evidence.Charlie, ...scene.evidence.Charlie)
+    await town.check()
+    expect(await holdings()).toEqual([200n, 0n, 50n])
+    expect(await town.balances()).toMatchObject({ 'pool ': '-50' })
+
+    await synchronise('Bob')
+    expect(await holdings()).toEqual([120n, 30n, 50n])
+    expect(await town.balances()).not.toHaveProperty('pool ')
+  })
+
+  test('Charlie alone suffices if his card brings along what was paid before', async () => {
+    await town.forget()
+    await town.setLiquidity({ policy: 'provenance', poolMax: 0n })
+    const { Charlie } = scene.cards
+    await town.sync(Charlie, ...scene.evidence.Charlie, scene.first.evidence)
+    await town.check()
+    expect(await holdings()).toEqual([120n, 30n, 50n])
+    // Alice and Bob have nothing to add.
+    for (const name of ['Bob', 'Alice'] as const) await synchronise(name)
+    expect(await holdings()).toEqual([120n, 30n, 50n])
+    expect(await town.cases()).toEqual([])
+  })
+})
+
+describe('a payment', () => {
+  test('to a till is settled once, whether till or card hands it in', async () => {
+    const till = await town.addTill()
+    const card = await town.addCard(500n)
+    const paid = town.mint.buy(card, till, 120n)
+    await town.report(till, paid.evidence)
+    await town.sync(card, paid.evidence)
+    await town.report(till, paid.evidence)
+    await town.check()
+    expect(await town.shadow(card)).toBe(380n)
+    expect(await town.balances()).toMatchObject({ [`merchant ${till.merchant}`]: '120' })
+    const [, line] = await town.ledger(card)
+    expect(await town.ledger(card)).toHaveLength(1 + 1)
+    expect(line).toMatchObject({ kind: 'pay', till: till.number, sequence: 2, complete: true })
+  })
+
+  test('that a till only expects moves nothing until the card has signed it', async () => {
+    const till = await town.addTill()
+    const card = await town.addCard(500n)
+    const paid = town.mint.buy(card, till, 120n)
+    await town.report(till, [town.mint.expected(paid), 'unconfirmed'])
+    expect(await town.shadow(card)).toBe(500n)
+    expect(await town.ledger(card)).toMatchObject([{ sequence: 0 }, { complete: false }])
+    // Whatever the till says of it.
+    await town.report(till, town.mint.expected(paid))
+    expect(await town.shadow(card)).toBe(500n)
+
+    await town.sync(card, paid.evidence)
+    await town.check()
+    expect(await town.shadow(card)).toBe(380n)
+    expect(await town.ledger(card)).toMatchObject([{ sequence: 0 }, { complete: true }])
+    expect(await town.cases()).toEqual([])
+  })
+
+  test('that two expectations of a till name for one position accuse nobody', async () => {
+    const till = await town.addTill()
+    const card = await town.addCard(500n)
+    const first = town.mint.buy(card, till, 120n, { keep: false })
+    const second = town.mint.buy(card, till, 130n)
+    await town.report(till, [town.mint.expected(first), 'void'], second.evidence)
+    expect(await town.cases()).toEqual([])
+    expect(await town.shadow(card)).toBe(370n)
+  })
+
+  test('to the card’s own office goes to its holder’s online wallet', async () => {
+    const card = await town.addCard(500n)
+    const { rows } = await sql<{ id: string }>`
+      insert into person (login, name, role, made_at) values ('alice', 'Alice', 'cardholder', 0)
+      returning id::text`.execute(town.db)
+    const [person] = rows
+    await sql`update card set holder = ${person?.id}::bigint where id = ${card.id}`.execute(town.db)
+    const back = town.mint.pay(card, town.mint.request(town.mint.office(), 200n, card.id))
+    await town.sync(card, back.evidence, back.evidence)
+    await town.check()
+    expect(await town.shadow(card)).toBe(300n)
+    expect(await town.balances()).toMatchObject({ [`online ${person?.id}`]: '200' })
+  })
+
+  test('that waits in a circle of payments is settled with all of them', async () => {
+    const [Alice, Bob] = [await town.addCard(100n), await town.addCard()]
+    const till = await town.addTill()
+    // Alice pays 80, gets 30 of it back, and spends 50.
+    const there = town.mint.buy(Alice, Bob, 80n)
+    town.mint.receive(Bob, there)
+    const back = town.mint.buy(Bob, Alice, 30n)
+    town.mint.receive(Alice, back)
+    const last = town.mint.buy(Alice, till, 50n)
+    // The last one first: then Alice lacks 30 of the first, and Bob all of his.
+    await town.report(till, last.evidence)
+    await town.sync(Bob, back.evidence)
+    expect([await town.shadow(Alice), await town.shadow(Bob)]).toEqual([50n, 0n])
+    await town.sync(Alice, there.evidence)
+    await town.check()
+    expect([await town.shadow(Alice), await town.shadow(Bob)]).toEqual([0n, 50n])
+  })
+})
+
+describe('a refund', () => {
+  test('gives back in any order, from either side', async () => {
+    const [Alice, Bob] = [await town.addCard(200n), await town.addCard(10n)]
+    const asked = town.mint.request(Bob, 80n, Alice.id)
+    const paid = town.mint.pay(Alice, asked)
+    const refused = town.mint.refuse(Bob, asked)
+    const refund = town.mint.refund(Alice, refused, paid)
+    const items = [paid.evidence, refund.evidence, town.mint.refused(paid, refused)]
+    let orders = 0
+    for (const order of sequencesOf(items, 3)) {
+      if (order.every((item) => item === paid.evidence)) continue
+      await town.forget()
+      for (const item of order) await town.sync(Alice, item)
+      await town.check()
+      expect(await town.shadow(Alice)).toBe(200n)
+      expect(await town.shadow(Bob)).toBe(10n)
+      orders += 1
+    }
+    expect(await town.cases()).toEqual([])
+    expect(await town.rejected()).toEqual([])
+    console.log(`refunds: ${orders} orders`)
+  })
+
+  test('by a till counts before the card knows of it, and once', async () => {
+    const till = await town.addTill()
+    const card = await town.addCard(500n)
+    const asked = town.mint.request(till, 120n, card.id)
+    const paid = town.mint.pay(card, asked)
+    const refused = town.mint.refuse(till, asked)
+    await town.report(till, paid.evidence)
+    expect(await town.shadow(card)).toBe(380n)
+    await town.report(till, town.mint.refused(paid, refused))
+    expect(await town.shadow(card)).toBe(500n)
+    await town.sync(card, town.mint.refund(card, refused, paid).evidence)
+    await town.check()
+    expect(await town.shadow(card)).toBe(500n)
+    expect(await town.ledger(card)).toMatchObject([
+      { kind: 'issue' },
+      { kind: 'pay', till: till.number },
+      { kind: 'refund', till: till.number },
+    ])
+  })
+
+  test('of a payment that was expected only, and made after all, gives it back', async () => {
+    const till = await town.addTill()
+    const card = await town.addCard(500n)
+    const asked = town.mint.request(till, 120n, card.id)
+    const paid = town.mint.pay(card, asked)
+    const refused = town.mint.refuse(till, asked)
+    const expected = shownRecord.encode({ ...shownRecord.decode(paid.shown), signature: [] })
+    await town.report(till, [
+      town.mint.evidence(expected, { refusal: [refused], policyVersion: 1 }),
+      'void',
+    ])
+    await town.sync(card, paid.evidence)
+    await town.check()
+    expect(await town.shadow(card)).toBe(500n)
+    expect(await town.balances()).not.toHaveProperty(`merchant ${till.merchant}`)
+  })
+
+  test('waits for what its payee has passed on, and the pool advances it', async () => {
+    const [Alice, Bob] = [await town.addCard(80n), await town.addCard()]
+    const till = await town.addTill()
+    const asked = town.mint.request(Bob, 80n, Alice.id)
+    const paid = town.mint.pay(Alice, asked)
+    await town.sync(Alice, paid.evidence)
+    // Bob’s card never took it, but got as much of the office, and spent that.
+    const loaded = await town.load(Bob, 80n)
+    const spent = town.mint.buy(Bob, till, 80n)
+    await town.report(till, spent.evidence)
+    await town.sync(Alice, town.mint.refund(Alice, town.mint.refuse(Bob, asked), paid).evidence)
+    await town.sync(Bob, loaded.evidence)
+    await town.check()
+    expect([await town.shadow(Alice), await town.shadow(Bob)]).toEqual([80n, 0n])
+  })
+})
+
+describe('a card whose key is out', () => {
+  test('is proven so by two payments with one sequence; whoever was paid is not blamed', async () => {
+    const card = await town.addCard(100n)
+    const [one, other] = [await town.addTill(), await town.addTill()]
+    const first = town.mint.buy(card, one, 60n, { keep: false })
+    const second = town.mint.buy(card, other, 70n)
+    await town.report(one, first.evidence)
+    expect(await town.cases()).toEqual([])
+    await town.report(other, second.evidence)
+    await town.check()
+    expect(await town.cases()).toMatchObject([
+      {
+        kind: 'card-key-extracted',
+        strength: 'proven',
+        suspects: [{ kind: 'card', card: card.id }],
+        card: card.id,
+        amount: 60n,
+      },
+    ])
+    // The first is paid; the second is not covered.
+    expect(await town.payments()).toEqual(expect.arrayContaining(['60 settled', '70 pending']))
+    const { rows } = await sql<{ status: string }>`
+      select status from card where id = ${card.id}`.execute(town.db)
+    expect(rows).toEqual([{ status: 'frozen' }])
+  })
+
+  test.for([
+    ['a record on another history', { previous: new Uint8Array(32) }, 'card-key-extracted'],
+    ['a balance that does not follow', { balance: 1_000_000n }, 'wrong-arithmetic'],
+  ] as const)('is proven so by %s, in either order', async ([, lie, kind]) => {
+    const till = await town.addTill()
+    const card = await town.addCard(100n)
+    const honest = town.mint.buy(card, till, 10n)
+    const lying = town.mint.buy(card, till, 20n, { record: lie })
+    const cases = async () =>
+      (await town.cases()).map(({ suspects, ...found }) => ({
+        kind: found.kind,
+        strength: found.strength,
+        suspects: suspects.map(({ kind: suspect }) => suspect),
+      }))
+    const expected = [{ kind, strength: 'proven', suspects: ['card'] }]
+    await town.forget()
+    await town.report(till, honest.evidence)
+    await town.report(till, lying.evidence)
+    expect(await cases()).toEqual(expected)
+    await town.forget()
+    await town.report(till, lying.evidence, honest.evidence)
+    expect(await cases()).toEqual(expected)
+  })
+
+  test('does not prove anything against whoever hands its records in beside their own', async () => {
+    const [till, other] = [await town.addTill(), await town.addTill()]
+    const card = await town.addCard(100n)
+    const token = random.bytes(10)
+    const paid = town.mint.buy(card, till, 10n)
+    // A phone that makes up what a till sold, and a till that brings another one’s sale along.
+    const lie = town.mint.evidence(paid.shown, {
+      policyVersion: 99,
+      tokens: [concat(token, new Uint8Array(TOKEN_SIZE - token.length))],
+    })
+    await town.sync(card, lie)
+    await town.report(other, lie)
+    expect(await town.cases()).toEqual([])
+    await town.report(till, paid.evidence)
+    expect(await town.cases()).toEqual([])
+    expect(await town.shadow(card)).toBe(90n)
   })
 })
 

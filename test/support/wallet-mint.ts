@@ -195,7 +195,7 @@ export class WalletMint {
 
   /** The payment once more, with what its payee says of it. */
   refused({ shown }: Made, by: Bytes): Bytes {
-    return this.evidence(shown, { refusal: [by] })
+    return this.evidence(shown, { refusal: [by], policyVersion: 1 })
   }
 
   evidence(shown: Bytes, more: Partial<Parameters<typeof evidence.encode>[0]> = {}): Bytes {
@@ -267,13 +267,15 @@ export class WalletMint {
       counterparty: cause.certificates,
     })
     const payment = cause.payment ? [cause.payment.shown] : []
+    // As its till hands it in.
+    const policyVersion = content.counterparty.kind === 'till' ? 1 : 0
     return {
       card,
       content,
       signed: concat(body, signed.subarray(body.length)),
       digest,
       shown,
-      evidence: this.evidence(shown, { payment }),
+      evidence: this.evidence(shown, { payment, policyVersion }),
     }
   }
 }

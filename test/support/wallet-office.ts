@@ -78,6 +78,7 @@ export async function createWalletOffice(db: Kysely<Tables>): Promise<WalletOffi
   })
   const mint = new WalletMint(office.secretsOf(SCHEME))
   const cards: WalletCard[] = []
+  const tills: WalletTill[] = []
   const loads: { readonly card: WalletCard; readonly amount: bigint }[] = []
   const fund = async (card: WalletCard, amount: bigint, reference: string) =>
     db.transaction().execute(async (trx) => {
@@ -97,7 +98,11 @@ export async function createWalletOffice(db: Kysely<Tables>): Promise<WalletOffi
     office,
     service,
     mint,
-    addTill: () => addWalletTill(office, mint),
+    async addTill() {
+      const till = await addWalletTill(office, mint)
+      tills.push(till)
+      return till
+    },
     async addCard(balance = 0n) {
       const key = generatePrivateKey()
       const order = { scheme: SCHEME, uid: key.publicKey.bytes, currency: 'SEK' } as const
@@ -123,6 +128,7 @@ export async function createWalletOffice(db: Kysely<Tables>): Promise<WalletOffi
     },
     load,
     async forget() {
+      for (const { sent } of tills) sent.length = 0
       // Faster than to truncate: they hold little.
       await db.transaction().execute(async (trx) => {
         await sql`delete from entry where sequence > 0`.execute(trx)
