@@ -38,8 +38,6 @@ const act = z.discriminatedUnion('act', [
     order: message,
     /** Of a restore: what the card says of itself now, and its certificates. */
     statement: z.array(message).max(3),
-    /** Which of the notary’s keys the card knows. */
-    generation: z.int().min(1).max(0xffff),
   }),
   /** Of an order that its card never carried out: the void in its place, and what the card says of that. */
   z.strictObject({
@@ -65,6 +63,8 @@ const requestSchema = z.strictObject({
   office: z.int().min(1).max(0xffff),
   /** Of the key that signs. */
   generation: z.int().min(1).max(99_999),
+  /** Which of the notary’s keys this office and its cards know: it answers and permits with that one. */
+  notary: z.int().min(1).max(99_999),
   /** By the office’s clock. */
   madeAt: instant,
   /** The answer names the request by its digest: with this no two are the same. */
@@ -136,12 +136,14 @@ const payment = {
   waitingFor: z.array(z.enum(WAITING_FOR)).max(1),
 }
 
-const feedEntry = z.strictObject({
+export const feedEntry = z.strictObject({
   /** From 1, without gaps, each office’s own. */
   number: z.int().min(1),
   ...payment,
-  /** Of the payer, as an office verifies it; of a refund that of the refund. */
+  /** Of the payer’s record, as an office verifies it. */
   evidence: message,
+  /** What shows that the payee would not have it. */
+  refund: z.array(message).max(1),
 })
 export type FeedEntry = z.output<typeof feedEntry>
 
@@ -262,17 +264,20 @@ export function signAnswer(
   )
 }
 
-/** @throws {FormatError} if `received` is not an answer signed by one of the notary’s keys. */
-export function openAnswer(
-  received: Uint8Array,
-  notary: ReadonlyMap<number, PublicKey>,
-): NotaryAnswer {
+/** The notary’s key that an office knows. */
+export interface KnownNotary {
+  readonly generation: number
+  readonly publicKey: PublicKey
+}
+
+/** @throws {FormatError} if `received` is not an answer signed with that key. */
+export function openAnswer(received: Uint8Array, notary: KnownNotary): NotaryAnswer {
   const document = decodeSigned(received, 'answer')
   if (document.contentType !== NOTARY_ANSWER_TYPE) {
     throw new FormatError('answer.contentType', `expected ${NOTARY_ANSWER_TYPE}`)
   }
-  const key = [...notary].find(([generation]) => notaryKeyId(generation) === document.keyId)?.[1]
-  if (!key || !verifySigned(document, key)) {
+  const isIts = document.keyId === notaryKeyId(notary.generation)
+  if (!isIts || !verifySigned(document, notary.publicKey)) {
     throw new FormatError('answer.signature', 'not signed by this notary')
   }
   return parseCbor(answerSchema, document.payload, 'answer')

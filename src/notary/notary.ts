@@ -12,7 +12,6 @@ import {
   type ResultOf,
 } from '../kernel/notary.ts'
 import { invariant } from '../kernel/errors.ts'
-import type { PrivateKey } from '../kernel/p256.ts'
 import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
 import { isValidAt } from '../kernel/cvc.ts'
 import type { ReadSubject } from '../schemes/wallet/certificates.ts'
@@ -71,9 +70,11 @@ export class Notary {
     const at = this.#clock.now()
     const beliefs = await this.#beliefs()
     const { result, results } = await this.#perform(received, beliefs, at)
-    const newest = this.keys.at(-1)
-    invariant(newest, 'a notary has a key')
-    return signAnswer(newest.key, newest.generation, {
+    const { notary } = received.request
+    // Of a key that it never had the office knows nothing: it will see that the answer is not signed so.
+    const known = this.keys.find(({ generation }) => generation === notary) ?? this.keys.at(-1)
+    invariant(known, 'a notary has a key')
+    return signAnswer(known.key, known.generation, {
       request: received.digest,
       result,
       notaryTime: at,
@@ -101,7 +102,8 @@ export class Notary {
     const keys = [...new Set([signer, ...known])]
       .filter((each) => !beliefs.revoked.has(keyName(each)))
       .map(({ certificate }) => certificate.publicKey)
-    const asking: Asking = { office: request.office, keys }
+    const notaryKey = this.keys.find(({ generation }) => generation === request.notary)
+    const asking: Asking = { office: request.office, keys, notaryKey }
     return { result: 'done', results: await this.#performAll(request.acts, asking, beliefs, at) }
   }
 
@@ -140,7 +142,7 @@ export class Notary {
       case 'join':
         return { act: 'join', result: await this.#join(act.certificate, beliefs, asking, at) }
       case 'permit':
-        return permit(db, trust, this.#privateKeys(), asking, act, at)
+        return permit(db, trust, asking, act, at)
       case 'give back':
         return giveBack(db, trust, asking, act, at)
       case 'show': {
@@ -163,10 +165,6 @@ export class Notary {
     const subject = joiningWith([{ act: 'join', certificate }], beliefs, office, at)
     if (!subject) return 'wrong certificate'
     return (await joinOffice(this.db, subject, at)) ? 'joined' : 'wrong certificate'
-  }
-
-  #privateKeys(): ReadonlyMap<number, PrivateKey> {
-    return new Map(this.keys.map(({ generation, key }) => [generation, key]))
   }
 
   /** Read anew for every request: an operator may have changed them from another process. */

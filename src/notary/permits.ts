@@ -10,7 +10,7 @@ import {
   type PermitResult,
   type ResultOf,
 } from '../kernel/notary.ts'
-import { openSealed, sign, verify, type PrivateKey, type PublicKey } from '../kernel/p256.ts'
+import { openSealed, sign, verify, type PublicKey } from '../kernel/p256.ts'
 import type { OfficeNumber } from '../kernel/party.ts'
 import type { Instant } from '../kernel/ports.ts'
 import {
@@ -24,6 +24,7 @@ import { accountKey, post, readBalances, type AccountName } from './books.ts'
 import { recordFindings } from './cases.ts'
 import { changeBooks, type NotaryDb, type NotaryTransaction } from './database.ts'
 import { verifyLoad } from './evidence.ts'
+import type { NotaryKey } from './keys.ts'
 import { settleWhatFits } from './settlement.ts'
 import type { Trust } from './trust.ts'
 
@@ -34,28 +35,30 @@ export interface Asking {
   readonly office: OfficeNumber
   /** Every key that it has joined with. */
   readonly keys: readonly PublicKey[]
+  /** Of the notary, the one that the office and its cards know; undefined if it never had that. */
+  readonly notaryKey: NotaryKey | undefined
 }
 
 /** Countersigns what puts money on a card, and moves as much from free to issued. */
 export async function permit(
   db: NotaryDb,
   trust: Trust,
-  keys: ReadonlyMap<number, PrivateKey>,
   asking: Asking,
   act: Act<'permit'>,
   at: Instant,
 ): Promise<ResultOf<'permit'>> {
-  const { office } = asking
-  const key = keys.get(act.generation)
-  const signed = key && unlessMalformed(() => openSealed(key, act.order, permitContext(office)))
-  const told = signed && readOwn(signed, asking)
-  if (!told || !key) return refusedPermit('malformed')
+  const { office, notaryKey } = asking
+  if (!notaryKey) return refusedPermit('malformed')
+  const { key, generation } = notaryKey
+  const signed = unlessMalformed(() => openSealed(key, act.order, permitContext(office)))
+  if (!signed) return refusedPermit('malformed')
+  const told = readOwn(signed, asking)
   if (typeof told === 'string') return refusedPermit(told)
   const wanted = wantedBy(told, trust, act.statement)
   if (typeof wanted === 'string') return refusedPermit(wanted)
   const signature = sign(key, signed)
   const given = await changeBooks(db, (trx) =>
-    keepPermit(trx, { ...wanted, office, told, signature, generation: act.generation }, at),
+    keepPermit(trx, { ...wanted, office, told, signature, generation }, at),
   )
   return typeof given === 'string'
     ? refusedPermit(given)

@@ -16,21 +16,22 @@ export async function readFeed(
     id: Buffer
     state: FeedEntry['state']
     evidence: Buffer
+    refund: Buffer | null
   }>`
-    select feed.number, payment.id, feed.state,
-      case feed.state when 'returned' then coalesce(refund.evidence, payment.evidence)
-        else payment.evidence end as evidence
+    select feed.number, payment.id, feed.state, payment.evidence,
+      case feed.state when 'returned' then refund.evidence end as refund
     from feed join payment on payment.id = feed.payment
     left join refund on (refund.payer_office, refund.payer_card, refund.request)
       = (payment.payer_office, payment.payer_card, payment.request)
     where feed.office = ${office} and feed.number > ${after}
     order by feed.number limit ${FEED_PAGE_MAX}`.execute(db)
-  return rows.map(({ number, id, state, evidence }) => ({
+  return rows.map(({ number, id, state, evidence, refund }) => ({
     number: Number(number),
     id: new Uint8Array(id),
     state,
     waitingFor: [],
     evidence: new Uint8Array(evidence),
+    refund: refund === null ? [] : [new Uint8Array(refund)],
   }))
 }
 

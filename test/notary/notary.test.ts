@@ -52,6 +52,7 @@ describe('a request', () => {
     const signed = signRequest(stranger, {
       office: 3,
       generation: 1,
+      notary: 1,
       madeAt: START,
       nonce: RANDOM.bytes(16),
       acts: [accounts],
@@ -63,6 +64,7 @@ describe('a request', () => {
     const forged = signRequest(first.key, {
       office: 2,
       generation: 1,
+      notary: 1,
       madeAt: START,
       nonce: RANDOM.bytes(16),
       acts: [accounts],

@@ -147,6 +147,7 @@ export class Bank {
     return signRequest(this.key, {
       office: this.number,
       generation: this.generation,
+      notary: 1,
       madeAt,
       nonce: RANDOM.bytes(16),
       acts: [...acts],
@@ -155,8 +156,13 @@ export class Bank {
 
   async ask(signed: Bytes): Promise<NotaryAnswer> {
     const { notary } = this.world
-    const keys = new Map(notary.keys.map(({ generation, key }) => [generation, key.publicKey]))
-    const answer = openAnswer(await notary.answer(signed), keys)
+    const [known] = notary.keys
+    if (!known) throw new Error('a notary has a key')
+    const { generation, key } = known
+    const answer = openAnswer(await notary.answer(signed), {
+      generation,
+      publicKey: key.publicKey,
+    })
     if (toHex(answer.request) !== toHex(digestOfRequest(signed))) throw new Error('another answer')
     return answer
   }
@@ -242,7 +248,6 @@ export class Bank {
       act: 'permit',
       order: sealTo(key.key.publicKey, signed, permitContext(this.number), RANDOM),
       statement: [...shown],
-      generation: key.generation,
     }
   }
 }
