@@ -1,5 +1,13 @@
-import { bytesEqual, toHex, utf8, type Bytes } from '../../kernel/bytes.ts'
-import { FormatError } from '../../kernel/errors.ts'
+import { toHex, utf8, type Bytes } from '../../kernel/bytes.ts'
+import { FormatError, unlessMalformed } from '../../kernel/errors.ts'
+import {
+  amount as amountField,
+  choice,
+  constant,
+  message,
+  varOctets,
+  type ValueOf,
+} from '../../kernel/message.ts'
 import { currencyByNumber, type Amount, type Currency } from '../../kernel/money.ts'
 import { Unreachable, type Clock, type RandomSource, type Transport } from '../../kernel/ports.ts'
 import { CardRefused, CardTorn, undisturbed, type Channel } from '../../reader/channel.ts'
@@ -142,56 +150,47 @@ export class Phone {
     })
   }
 
-  /** e-krona pilot phase 4, 3.7. */
+  /** e-krona pilot phase 4, 3.7. Brings what was begun to its end. */
   async synchronise(channel: Channel, pin: string): Promise<Result<Synchronised>> {
-    return this.#tap(channel, async (card) => this.#synchronise(card, pin))
+    return this.#tap(channel, async (card) => {
+      const synchronised = await this.#synchronise(card, pin)
+      for (const what of ['load', 'unload'] as const) await this.#forget(card, what)
+      return synchronised
+    })
   }
 
   /** From the online wallet: 3.4, figure 3. */
   async load(channel: Channel, pin: string, amount: Amount): Promise<Result<Synchronised>> {
     return this.#tap(channel, async (card) => {
-      const name = `load ${card.card} ${amount}`
-      const begun = await this.#parts.memory.read(name)
+      const begun = await this.#begun(card, 'load', amount)
       if (!begun) await this.#synchronise(card, pin)
-      const key = begun ?? utf8(toHex(this.#parts.random.bytes(16)))
-      await this.#parts.memory.write(name, key)
-      const order = await this.#askToLoad(card, pin, amount, new TextDecoder().decode(key), name)
+      const key = begun?.thing ?? this.#parts.random.bytes(16)
+      if (!begun) await this.#begin(card, 'load', amount, key)
+      const order = await this.#askToLoad(card, pin, amount, toHex(key))
       const executed = await this.#execute(card, order)
       // Out of number: carried out before, and others after it.
-      if (executed.ok || executed.refusal === 'out_of_number') {
-        await this.#parts.memory.write(name, undefined)
-        const said = executed.ok ? await reportOf(card, executed.value, order) : undefined
-        return this.#synchronise(card, pin, said)
+      if (!executed.ok && executed.refusal !== 'out_of_number') {
+        valueOf(await this.#office.giveUp(card.card, `the card said ${executed.refusal}`))
+        await this.#synchronise(card, pin)
+        await this.#forget(card, 'load')
+        throw new Stopped({ status: 'card_refused', refusal: executed.refusal })
       }
-      valueOf(await this.#office.giveUp(card.card, `the card said ${executed.refusal}`))
-      await this.#parts.memory.write(name, undefined)
-      await this.#synchronise(card, pin)
-      throw new Stopped({ status: 'card_refused', refusal: executed.refusal })
+      const said = executed.ok ? await reportOf(card, executed.value, order) : undefined
+      const synchronised = await this.#synchronise(card, pin, said)
+      await this.#forget(card, 'load')
+      return synchronised
     })
   }
 
   /** Back to the online wallet: 3.4, figure 4. */
   async unload(channel: Channel, pin: string, amount: Amount): Promise<Result<Synchronised>> {
     return this.#tap(channel, async (card) => {
-      const name = unloadName(card)
-      const begun = await this.#parts.memory.read(name)
-      if (begun && openMessage(request, begun).content.amount === amount) {
-        const paid = await card.pay(begun, { pin })
-        // Stale: the card did something else before it came to pay it.
-        if (!paid.ok && paid.refusal !== 'stale') accepted(paid)
-        await this.#parts.memory.write(name, undefined)
-        if (paid.ok) return this.#synchronise(card, pin)
-      }
-      await this.#synchronise(card, pin)
-      const { nonce } = await card.refresh()
-      const statement = accepted(await card.statement(nonce))
-      const asked = valueOf(await this.#office.unload(card.card, amount, statement.bytes))
-      await this.#parts.memory.write(name, asked)
-      const record = accepted(await card.pay(asked, { pin }))
-      await this.#parts.memory.write(name, undefined)
-      const now = accepted(await card.statement(this.#parts.random.bytes(NONCE_SIZE)))
-      const said = await reportOf(card, { record, statement: now }, asked)
-      return this.#synchronise(card, pin, said)
+      const begun = await this.#begun(card, 'unload', amount)
+      const isPaid = begun !== undefined && (await this.#payBack(card, pin, amount, begun))
+      const said = isPaid ? undefined : await this.#askToUnload(card, pin, amount)
+      const synchronised = await this.#synchronise(card, pin, said)
+      await this.#forget(card, 'unload')
+      return synchronised
     })
   }
 
@@ -375,7 +374,6 @@ export class Phone {
   async #report(card: WalletCard, pin: string, refusals: readonly Bytes[] = []): Promise<Report> {
     await showPin(card, pin)
     const held = await logOf(card)
-    await this.#forgetPaid(card, held)
     const own = await card.certificates()
     const items = held.map((record) => evidenceOfRecord(record, own))
     const carried = await carriedBy(card)
@@ -393,16 +391,6 @@ export class Phone {
     const executed = await this.#execute(card, order)
     if (!executed.ok) return { refused: executed.refusal }
     return { report: await reportOf(card, executed.value, order), refused: undefined }
-  }
-
-  /** What was begun, and the records now show to be done, is not done again. */
-  async #forgetPaid(card: WalletCard, records: readonly HeldRecord[]): Promise<void> {
-    const name = unloadName(card)
-    const begun = await this.#parts.memory.read(name)
-    if (!begun) return
-    const { digest } = openMessage(request, begun)
-    const isPaid = records.some(({ record }) => bytesEqual(record.content.cause, digest))
-    if (isPaid) await this.#parts.memory.write(name, undefined)
   }
 
   /** What others did: payments that never came this way, and refusals. */
@@ -432,13 +420,7 @@ export class Phone {
     return { isNew: isNew || refusals.length > 0, refusals }
   }
 
-  async #askToLoad(
-    card: WalletCard,
-    pin: string,
-    amount: Amount,
-    key: string,
-    name: string,
-  ): Promise<Bytes> {
+  async #askToLoad(card: WalletCard, pin: string, amount: Amount, key: string): Promise<Bytes> {
     const ask = async () => {
       const statement = accepted(await card.statement(this.#parts.random.bytes(NONCE_SIZE)))
       return this.#office.load(card.card, amount, statement.bytes, key)
@@ -448,8 +430,62 @@ export class Phone {
     // It may stand in the way of itself: what was begun is brought to its end first.
     await this.#synchronise(card, pin)
     const second = await ask()
-    if (!second.ok && second.refusal.status < 500) await this.#parts.memory.write(name, undefined)
+    if (!second.ok && second.refusal.status < 500) await this.#forget(card, 'load')
     return valueOf(second)
+  }
+
+  /** Pays the office what it asks for. */
+  async #askToUnload(card: WalletCard, pin: string, amount: Amount): Promise<Report> {
+    await this.#synchronise(card, pin)
+    const { nonce } = await card.refresh()
+    const statement = accepted(await card.statement(nonce))
+    const asked = valueOf(await this.#office.unload(card.card, amount, statement.bytes))
+    await this.#begin(card, 'unload', amount, asked)
+    const record = accepted(await card.pay(asked, { pin }))
+    await this.#begin(card, 'unload', amount, asked, 'paid')
+    const now = accepted(await card.statement(this.#parts.random.bytes(NONCE_SIZE)))
+    return reportOf(card, { record, statement: now }, asked)
+  }
+
+  /** Pays a request that the card was shown before, and may have paid. @returns whether it has. */
+  async #payBack(
+    card: WalletCard,
+    pin: string,
+    amount: Amount,
+    { thing: asked, state }: Begun,
+  ): Promise<boolean> {
+    if (state === 'paid') return true
+    const paid = await card.pay(asked, { pin })
+    // The card did something else before it came to pay it.
+    if (!paid.ok && (paid.refusal === 'stale' || paid.refusal === 'expired')) return false
+    accepted(paid)
+    await this.#begin(card, 'unload', amount, asked, 'paid')
+    return true
+  }
+
+  /** What was begun with this card, of that amount, and may not have come to its end. */
+  async #begun(
+    { card }: WalletCard,
+    what: 'load' | 'unload',
+    amount: Amount,
+  ): Promise<Begun | undefined> {
+    const bytes = await this.#parts.memory.read(`${what} ${card}`)
+    const found = bytes && unlessMalformed(() => begun.decode(bytes))
+    return found?.amount === amount ? found : undefined
+  }
+
+  async #begin(
+    { card }: WalletCard,
+    what: 'load' | 'unload',
+    amount: Amount,
+    thing: Bytes,
+    state: Begun['state'] = 'asked',
+  ): Promise<void> {
+    await this.#parts.memory.write(`${what} ${card}`, begun.encode({ state, amount, thing }))
+  }
+
+  async #forget({ card }: WalletCard, what: 'load' | 'unload'): Promise<void> {
+    await this.#parts.memory.write(`${what} ${card}`, undefined)
   }
 
   /** An office may have a new key since the card was made: it is shown who signed. */
@@ -463,6 +499,15 @@ export class Phone {
     return card.execute(order)
   }
 }
+
+/** What a phone remembers of what it has begun. */
+const begun = message('begun', {
+  version: constant(1),
+  state: choice(['asked', 'paid']),
+  amount: amountField(8),
+  thing: varOctets({ max: 255 }, 'load: key of the wish; unload: request'),
+})
+type Begun = ValueOf<typeof begun>
 
 /** What a card says to its office, in one message. */
 interface Report {
@@ -566,8 +611,4 @@ async function cover(card: WalletCard): Promise<readonly Bytes[]> {
   const received = read.value.filter(({ record }) => record.content.kind === 'receive')
   const evidence = received.toReversed().map((held) => briefEvidence(held, own))
   return [...evidence, ...(await carriedBy(card))].slice(0, CARRIED_BLOCKS)
-}
-
-function unloadName(card: WalletCard): string {
-  return `unload ${card.card}`
 }
