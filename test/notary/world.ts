@@ -21,6 +21,7 @@ import { certifyNotaryKey, loadNotaryKeys } from '../../src/notary/keys.ts'
 import { createNotary, type Notary } from '../../src/notary/notary.ts'
 import { orderReserve } from '../../src/notary/operator.ts'
 import type { OpenDatabase } from '../../src/office/database.ts'
+import type { NotarySeat } from '../../src/office/inter-office-client.ts'
 import { certify, type Subject } from '../../src/schemes/wallet/certificates.ts'
 import {
   evidence,
@@ -133,6 +134,23 @@ export class Bank {
 
   get subject(): Subject {
     return { role: 'office', party: this.party, generation: this.generation }
+  }
+
+  /** As the office’s own client has it. */
+  seat(): NotarySeat {
+    const [known] = this.world.notary.keys
+    if (!known) throw new Error('a notary has a key')
+    const { number: office, generation, key, certificate } = this
+    const notary = { generation: known.generation, publicKey: known.key.publicKey }
+    return {
+      scheme: 'wallet',
+      office,
+      generation,
+      key,
+      certificate,
+      notary,
+      certificatesOf: () => [],
+    }
   }
 
   /** A new key under the same root, while the old one is good. */

@@ -1,0 +1,3 @@
+import { defineRace } from '../notary/race.ts'
+
+defineRace(10_000, 20)

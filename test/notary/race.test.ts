@@ -1,0 +1,3 @@
+import { defineRace } from './race.ts'
+
+defineRace(2000, 2)
