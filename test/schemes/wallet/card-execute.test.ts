@@ -398,11 +398,13 @@ describe('EXECUTE void and unblock', () => {
     const card = used.clone()
     for (let count = 0; count < 3; count++) await card.tapped((held) => held.verifyPin('0000'))
     expect(await card.tapped((held) => held.verifyPin(PIN))).toMatchObject({ refusal: 'blocked' })
-    const other = card.clone()
+    const forgetful = card.clone()
     taken(await card.tell('unblock'))
     expect(refused(await card.tapped((held) => held.verifyPin(PIN)))).toBe('done')
-    expect(refused(await other.tapped((held) => held.unblockPin(UNBLOCKING, '1357')))).toBe('done')
-    expect(refused(await other.tapped((held) => held.verifyPin('1357')))).toBe('done')
+    expect(refused(await forgetful.tapped((held) => held.unblockPin(UNBLOCKING, '1357')))).toBe(
+      'done',
+    )
+    expect(refused(await forgetful.tapped((held) => held.verifyPin('1357')))).toBe('done')
   })
 })
 

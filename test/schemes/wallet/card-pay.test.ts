@@ -49,6 +49,9 @@ const friend = await office.card(1000_00n)
 const friendsPapers = await friend.papers()
 const stranger = await office.card(0n)
 
+/** Who says that he is that till. */
+const forger: Signatory = { party: till.party, key: other.key, certificate: till.certificate }
+
 /** A payment, and the card that is asked for it. */
 interface Scene {
   readonly blank: boolean
@@ -194,7 +197,7 @@ describe('PAY', () => {
       what: 'signed by somebody else',
       sw: 'BAD_SIGNATURE',
       touches: 'payee',
-      change: having({ payee: { ...till, party: till.party, key: friend.office.key } }),
+      change: having({ payee: forger }),
     },
     {
       what: 'for another card',

@@ -63,11 +63,11 @@ export interface Signatory {
   readonly certificate: Bytes
 }
 
-const root: Authority = {
+export const rootAuthority: Authority = {
   subject: { role: 'root', party: { kind: 'office', office: 0 }, generation: 1 },
   key: generatePrivateKey(),
 }
-export const rootKey = root.key
+
 const LIFE = { from: START - (START % DAY), to: START - (START % DAY) + 5 * YEAR }
 
 export interface Life {
@@ -123,7 +123,7 @@ export class Office implements Signatory {
 
   #certified(): Bytes {
     const { party, generation, key } = this
-    return certificateFor('office', party, key.publicKey, root, { generation })
+    return certificateFor('office', party, key.publicKey, rootAuthority, { generation })
   }
 
   till(number: number, life: Life = {}): Till {
@@ -158,7 +158,7 @@ export class Office implements Signatory {
         office: this.number,
         card: cardIdBytes(card),
         currency: SEK.numeric,
-        root: root.key.publicKey.bytes,
+        root: rootAuthority.key.publicKey.bytes,
         notary: this.notary ? [this.notary.publicKey.bytes] : [],
         madeAt: this.now,
         passcode: pinBlock(PIN),
