@@ -1,18 +1,24 @@
 import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { sql } from 'kysely'
 import type { CurrencyCode } from '../kernel/money.ts'
 import { createApi } from '../office/api.ts'
 import { loadDataKey } from '../office/data-key.ts'
 import { openDatabase } from '../office/database.ts'
-import { startEvidence } from '../office/ledger/evidence.ts'
+import { createInterOffice, runInterOffice, type InterOffice } from '../office/inter-office.ts'
+import { readNotaryUrl } from '../office/inter-office-store.ts'
+import { startEvidence, type EvidenceService } from '../office/ledger/evidence.ts'
 import type { Api } from '../office/http.ts'
 import { createOffice, type Office } from '../office/office.ts'
 import { hashPassword } from '../office/passwords.ts'
 import { addPerson, hasNobody } from '../office/registry/people.ts'
 import { poolVerifier } from '../office/ledger/verifier-pool.ts'
 import { officeSchemes } from '../schemes/office.ts'
+import { SCHEME } from '../schemes/wallet/message.ts'
+import { notarySeatOf } from '../schemes/wallet/seat.ts'
 import type { Login } from '../town/office-client.ts'
+import { httpTransport } from './http-transport.ts'
 import { CommandFailed } from './io.ts'
 import { writeLogin } from './login.ts'
 import { builtPage, codeOf, makePassword, systemClock, systemRandom } from './system.ts'
@@ -65,21 +71,26 @@ export async function startOfficeServer(options: OfficeServerOptions): Promise<O
       verifier: poolVerifier(WORKER, threads, officeSchemes),
       fail,
     })
+    const interOffice = await joinedNotary(office, evidence)
     const consoleDirectory = builtPage('console')
     const api = await createApi(office, {
       evidence,
       fail,
+      ...(interOffice && { permit: interOffice.permit }),
       ...(consoleDirectory !== undefined && { consoleDirectory }),
     })
     const loginFile = join(data, 'login')
     const newLogin = await makeFirstPerson(office, loginFile)
+    const loop = interOffice && runInterOffice(interOffice, fail)
     const stop = async () => {
       await api.close()
+      await loop?.stop()
       await evidence.stop()
       await opened.close()
     }
     const url = await listen(api, host, port).catch(async (error: unknown) => {
       await api.close()
+      await loop?.stop()
       await evidence.stop()
       throw error
     })
@@ -90,18 +101,38 @@ export async function startOfficeServer(options: OfficeServerOptions): Promise<O
   }
 }
 
+/** What the office has with its notary, if it has joined one. */
+async function joinedNotary(
+  office: Office,
+  evidence: EvidenceService,
+): Promise<InterOffice | undefined> {
+  const seat = notarySeatOf(office.secretsOf(SCHEME), () => office.clock.now())
+  const url = await readNotaryUrl(office.db)
+  if (!seat || url === undefined) return undefined
+  return createInterOffice(office, { seat, transport: httpTransport(url), evidence })
+}
+
 async function makeFirstPerson(
   { db, clock, random }: Office,
   loginFile: string,
 ): Promise<Login | undefined> {
-  if (!(await hasNobody(db))) return undefined
-  const login = { name: 'operator', password: makePassword(random) }
-  // First the file: a person whose password nobody knows would lock everybody out.
-  await writeLogin(loginFile, login)
-  const passwordHash = await hashPassword(login.password, random)
-  const person = { login: login.name, name: 'Operator', role: 'root', merchant: undefined } as const
-  await addPerson(db, { ...person, passwordHash }, clock.now())
-  return login
+  return db.transaction().execute(async (trx) => {
+    // Of two offices that start at once one makes the person: the other's password would be in the file.
+    await sql`lock table person in exclusive mode`.execute(trx)
+    if (!(await hasNobody(trx))) return undefined
+    const login = { name: 'operator', password: makePassword(random) }
+    // First the file: a person whose password nobody knows would lock everybody out.
+    await writeLogin(loginFile, login)
+    const passwordHash = await hashPassword(login.password, random)
+    const person = {
+      login: login.name,
+      name: 'Operator',
+      role: 'root',
+      merchant: undefined,
+    } as const
+    await addPerson(trx, { ...person, passwordHash }, clock.now())
+    return login
+  })
 }
 
 /** Anything that listens. */

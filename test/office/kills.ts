@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql, type Kysely } from 'kysely'
 import { expect, test } from 'vitest'
-import { toHex } from '../../src/kernel/bytes.ts'
+import { toHex, type Bytes } from '../../src/kernel/bytes.ts'
 import type { Tables } from '../../src/office/tables.ts'
 import { Chance } from '../fuzz/chance.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -39,8 +39,7 @@ export function defineKills(size: DaySize, kills: number): void {
     const dataKey = random.bytes(32)
     // Only its keys are used here: what is placed, the processes place that are killed.
     const town = await createLedgerOffice(database.db, undefined, dataKey)
-    const data = mkdtempSync(join(tmpdir(), 'kontant-kill-'))
-    writeFileSync(join(data, 'data.key'), `${toHex(dataKey)}\n`, { mode: 0o600 })
+    const data = dataDirectory(dataKey)
     const day = await playDay(town, chance, size)
 
     const acknowledged = new Set<DayBatch>()
@@ -90,12 +89,20 @@ export function defineKills(size: DaySize, kills: number): void {
   })
 }
 
-interface Office {
+export interface Office {
   readonly url: string
   readonly process: ChildProcess
 }
 
-async function startChild(data: string, database: string): Promise<Office> {
+/** Where such a process finds the key of its database. */
+export function dataDirectory(dataKey: Bytes): string {
+  const data = mkdtempSync(join(tmpdir(), 'kontant-kill-'))
+  writeFileSync(join(data, 'data.key'), `${toHex(dataKey)}\n`, { mode: 0o600 })
+  return data
+}
+
+/** An office in a process of its own. */
+export async function startChild(data: string, database: string): Promise<Office> {
   const child = spawn(process.execPath, [CHILD, data, database], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -139,7 +146,8 @@ async function heldBatches(db: Kysely<Tables>) {
   }
 }
 
-async function allPlaced(db: Kysely<Tables>): Promise<void> {
+/** Until whatever process it is has placed what is stored. */
+export async function allPlaced(db: Kysely<Tables>): Promise<void> {
   const deadline = Date.now() + 60_000
   while ((await heldBatches(db)).unplaced > 0) {
     if (Date.now() > deadline) throw new Error('the office does not place what it holds')
