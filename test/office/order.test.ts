@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Bytes } from '../../src/kernel/bytes.ts'
+import { exportProven } from '../support/case-files.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createLedgerOffice, type LedgerOffice } from '../support/ledger-office.ts'
 import type { Made, MintCard, MintTill } from '../support/mint.ts'
@@ -163,6 +164,7 @@ describe('the order of arrival', () => {
     async () => {
       let towns = 0
       let deliveries = 0
+      let exported = 0
       await fc.assert(
         fc.asyncProperty(
           fc.array(event, { minLength: 2, maxLength: 14 }),
@@ -182,13 +184,18 @@ describe('the order of arrival', () => {
               expect(await outcome(cards)).toEqual(expected)
               deliveries += order.length
             }
+            // Whatever came first: each case follows from the evidence in its file.
+            for (const { found, check } of await exportProven(town.office)) {
+              expect(`${found.kind} ${check.result}`).toBe(`${found.kind} proven`)
+              exported += 1
+            }
             towns += 1
           },
         ),
         { numRuns: TOWNS },
       )
       console.log(
-        `order of arrival: ${towns} random towns, ${deliveries} batches delivered in other orders`,
+        `order of arrival: ${towns} random towns, ${deliveries} batches delivered in other orders, ${exported} cases verified as files`,
       )
     },
   )
