@@ -120,7 +120,7 @@ async function deliver(items: readonly Item[], numbers: Iterator<number>): Promi
     for (const [signer, own] of byWhom) {
       const bytes = own.map((item) => item.bytes)
       if (isTill(signer)) await town.report(signer, ...bytes)
-      else await town.sync(signer as WalletCard, ...bytes)
+      else await town.sync(signer, ...bytes)
     }
     await town.check()
   }

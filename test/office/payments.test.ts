@@ -1,12 +1,21 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { concat, type Bytes } from '../../src/kernel/bytes.ts'
+import { cardIdOf, digestOf } from '../../src/kernel/ids.ts'
+import type { Party } from '../../src/kernel/party.ts'
 import { TOKEN_SIZE } from '../../src/kernel/token.ts'
 import type { Liquidity } from '../../src/office/ledger/liquidity.ts'
+import {
+  applyAtNotary,
+  listForNotary,
+  placePayments,
+  type NotaryNews,
+} from '../../src/office/ledger/payments.ts'
+import type { Payment } from '../../src/office/scheme.ts'
 import { shownRecord } from '../../src/schemes/wallet/message.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { random } from '../support/mint.ts'
-import type { Made, WalletCard } from '../support/wallet-mint.ts'
+import { SEK, type Made, type WalletCard } from '../support/wallet-mint.ts'
 import { createWalletOffice, type WalletOffice } from '../support/wallet-office.ts'
 
 let database: TestDatabase
@@ -25,6 +34,7 @@ afterAll(async () => {
   await database.drop()
 })
 
+const NONE: Bytes = new Uint8Array()
 const HOLD: Liquidity = { policy: 'hold', poolMax: 0n }
 const LIQUIDITIES: readonly Liquidity[] = [
   HOLD,
@@ -95,6 +105,11 @@ describe('Figure 9: Alice has 200 and pays Bob 80, Bob pays Charlie 50', () => {
     await synchronise('Charlie')
     expect(await holdings()).toEqual([200n, 0n, 0n])
     expect(await town.payments()).toEqual(['50 pending'])
+    // His receipt shows Bob’s payment too, which Bob has not handed in.
+    expect(await town.ledger(scene.cards.Bob)).toMatchObject([
+      { kind: 'issue' },
+      { kind: 'pay', sequence: 2, amount: 50n, complete: true },
+    ])
 
     // Enough by one too little.
     await town.setLiquidity({ policy: 'pool', poolMax: 49n })
@@ -347,6 +362,88 @@ describe('a card whose key is out', () => {
     await town.report(till, paid.evidence)
     expect(await town.cases()).toEqual([])
     expect(await town.shadow(card)).toBe(90n)
+  })
+})
+
+describe('between offices', () => {
+  const OTHER = 2
+  const other: Party = { kind: 'card', office: OTHER, card: cardIdOf(random.bytes(8)) }
+
+  /** A payment between our card and theirs. */
+  function between(payer: Party, payee: Party, amount: bigint): Payment {
+    return {
+      id: digestOf(random.bytes(32)),
+      payer,
+      payee,
+      amount,
+      currency: SEK,
+      request: digestOf(random.bytes(32)),
+      sequence: 1,
+      madeAt: town.mint.now(),
+      evidence: random.bytes(4),
+    }
+  }
+  const apply = (...news: readonly NotaryNews[]) =>
+    town.db.transaction().execute((trx) => applyAtNotary(trx, 1, news, town.office.clock.now()))
+  const listed = async () => (await listForNotary(town.db, 10)).map(({ id }) => id)
+
+  test('moves this office’s half when the notary says so, each once', async () => {
+    const card = await town.addCard(100n)
+    const away = between(card.party, other, 70n)
+    const here = between(other, card.party, 20n)
+    for (let time = 0; time < 2; time += 1) {
+      await apply({ payment: away, outcome: 'settled' }, { payment: here, outcome: 'settled' })
+      await town.check()
+      expect(await town.shadow(card)).toBe(50n)
+      expect(await town.balances()).toMatchObject({ 'reserve ': '50' })
+    }
+    expect(await listed()).toEqual([])
+    // Given back, and then nothing more.
+    await apply({ payment: away, outcome: 'returned' })
+    await apply({ payment: away, outcome: 'settled' }, { payment: away, outcome: 'returned' })
+    await town.check()
+    expect(await town.shadow(card)).toBe(120n)
+    expect(await town.balances()).toMatchObject({ 'reserve ': '-20' })
+  })
+
+  test('has the pool advance what the payer lacks, whatever its limit, and repay it first', async () => {
+    const card = await town.addCard(30n)
+    await apply({ payment: between(card.party, other, 70n), outcome: 'settled' })
+    await town.check()
+    expect(await town.shadow(card)).toBe(0n)
+    expect(await town.balances()).toMatchObject({ 'pool ': '-40', 'reserve ': '70' })
+    const Bob = await town.addCard(60n)
+    const paid = town.mint.buy(Bob, card, 55n)
+    await town.sync(Bob, paid.evidence)
+    await town.check()
+    expect(await town.shadow(card)).toBe(15n)
+    expect(await town.balances()).not.toHaveProperty('pool ')
+  })
+
+  test('tells the notary what is not settled, and what is refused, page by page', async () => {
+    const card = await town.addCard(100n)
+    const till = await town.addTill()
+    const first = between(card.party, other, 10n)
+    await town.db.transaction().execute(async (trx) => {
+      const paid = { payments: [first, between(other, till.party, 20n)], refunds: [], cards: [] }
+      const shown = paid.payments.map((payment) => ({ ...payment, receipt: undefined }))
+      await placePayments(trx, { ...paid, payments: shown }, [], town.office.clock.now())
+    })
+    const [one] = await listForNotary(town.db, 1)
+    expect(one).toMatchObject({ id: first.id, evidence: first.evidence, refund: undefined })
+    expect(await listForNotary(town.db, 1, one?.place)).toHaveLength(1)
+    expect(await town.shadow(card)).toBe(100n)
+    await apply({ payment: first, outcome: 'settled' })
+    expect(await listed()).not.toContain(first.id)
+
+    const refund = { payer: card.party, payee: other, request: first.request, evidence: NONE }
+    await town.db
+      .transaction()
+      .execute((trx) => placePayments(trx, { payments: [], refunds: [refund], cards: [] }, [], 0))
+    expect(await listForNotary(town.db, 10)).toMatchObject([{ id: first.id, refund: NONE }, {}])
+    await apply({ payment: first, outcome: 'returned' })
+    expect(await listed()).not.toContain(first.id)
+    expect(await town.shadow(card)).toBe(100n)
   })
 })
 

@@ -98,8 +98,8 @@ export class WalletMint {
   }
 
   till(number: TillNumber, key = generatePrivateKey()): Signer {
-    const order = { till: number, publicKey: key.publicKey, generation: 1 }
-    const certificate = certifyTill(this.authority, order, NOW)
+    const equipped = { till: number, publicKey: key.publicKey, generation: 1 }
+    const certificate = certifyTill(this.authority, equipped, NOW)
     const party = { kind: 'till', office: this.authority.office, till: number } as const
     return { party, key, certificate }
   }
