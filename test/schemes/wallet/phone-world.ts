@@ -17,7 +17,9 @@ import { CardTorn, type Channel } from '../../../src/reader/channel.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import { walletChip } from '../../../src/schemes/wallet/chips.ts'
 import { chipKey, writeCardPlan } from '../../../src/schemes/wallet/issuing.ts'
-import { Phone, type PhoneMemory, type Result } from '../../../src/schemes/wallet/phone.ts'
+import type { PhoneMemory } from '../../../src/schemes/wallet/phone-memory.ts'
+import type { Result } from '../../../src/schemes/wallet/phone-results.ts'
+import { Phone } from '../../../src/schemes/wallet/phone.ts'
 import {
   PhoneGone,
   plainWire,
@@ -28,6 +30,8 @@ import { createTestOffice, RANDOM, type TestOffice } from '../../support/office.
 
 /** Offices, people with cards and phones: all real, in one process. */
 export const PIN = '4821'
+/** Short, so that cards forget what they paid: ms. */
+export const ASK_LIFE = 60_000
 
 export class PhoneWorld {
   readonly office: TestOffice
@@ -185,7 +189,7 @@ export class Holder {
   }
 
   async ask(amount: Amount, phone?: Phone) {
-    return this.tap((own, channel) => own.ask(channel, { amount }), phone)
+    return this.tap((own, channel) => own.ask(channel, { amount, life: ASK_LIFE }), phone)
   }
 
   async pay(message: Bytes, pin = PIN, phone?: Phone) {
