@@ -4,12 +4,15 @@ import { parseCardId } from '../kernel/ids.ts'
 import { parseWith } from '../kernel/schema.ts'
 import {
   accountJson,
+  cardPolicyJson,
   caseJson,
   codeJson,
   issuedJson,
   ledgerLineJson,
   merchantJson,
   moduleJson,
+  onlineMovedJson,
+  personJson,
   productJson,
   tillJson,
   type AccountJson,
@@ -113,6 +116,10 @@ class Session {
     return this.#call('POST', path, body, schema)
   }
 
+  async put<T extends z.ZodType>(path: string, body: object, schema: T): Promise<z.output<T>> {
+    return this.#call('PUT', path, body, schema)
+  }
+
   async #call<T extends z.ZodType>(
     method: ApiCall['method'],
     path: string,
@@ -127,9 +134,7 @@ class Session {
   }
 
   async #signIn(): Promise<string> {
-    const answer = await this.#send('POST', '/api/session', this.#login)
-    answerOf(answer)
-    return answer.cookie ?? ''
+    return signIn(this.#way, this.#login)
   }
 
   async #send(
@@ -147,6 +152,15 @@ class Session {
       body: body && JSON.stringify(body),
     })
   }
+}
+
+/** @returns the cookie of a new session. @throws {OfficeRefused} */
+export async function signIn(way: ApiWay, login: Login): Promise<string> {
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify(login)
+  const answer = await way({ method: 'POST', path: '/api/session', headers, body })
+  answerOf(answer)
+  return answer.cookie ?? ''
 }
 
 const UNAUTHORISED = 401
@@ -173,6 +187,37 @@ export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {})
   return {
     async addMerchant(name) {
       return (await session.post('/api/merchants', { name }, merchantJson)).id
+    },
+    async addPerson(name, { name: own, password }) {
+      const body = { name, login: own, password, role: 'cardholder' }
+      return (await session.post('/api/people', body, personJson)).id
+    },
+    async deposit(person, { amount, currency }) {
+      const body = { amount: String(amount), currency, reason: 'paid in' }
+      await session.post(`/api/online/${person}/deposits`, body, onlineMovedJson)
+    },
+    async withdraw(person, { amount, currency }) {
+      const body = { amount: String(amount), currency, reason: 'paid out' }
+      await session.post(`/api/online/${person}/withdrawals`, body, onlineMovedJson)
+    },
+    async transfer(to, { amount, currency }) {
+      const body = { amount: String(amount), currency, to }
+      await session.post('/api/online/me/transfers', body, onlineMovedJson)
+    },
+    async setLiquidity({ policy, poolMax }) {
+      const body = { policy, poolMax: String(poolMax), reason: 'the town says so' }
+      await session.put('/api/liquidity', body, z.object({}))
+    },
+    async setWalletPolicy(card, policy) {
+      // Its version the office gives it.
+      const words = Object.entries(policy).filter(([word]) => word !== 'version')
+      const shown = Object.fromEntries(
+        words.map(([word, value]) => [word, typeof value === 'bigint' ? String(value) : value]),
+      )
+      const path = card === undefined ? '/api/wallet-policy' : `/api/cards/${card}/wallet-policy`
+      const scheme = card === undefined ? { scheme: 'wallet' } : {}
+      const body = { ...scheme, policy: shown, reason: 'the town says so' }
+      await session.post(path, body, cardPolicyJson)
     },
     async addTill({ name, merchant, policy }) {
       const body = { name, merchant, policy: policyToJson(policy) }

@@ -13,7 +13,13 @@ import { addPerson, hasNobody } from '../office/registry/people.ts'
 import { injectTransport } from '../office/transport.ts'
 import { localVerifier } from '../office/ledger/verifier.ts'
 import { officeSchemes } from '../schemes/office.ts'
-import { injectedWay, officeClient, type Login, type SessionCookie } from './office-client.ts'
+import {
+  injectedWay,
+  officeClient,
+  signIn,
+  type Login,
+  type SessionCookie,
+} from './office-client.ts'
 import { Rewind } from './rewind.ts'
 import type { TownOffice } from './town-office.ts'
 
@@ -110,6 +116,7 @@ export class OfficeHouse {
     const api = await createApi(office, { evidence, fail })
     await addOperator(office)
     const transport = injectTransport(api)
+    const way = injectedWay(api)
     const stop = async () => {
       await api.close()
       await evidence.stop()
@@ -117,7 +124,9 @@ export class OfficeHouse {
     }
     return {
       transport,
-      client: officeClient(injectedWay(api), OPERATOR, this.#session),
+      client: officeClient(way, OPERATOR, this.#session),
+      clientOf: (login, session) => officeClient(way, login, session),
+      signIn: (login) => signIn(way, login),
       stop,
       async settled() {
         await evidence.settled()

@@ -192,6 +192,19 @@ export class Party {
     }
   }
 
+  /** Gives the last payment that this till took back to the card that paid it. */
+  async refund(
+    card: TownCard,
+    id: string,
+    heard: (channel: Channel) => Channel,
+  ): Promise<PartyResult> {
+    const till = this.#running()
+    const payment = till.lastPayment()
+    if (!payment) return NOTHING_TO_REFUND
+    const order = { kind: 'refund', id, payment: payment.id, amount: payment.amount } as const
+    return card.tap(undefined, (channel) => till.tap(heard(channel), order))
+  }
+
   /** What the customer asked for last, whatever the vendor entered. */
   get honestOrder(): Order | undefined {
     return this.#honestOrder
@@ -283,6 +296,12 @@ export class Party {
     if (!this.#till) throw new WithoutPower(this.name)
     return this.#till
   }
+}
+
+const NOTHING_TO_REFUND: Refusal = {
+  result: 'refused',
+  status: 'no_payment',
+  explanation: 'this till took no payment',
 }
 
 /** A step asks a till that has no power. */

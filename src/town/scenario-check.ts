@@ -2,10 +2,14 @@ import { FormatError } from '../kernel/errors.ts'
 import { currency as currencyOf } from '../kernel/money.ts'
 import { didYouMean } from './nearest.ts'
 import { AmountText } from './scenario-values.ts'
+import type { HostilePhone } from './scenario-wallet.ts'
 import { cardScheme, type Cheat, type SchemeName } from './chips.ts'
 import {
+  holderOf,
   moduleScheme,
   officeNames,
+  officeOf,
+  peopleOf,
   startOf,
   timeOf,
   verbOf,
@@ -42,6 +46,7 @@ export function checkScenario(scenario: Scenario): readonly Issue[] {
     ...nameClashes(scenario),
     ...tillIssues(scenario, names),
     ...officeIssues(scenario, names),
+    ...holderIssues(scenario),
     ...timeIssues(scenario),
     ...scenario.steps.flatMap((step, index) => stepIssues(step, ['steps', index], names)),
     ...(scenario.expect ? expectationIssues(scenario.expect, ['expect'], names) : []),
@@ -61,6 +66,7 @@ class Names {
   readonly modules: ReadonlySet<string>
   readonly #schemes: Map<string, SchemeName>
   readonly #tills: Scenario['tills']
+  readonly #people: ReadonlySet<string>
   /** Cards that a step issues, until it has. */
   readonly toIssue: Set<string>
 
@@ -74,6 +80,7 @@ class Names {
     this.modules = new Set(moduleScheme(scenario) ? tillsWithModule(tills) : [])
     this.#schemes = new Map(Object.entries(cards).map(([card, { scheme }]) => [card, scheme]))
     this.#tills = tills
+    this.#people = new Set(Object.keys(peopleOf(scenario)))
   }
 
   copy(original: string, as: string): void {
@@ -106,6 +113,21 @@ class Names {
 
   anyCard(name: string, path: Path): readonly Issue[] {
     return unknown('card', name, [...this.cards], path)
+  }
+
+  person(name: string, path: Path): readonly Issue[] {
+    return unknown('person', name, [...this.#people], path)
+  }
+
+  wallet(name: string, path: Path): readonly Issue[] {
+    const issues = this.card(name, path)
+    if (issues.length > 0 || this.schemeOf(name) === 'wallet') return issues
+    return [{ path, message: `${name} is a ${this.schemeOf(name)} card, and this is for wallets` }]
+  }
+
+  wallets(list: readonly string[], path: Path): readonly Issue[] {
+    if (list.length === 1 && list[0] === ALL) return []
+    return list.flatMap((name) => this.wallet(name, path))
   }
 
   till(name: string, path: Path): readonly Issue[] {
@@ -186,14 +208,45 @@ function tillIssues({ tills }: Scenario, names: Names): readonly Issue[] {
   )
 }
 
-function officeIssues({ tills, cards }: Scenario, names: Names): readonly Issue[] {
+function phoneIssues(
+  { hostile }: { readonly hostile?: HostilePhone | undefined },
+  path: Path,
+  names: Names,
+): readonly Issue[] {
+  if (!hostile) return []
+  const at = [...path, 'hostile']
+  if ('listen' in hostile) names.tapes.add(hostile.listen)
+  if ('payee' in hostile) return names.wallet(hostile.payee, [...at, 'payee'])
+  return 'replay' in hostile
+    ? unknown('recording', hostile.replay, [...names.tapes], [...at, 'replay'])
+    : []
+}
+
+/** A wallet's holder is at the office that issued it: nobody else can load it. */
+function holderIssues(scenario: Scenario): readonly Issue[] {
+  const people = peopleOf(scenario)
+  return Object.entries(scenario.cards).flatMap(([card, words]) => {
+    const path = ['cards', card, 'holder']
+    if (words.scheme !== 'wallet') {
+      const message = `only wallets have holders here, and ${card} is a ${words.scheme} card`
+      return words.holder === undefined ? [] : [{ path, message }]
+    }
+    const holder = holderOf(scenario, card)
+    const known = unknown('person', holder, Object.keys(people), path)
+    const isThere = officeOf(scenario, people[holder]) === officeOf(scenario, words)
+    const message = `${holder} is at another office than the one that issues ${card}`
+    return known.length > 0 || isThere ? known : [{ path, message }]
+  })
+}
+
+function officeIssues({ tills, cards, people }: Scenario, names: Names): readonly Issue[] {
   const issues = (where: string, all: Readonly<Record<string, { office?: string | undefined }>>) =>
     Object.entries(all).flatMap(([name, { office }]) =>
       office === undefined
         ? []
         : unknown('office', office, [...names.offices], [where, name, 'office']),
     )
-  return [...issues('tills', tills), ...issues('cards', cards)]
+  return [...issues('tills', tills), ...issues('cards', cards), ...issues('people', people)]
 }
 
 /** Nothing happens before what happened before it. */
@@ -250,6 +303,33 @@ const CHECKS: { readonly [V in Verb]: Check<V> } = {
     ),
   crash: ({ crash }, path, names) => machines(crash, [...path, 'crash'], names),
   restart: ({ restart }, path, names) => machines(restart, [...path, 'restart'], names),
+  deposit: ({ deposit }, path, names) =>
+    names.person(deposit.person, [...path, 'deposit', 'person']),
+  withdraw: ({ withdraw }, path, names) =>
+    names.person(withdraw.person, [...path, 'withdraw', 'person']),
+  transfer: ({ transfer: { from, to } }, path, names) => [
+    ...names.person(from, [...path, 'transfer', 'from']),
+    ...names.person(to, [...path, 'transfer', 'to']),
+  ],
+  topUp: (step, path, names) => [
+    ...names.wallet(step.topUp.card, [...path, 'topUp', 'card']),
+    ...phoneIssues(step, path, names),
+  ],
+  unload: (step, path, names) => [
+    ...names.wallet(step.unload.card, [...path, 'unload', 'card']),
+    ...phoneIssues(step, path, names),
+  ],
+  synchronise: (step, path, names) => [
+    ...names.wallets(step.synchronise, [...path, 'synchronise']),
+    ...phoneIssues(step, path, names),
+  ],
+  give: (step, path, names) => [
+    ...names.wallet(step.give.from, [...path, 'give', 'from']),
+    ...names.wallet(step.give.to, [...path, 'give', 'to']),
+    ...phoneIssues(step, path, names),
+  ],
+  refund: ({ refund: words }, path, names) => namesOfTap(words, [...path, 'refund'], names),
+  walletPolicy: ({ of }, path, names) => (of ? names.wallets(of, [...path, 'of']) : []),
   clone: (step, path, names) => cloneIssues(step, path, names),
   snapshot: ({ snapshot, as }, path, names) => {
     names.images.set(as, names.schemeOf(snapshot))

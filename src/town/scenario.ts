@@ -9,6 +9,7 @@ import { CUTS } from '../till/fuse.ts'
 import { MIDDLEMAN_STARTS } from './cheats/middleman.ts'
 import { cardScheme, SCHEME_NAMES, type SchemeName } from './chips.ts'
 import { RESULTS } from './result.ts'
+import { officeWords, personWords, walletPolicyWords, walletSteps } from './scenario-wallet.ts'
 import {
   amount,
   duration,
@@ -92,14 +93,13 @@ const inOffice = name
   .optional()
   .describe('Its office, where there are several. Default: the first.')
 
-const office = z.strictObject({})
-
 const card = z.strictObject({
   scheme: z.enum(SCHEME_NAMES).default('block').describe('The card technology. Default: block.'),
   balance: amount.prefault('0').describe('What it is issued with. Default: 0.'),
   passcode: passcode
     .optional()
     .describe('The holder’s first passcode, in quotes. Default: made up from the seed.'),
+  holder: name.optional().describe('Whose wallet it is. Default: somebody of the card’s own name.'),
   office: inOffice,
 })
 
@@ -496,6 +496,7 @@ export const STEPS = {
     as: z.string().min(1).describe('The resolution, in words.'),
     at,
   }),
+  ...walletSteps(outcome.optional()),
   advance: z.strictObject({ advance: duration.describe('Time goes by: 90s, 36h, 7d.') }),
   show: z.strictObject({ show: show.describe('Prints.'), at }),
   expect: z.strictObject({ expect: expectations.describe('What must hold now.'), at }),
@@ -533,6 +534,15 @@ export const stepSchema = z.union([
   STEPS.release,
   STEPS.rewrite,
   STEPS.resolve,
+  STEPS.deposit,
+  STEPS.withdraw,
+  STEPS.transfer,
+  STEPS.topUp,
+  STEPS.unload,
+  STEPS.synchronise,
+  STEPS.give,
+  STEPS.refund,
+  STEPS.walletPolicy,
   STEPS.advance,
   STEPS.show,
   STEPS.expect,
@@ -559,9 +569,13 @@ export const scenarioSchema = z.strictObject({
   policy: policy.default({}).describe('What every till may do, unless it says otherwise itself.'),
   products: z.record(name, product).default({}).describe('What tills sell.'),
   offices: z
-    .record(name, office)
+    .record(name, officeWords)
     .default({})
     .describe('The offices, by name. Default: one, office.'),
+  people: z.record(name, personWords).default({}).describe('Holders of wallets, by name.'),
+  walletPolicy: walletPolicyWords
+    .default({})
+    .describe('What wallets may do offline, unless a step changes it.'),
   cards: z.record(name, card).default({}).describe('The cards, by name.'),
   tills: z.record(name, till).default({}).describe('The tills, by name.'),
   steps: z.array(stepSchema).describe('What happens, in order.'),
@@ -570,11 +584,29 @@ export const scenarioSchema = z.strictObject({
 export type Scenario = z.output<typeof scenarioSchema>
 export type TillWords = Scenario['tills'][string]
 export type CardWords = Scenario['cards'][string]
+export type PersonWords = Scenario['people'][string]
 
 /** By name, in the order of their numbers. */
 export function officeNames({ offices }: Scenario): readonly string[] {
   const described = Object.keys(offices)
   return described.length === 0 ? [OFFICE_NAME] : described
+}
+
+/** Whose wallet that card is: the name of somebody. */
+export function holderOf({ cards }: Scenario, wallet: string): string {
+  return cards[wallet]?.holder ?? wallet
+}
+
+/** Everybody who holds a wallet, or is said to be there. */
+export function peopleOf(scenario: Scenario): Readonly<Record<string, PersonWords>> {
+  const holders = Object.entries(scenario.cards).flatMap(([wallet, { scheme, office }]) =>
+    scheme === 'wallet' ? [[holderOf(scenario, wallet), personWith(office)] as const] : [],
+  )
+  return { ...Object.fromEntries(holders), ...scenario.people }
+}
+
+function personWith(its: string | undefined): PersonWords {
+  return personWords.parse(its === undefined ? {} : { office: its })
 }
 
 /** Whose a till, a card or a person is. */

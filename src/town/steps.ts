@@ -4,20 +4,20 @@ import type { Order } from '../till/scheme.ts'
 import { CannotCheat } from './cheats/crook.ts'
 import { postOf } from './cheats/books.ts'
 import { behindMiddleman, type Middling } from './cheats/middleman.ts'
-import { checkExpectations, type Miss } from './expectations.ts'
+import { checkExpectations } from './expectations.ts'
 import type { Accidents, CarriedBatch, Party, PartyResult, Upload } from './party.ts'
+import { done, money, refused, type Outcome, type Stage } from './outcome.ts'
 import { shuffled } from './random.ts'
 import {
   accountTable,
   caseTable,
   cashUpText,
   ledgerTable,
-  money,
   renderTable,
   tillTable,
   transactionTable,
 } from './report.ts'
-import type { CaseResult, CashUpRow, ResultWord } from './result.ts'
+import type { CaseResult } from './result.ts'
 import type { Path } from './scenario-check.ts'
 import {
   verbOf,
@@ -29,32 +29,17 @@ import {
 } from './scenario.ts'
 import type { TownCard } from './town-card.ts'
 import type { Town } from './town.ts'
-
-/** How a step ended. */
-export interface Outcome {
-  readonly result: ResultWord
-  readonly status?: string
-  /** For people: who did what. */
-  readonly text: string
-  /** Of a step `cashUp`. */
-  readonly cashUp?: CashUpRow
-  /** Of a step `expect`, or of orders of upload that do not agree. */
-  readonly misses?: readonly Miss[]
-}
-
-/** What a step may use beside the town. */
-export interface Stage {
-  readonly town: Town
-  /** Of the step, for the names of orders and of expectations. */
-  readonly index: number
-  /** Prints for people. */
-  readonly print: (text: string) => void
-  /** Hands batches in at a copy of the office, once for each order, and says where they disagree. */
-  readonly tryOrders: (
-    orders: Iterable<readonly CarriedBatch[]>,
-    given: readonly CarriedBatch[],
-  ) => Promise<readonly Miss[]>
-}
+import {
+  deposit,
+  give,
+  refund,
+  synchronise,
+  topUp,
+  transfer,
+  unload,
+  walletPolicy,
+  withdraw,
+} from './wallet-steps.ts'
 
 type Handler<V extends Verb> = (step: StepOf<V>, stage: Stage) => Promise<Outcome> | Outcome
 
@@ -132,7 +117,7 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
     return done(text)
   },
   invent: ({ invent: { till, card, amount, passcode } }, { town }) => {
-    const text = `${till} invents a payment of ${price(town, amount.in(town.currency))} by ${card}`
+    const text = `${till} invents a payment of ${money(town, amount.in(town.currency))} by ${card}`
     const { id } = town.card(card)
     if (id === undefined) return refused('not_issued', text)
     return cheat(text, () => town.party(till).crook?.invent(id, amount.in(town.currency), passcode))
@@ -143,6 +128,15 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   },
   rewrite: (step, stage) => rewrite(step, stage),
   resolve: (step, stage) => resolve(step, stage),
+  deposit,
+  withdraw,
+  transfer,
+  topUp,
+  unload,
+  synchronise,
+  give,
+  refund,
+  walletPolicy,
   advance: ({ advance }) => done(`time goes by: ${advance / 1000} s`),
   show: (step, stage) => show(step, stage),
   expect: async ({ expect }, { town, index }) => {
@@ -162,18 +156,6 @@ function isOffice(town: Town, name: string): boolean {
   return town.offices.names.includes(name)
 }
 
-function done(text: string): Outcome {
-  return { result: 'done', text }
-}
-
-function refused(status: string, text: string): Outcome {
-  return { result: 'refused', status, text }
-}
-
-function price(town: Town, amount: bigint): string {
-  return money(amount, town.currency)
-}
-
 async function issue({ issue: name, tear }: StepOf<'issue'>, { town }: Stage): Promise<Outcome> {
   const outcome = await town.issue(name, tearOf(tear).cardTear)
   return { ...outcome, text: `the office issues ${name}` }
@@ -191,7 +173,7 @@ async function pay(step: StepOf<'pay'>, { town, index }: Stage): Promise<Outcome
     0n,
   )
   const amount = step.pay.amount?.in(town.currency) ?? total
-  const text = `${cardName} pays ${price(town, amount)} at ${till}`
+  const text = `${cardName} pays ${money(town, amount)} at ${till}`
   if (lines.length < Object.keys(products).length) return refused('no_token', text)
   const order: Order = {
     kind: 'pay',
@@ -213,7 +195,7 @@ async function load(step: StepOf<'load'>, { town, index }: Stage): Promise<Outco
     amount,
     passcode: entered(card, passcode),
   }
-  const text = `${cardName} is loaded with ${price(town, amount)} at ${till}`
+  const text = `${cardName} is loaded with ${money(town, amount)} at ${till}`
   return tap({ town, card, till, order, words: step, text })
 }
 
@@ -321,7 +303,7 @@ function ending(result: PartyResult): Pick<Outcome, 'result' | 'status'> {
 }
 
 function remark(town: Town, result: PartyResult): string {
-  return result.result === 'done' ? `, ${price(town, result.view.balance)} left` : ''
+  return result.result === 'done' ? `, ${money(town, result.view.balance)} left` : ''
 }
 
 /** What the crook lacks is the scenario's affair, not ours. */

@@ -6,11 +6,23 @@ import type { Instant, Transport } from '../kernel/ports.ts'
 import type { AccountKind } from '../office/ledger/account-kinds.ts'
 import type { CaseKind, Strength } from '../office/ledger/findings.ts'
 import type { EntryKind } from '../office/scheme.ts'
+import type { Liquidity } from '../office/ledger/liquidity.ts'
+import type { WalletPolicy } from '../schemes/wallet/message.ts'
 import type { SchemeName } from './chips.ts'
+import type { Login, SessionCookie } from './office-client.ts'
 
 /** What a town needs of an office, all of it through the office's own API. */
 export interface OfficeClient {
   addMerchant(name: string): Promise<string>
+  /** Somebody who holds cards. @returns the office's number for them. */
+  addPerson(name: string, login: Login): Promise<string>
+  deposit(person: string, money: Money): Promise<void>
+  withdraw(person: string, money: Money): Promise<void>
+  /** Of whoever is signed in. */
+  transfer(toLogin: string, money: Money): Promise<void>
+  setLiquidity(liquidity: Liquidity): Promise<void>
+  /** @param card undefined: of all wallets. */
+  setWalletPolicy(card: CardId | undefined, policy: WalletPolicy): Promise<void>
   /** @returns its number and the code to enrol it with. */
   addTill(till: NewTill): Promise<{ readonly number: TillNumber; readonly code: string }>
   addProduct(product: NewProduct): Promise<number>
@@ -22,6 +34,11 @@ export interface OfficeClient {
   accounts(): Promise<readonly OfficeAccount[]>
   cases(): Promise<readonly OfficeCase[]>
   resolveCase(id: string, resolution: string): Promise<void>
+}
+
+export interface Money {
+  readonly amount: Amount
+  readonly currency: CurrencyCode
 }
 
 export interface NewTill {
@@ -45,6 +62,8 @@ export interface NewCard {
   readonly currency: CurrencyCode
   /** Made up by the office if there is none. */
   readonly passcode?: string
+  /** The office's number for its holder. */
+  readonly holder?: string
 }
 
 export interface IssuedCard {
@@ -93,6 +112,10 @@ export interface OfficeCase {
 export interface TownOffice {
   readonly client: OfficeClient
   readonly transport: Transport
+  /** What somebody who is signed in does there. */
+  clientOf(login: Login, session: SessionCookie): OfficeClient
+  /** @returns the cookie of a new session. */
+  signIn(login: Login): Promise<string>
   /** When everything that has arrived is in the ledger. */
   settled(): Promise<void>
   stop(): Promise<void>

@@ -7,6 +7,7 @@ import type { RandomSource, Transport } from '../kernel/ports.ts'
 import { NOTARY, type OfficeNumber, type Party } from '../kernel/party.ts'
 import type { Channel } from '../reader/channel.ts'
 import { tillSchemes } from '../schemes/till.ts'
+import { DEFAULT_POLICY, type WalletPolicy } from '../schemes/wallet/message.ts'
 import type { Refusal } from '../till/scheme.ts'
 import type { Cheating } from './cheats/crook.ts'
 import type { Exchanged } from './cheats/middleman.ts'
@@ -15,14 +16,18 @@ import type { TownClock } from './clock.ts'
 import type { Snapshot } from './expectations.ts'
 import { Line } from './network.ts'
 import type { Offices } from './offices.ts'
+import { TownPerson } from './people.ts'
 import { Party as Vendor, type CarriedBatch } from './party.ts'
 import { randomBelow, seededRandom } from './random.ts'
 import type { Transaction } from './report.ts'
 import type { AccountRow, CaseResult, CashUpRow, LedgerRow, TillRow } from './result.ts'
 import type { AmountText } from './scenario-values.ts'
+import type { WalletPolicyWords } from './scenario-wallet.ts'
 import {
+  holderOf,
   moduleScheme,
   officeOf,
+  peopleOf,
   schemesOf,
   type CardWords,
   type Cheats,
@@ -32,8 +37,11 @@ import {
 import { OfficeView, type Naming } from './view.ts'
 import { TownCard, TownChip, type CardTear } from './town-card.ts'
 import { tellTillRequest } from './trace/http.ts'
+import { tellPhone, type PhoneEnds, type TellWire } from './trace/phone.ts'
 import { tracedChannel, tracedTransport, type Trace } from './trace/trace.ts'
-import type { IssuedCard, OfficeClient, TownOffice } from './town-office.ts'
+import type { Words } from './trace/wallet.ts'
+import { policyWith } from './wallet-policy.ts'
+import type { IssuedCard, NewCard, OfficeClient, TownOffice } from './town-office.ts'
 
 export interface TownParts {
   readonly scenario: Scenario
@@ -63,6 +71,7 @@ export class Town {
   readonly random: RandomSource
   readonly cards = new Map<string, TownCard>()
   readonly parties = new Map<string, Vendor>()
+  readonly people = new Map<string, TownPerson>()
   readonly images = new Map<string, Bytes>()
   /** What laptops have heard. */
   readonly tapes = new Map<string, Exchanged[]>()
@@ -77,6 +86,7 @@ export class Town {
   readonly #plans = new Map<string, IssuedCard>()
   readonly #products = new Map<string, number>()
   readonly #merchants = new Map<string, string>()
+  #walletPolicy: WalletPolicy = DEFAULT_POLICY
 
   private constructor(parts: TownParts) {
     const { scenario } = parts
@@ -92,6 +102,7 @@ export class Town {
     const town = new Town(parts)
     await town.offices.startAll()
     await town.#openTills()
+    await town.#openPeople()
     const { cards, steps } = parts.scenario
     const later = new Set(steps.flatMap((step) => ('issue' in step ? [step.issue] : [])))
     for (const name of Object.keys(cards)) {
@@ -146,6 +157,53 @@ export class Town {
     for (const party of this.parties.values()) await party.sync()
   }
 
+  async #openPeople(): Promise<void> {
+    const { scenario } = this
+    for (const name of this.offices.names) await this.#equipOffice(name)
+    for (const [name, words] of Object.entries(peopleOf(scenario))) {
+      const person = new TownPerson({
+        name,
+        office: officeOf(scenario, words),
+        offices: this.offices,
+        clock: this.clock.partyClock(0),
+        random: this.#randomOf(`phone ${name}`),
+        tell: this.#parts.trace && ((ends) => this.#tellPhone(name, ends)),
+      })
+      this.people.set(name, person)
+      const { client } = this.offices.get(person.office)
+      await person.register(client)
+      await this.#deposit(person, words.online.in(this.currency))
+    }
+  }
+
+  async #equipOffice(name: string): Promise<void> {
+    const { client } = this.offices.get(name)
+    const { liquidity: policy, poolMax } = this.scenario.offices[name] ?? {}
+    if (policy) {
+      await client.setLiquidity({ policy, poolMax: poolMax?.in(this.currency) ?? 0n })
+    }
+    const { walletPolicy } = this.scenario
+    if (Object.keys(walletPolicy).length > 0) {
+      await client.setWalletPolicy(undefined, this.changePolicy(walletPolicy))
+    }
+  }
+
+  async #deposit(person: TownPerson, amount: Amount): Promise<void> {
+    if (amount === 0n) return
+    const { client } = this.offices.get(person.office)
+    await client.deposit(person.id, { amount, currency: this.currency.code })
+  }
+
+  #tellPhone(name: string, ends: PhoneEnds): ReturnType<TellWire> {
+    const { trace } = this.#parts
+    invariant(trace, 'somebody listens')
+    return tellPhone(this.person(name).office, this.#words(), trace)(ends)
+  }
+
+  #words(): Words {
+    return { party: (party) => this.partyName(party), money: (amount) => this.money(amount) }
+  }
+
   async #openTill(name: string, words: TillWords): Promise<void> {
     const office = officeOf(this.scenario, words)
     const { client } = this.offices.get(office)
@@ -186,11 +244,7 @@ export class Town {
   heard(channel: Channel, between: Parameters<typeof tracedChannel>[1], card: TownCard): Channel {
     const { trace } = this.#parts
     if (!trace) return channel
-    const words = {
-      party: (party: Party) => this.partyName(party),
-      money: (amount: Amount) => this.money(amount),
-    }
-    return tracedChannel(channel, between, card.scheme.tell(words), trace)
+    return tracedChannel(channel, between, card.scheme.tell(this.#words()), trace)
   }
 
   async #makeModule({ name, number }: Vendor, scheme: SchemeName): Promise<TownChip> {
@@ -286,8 +340,25 @@ export class Town {
     const status = await card.tap(tear, (channel) =>
       card.scheme.card.write(channel, issued.plan, card.parts.random),
     )
-    if (status === 'written') return { result: 'done' }
+    if (status === 'written') return this.#hand(card)
     return status === 'torn' ? { result: 'unfinished' } : { result: 'refused', status }
+  }
+
+  /** To its holder. A wallet is empty when it is issued: what is to be on it, its holder puts there. */
+  async #hand(card: TownCard): Promise<IssueResult> {
+    const { scheme, balance } = this.#cardWords(card.name)
+    const amount = balance.in(this.currency)
+    if (scheme !== 'wallet' || amount === 0n) return { result: 'done' }
+    const holder = this.holderOf(card.name)
+    await this.#deposit(holder, amount)
+    const way = { lose: undefined, hostile: undefined, passed: 0 }
+    const phone = holder.phone.on(way, await holder.online(), { card: card.name, phone: '' })
+    const loaded = await card.tap(undefined, (channel) =>
+      phone.load(channel, card.passcode, amount),
+    )
+    return loaded.status === 'done'
+      ? { result: 'done' }
+      : { result: 'refused', status: loaded.status }
   }
 
   async #requestIssue(card: TownCard): Promise<IssuedCard> {
@@ -298,12 +369,17 @@ export class Town {
       scheme: words.scheme,
       label: card.name,
       uid,
-      balance: words.balance.in(this.currency),
+      ...this.#holding(card.name, words),
       currency: this.currency.code,
       passcode: words.passcode ?? this.#madeUpPasscode(),
     })
     this.#plans.set(card.name, issued)
     return issued
+  }
+
+  #holding(card: string, { scheme, balance }: CardWords): Pick<NewCard, 'balance' | 'holder'> {
+    if (scheme !== 'wallet') return { balance: balance.in(this.currency) }
+    return { balance: 0n, holder: this.holderOf(card).id }
   }
 
   #madeUpPasscode(): string {
@@ -314,6 +390,43 @@ export class Town {
     const card = this.cards.get(name)
     invariant(card, 'the scenario was checked')
     return card
+  }
+
+  person(name: string): TownPerson {
+    const person = this.people.get(name)
+    invariant(person, 'the scenario was checked')
+    return person
+  }
+
+  /** Of a copy, whose the original is. */
+  holderOf(card: string): TownPerson {
+    return this.person(holderOf(this.scenario, this.originalOf(card)))
+  }
+
+  /** `all` wallets that were issued, or what was named. */
+  someWallets(names: readonly string[]): readonly TownCard[] {
+    return this.someCards(names).filter(
+      ({ parts, id }) => parts.scheme === 'wallet' && id !== undefined,
+    )
+  }
+
+  cardParty(name: string): Party {
+    const { id } = this.card(name)
+    invariant(id !== undefined, 'the scenario was checked')
+    const office = officeOf(this.scenario, this.#cardWords(this.originalOf(name)))
+    return { kind: 'card', office: this.offices.names.indexOf(office) + 1, card: id }
+  }
+
+  /** What wallets may do from now on. */
+  changePolicy(words: WalletPolicyWords): WalletPolicy {
+    this.#walletPolicy = policyWith(this.#walletPolicy, words, this)
+    return this.#walletPolicy
+  }
+
+  /** The name in the scenario of the card that this one is a copy of, or its own. */
+  originalOf(card: string): string {
+    const { id } = this.card(card)
+    return this.#originals().find((original) => original.id === id)?.name ?? card
   }
 
   /** What that laptop has heard so far. */
@@ -424,7 +537,13 @@ export class Town {
       card: (id) => this.cardName(id),
       till: (number) => this.#tillNameAt(office, number),
       merchant: (id) => this.#merchantNameAt(office, id),
+      person: (id) => this.#personNameAt(office, id),
     }
+  }
+
+  #personNameAt(office: string, id: string): string {
+    const people = [...this.people.values()]
+    return people.find((person) => person.office === office && person.id === id)?.name ?? id
   }
 
   #merchantNameAt(office: string, id: string): string {

@@ -14,6 +14,7 @@ export interface Naming {
   readonly card: (id: string) => string
   readonly till: (number: TillNumber) => string
   readonly merchant: (id: string) => string
+  readonly person: (id: string) => string
 }
 
 /** What there is to see at an office, in the town's words and in an order that says nothing of arrival. */
@@ -102,7 +103,7 @@ export class OfficeView {
     return {
       card,
       sequence,
-      till: this.#naming.till(row.till),
+      till: row.till === OFFICE ? this.#naming.office : this.#naming.till(row.till),
       kind,
       amount: this.#money(amount),
       balance: this.#money(balance),
@@ -122,11 +123,12 @@ export class OfficeView {
         return this.#naming.till(Number(owner))
       case 'merchant':
         return this.#naming.merchant(owner)
+      case 'online':
+        return this.#naming.person(owner)
       case 'world':
       case 'suspense':
       case 'fees':
       case 'losses':
-      case 'online':
       case 'pool':
       case 'reserve':
         return owner

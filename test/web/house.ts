@@ -146,7 +146,7 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
         passcode,
       })
       const written = await card.tap(undefined, (channel) =>
-        card.scheme.card.write(channel, fromBase64(issued.plan)),
+        card.scheme.card.write(channel, fromBase64(issued.plan), RANDOM),
       )
       if (written !== 'written') throw new Error(`${label}: ${written}`)
       card.id = issued.card.id
@@ -254,7 +254,7 @@ async function startTill({ office, code, name, merchant, cards, takeTear }: Till
 async function moduleWith(plan: string) {
   const chip = CARD_SCHEMES.purse.module
   const module = new TownChip(chip.kind, chip.delivered(RANDOM.bytes(4)), RANDOM)
-  await module.tap(undefined, (channel) => chip.write(channel, fromBase64(plan)))
+  await module.tap(undefined, (channel) => chip.write(channel, fromBase64(plan), RANDOM))
   return module.field
 }
 

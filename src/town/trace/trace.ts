@@ -1,5 +1,5 @@
 import { decodeCommand, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
-import type { Bytes } from '../../kernel/bytes.ts'
+import { concat, type Bytes } from '../../kernel/bytes.ts'
 import { unlessMalformed } from '../../kernel/errors.ts'
 import {
   Unreachable,
@@ -36,26 +36,25 @@ export function tracedChannel(
   tell: TellApdu,
   trace: Trace,
 ): Channel {
+  const exchanges = new Exchanges((command, answer) => {
+    const told = tell(command, answer)
+    if (!told) return
+    trace({ from: reader, to: name, message: told.asks })
+    trace({ from: name, to: reader, message: told.answers })
+  })
   return {
     ...card,
     atr: card.atr,
     async transmit(bytes) {
+      exchanges.there(bytes)
       let answer: Bytes | undefined
       try {
         answer = await card.transmit(bytes)
         return answer
       } finally {
-        tellExchange(bytes, answer)
+        exchanges.back(answer)
       }
     },
-  }
-
-  function tellExchange(bytes: Bytes, answer: Bytes | undefined): void {
-    const command = unlessMalformed(() => decodeCommand(bytes))
-    const told = command && tell(command, answer && responseOf(answer))
-    if (!told) return
-    trace({ from: reader, to: name, message: told.asks })
-    trace({ from: name, to: reader, message: told.answers })
   }
 }
 
@@ -84,6 +83,41 @@ export function tracedTransport(
         }
       }
     },
+  }
+}
+
+const GET_RESPONSE = 0xc0
+/** SW1 of an answer of which there is more (ISO/IEC 7816-4, 5.1.3). */
+const MORE = 0x61
+
+/** Commands and their whole answers, of what passes by in pieces. */
+export class Exchanges {
+  readonly #heard: (command: CommandApdu, answer: ResponseApdu | undefined) => void
+  #asked: CommandApdu | undefined
+  #begun: Uint8Array = new Uint8Array()
+
+  /** @param heard the answer is missing if it was lost. */
+  constructor(heard: (command: CommandApdu, answer: ResponseApdu | undefined) => void) {
+    this.#heard = heard
+  }
+
+  there(bytes: Bytes): void {
+    const command = unlessMalformed(() => decodeCommand(bytes))
+    if (command?.ins === GET_RESPONSE && this.#begun.length > 0) return
+    this.#asked = command
+    this.#begun = new Uint8Array()
+  }
+
+  back(bytes: Bytes | undefined): void {
+    const answer = bytes && responseOf(bytes)
+    if (!this.#asked) return
+    const data = concat(this.#begun, answer?.data ?? new Uint8Array())
+    if (answer && answer.sw >> 8 === MORE) {
+      this.#begun = data
+      return
+    }
+    this.#heard(this.#asked, answer && { ...answer, data })
+    this.#asked = undefined
   }
 }
 

@@ -36,9 +36,16 @@ export interface Words {
 export function tellWallet(words: Words): TellApdu {
   return (command, answer) => {
     const ask = asks(command, words)
-    if (ask === undefined) return undefined
+    if (ask === undefined || isEndOfList(command, answer)) return undefined
     return { asks: ask, answers: answer ? answers(command, answer, words) : NO_ANSWER }
   }
+}
+
+const READING: readonly number[] = [INS.READ_RECORD, INS.READ_CARRIED]
+
+/** Whoever reads a list asks once more than there is. */
+function isEndOfList({ ins }: CommandApdu, answer: ResponseApdu | undefined): boolean {
+  return READING.includes(ins) && answer?.sw === WALLET_SW.NOT_FOUND
 }
 
 const SELECT = 0xa4
@@ -75,9 +82,7 @@ function asks(command: CommandApdu, words: Words): string | undefined {
     case INS.EXECUTE:
       return orderText(data, words)
     case INS.READ_RECORD:
-      return p2 === RECORD_PARTS.record
-        ? `record ${p1 + 1} not acknowledged?`
-        : `what goes with record ${p1 + 1}?`
+      return readingText(p1, p2)
     case INS.STATEMENT:
       return 'how do you stand? with your signature'
     case INS.CARRY:
@@ -108,12 +113,48 @@ function answers({ ins, p2 }: CommandApdu, answer: ResponseApdu, words: Words): 
     case INS.EXECUTE:
       return executedText(data, words)
     case INS.READ_RECORD:
-      return p2 === RECORD_PARTS.record ? recordText(data, words) : `${data.length} bytes`
+      return partText(data, p2, words)
     case INS.STATEMENT:
       return statementText(data, words)
     default:
       return 'done'
   }
+}
+
+function readingText(p1: number, part: number): string {
+  const which = `record ${p1 + 1} of those not acknowledged`
+  switch (part) {
+    case RECORD_PARTS.record:
+      return `${which}?`
+    case RECORD_PARTS.cause:
+      return `${which}: what made it?`
+    case RECORD_PARTS.counterparty:
+      return `${which}: with whom?`
+    case RECORD_PARTS.counterpartyOffice:
+      return `${which}: of which office?`
+    case RECORD_PARTS.request:
+      return `${which}: what had been asked?`
+    default:
+      return `request ${p1 + 1} of those that are open?`
+  }
+}
+
+function partText(data: Bytes, part: number, words: Words): string {
+  switch (part) {
+    case RECORD_PARTS.record:
+      return recordText(data, words)
+    case RECORD_PARTS.counterparty:
+    case RECORD_PARTS.counterpartyOffice:
+      return `certificate of ${certified(data, words)}`
+    default:
+      return causeText(data, words)
+  }
+}
+
+/** Request, payment, refusal or order: they differ in their first byte or their size. */
+function causeText(data: Bytes, words: Words): string {
+  const texts = [requestText, recordText, refusalText, orderText].map((text) => text(data, words))
+  return texts.find((text) => text !== UNREADABLE) ?? UNREADABLE
 }
 
 const UNREADABLE = 'something unreadable'
