@@ -6,6 +6,7 @@ import { SCHEME_NAMES, type SchemeName } from '../town/chips.ts'
 import { didYouMean } from '../town/nearest.ts'
 import { ENDINGS } from './card-images.ts'
 import { parseCertificate, type CertificateCommand } from './certificate-command.ts'
+import { parseMembership, type MembershipCommand } from './membership-command.ts'
 import { parseNotary, type NotaryCommand } from './notary-command.ts'
 import {
   actOf,
@@ -27,6 +28,7 @@ export type Command =
   | { readonly name: 'version' }
   | UpCommand
   | OfficeCommand
+  | MembershipCommand
   | NotaryCommand
   | CertificateCommand
   | TillCommand
@@ -194,7 +196,10 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       currency: currencyOf('up', options.currency),
     }
   },
-  office: (argv, { DATABASE_URL }) => {
+  office: (argv, environment) => {
+    // Words are for who makes it one of several; options alone run it.
+    if (argv[0] !== undefined && !argv[0].startsWith('-')) return parseMembership(argv, environment)
+    const { DATABASE_URL } = environment
     const words = {
       data: 'value',
       host: 'value',

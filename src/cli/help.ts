@@ -45,6 +45,9 @@ ${EXIT}
 `,
   office: `kontant office [--data DIR] [--host ADDRESS] [--port N] [--database URL]
                [--currency EUR]
+kontant office request FILE --number N | --next
+kontant office join CERTIFICATE --root FILE --notary FILE --url URL
+kontant office rotate CERTIFICATE
 
 Runs an office: the API that tills upload to, and the console. The first run makes a person who may
 do everything, and writes name and password to DIR/login.
@@ -55,6 +58,14 @@ do everything, and writes name and password to DIR/login.
   --database URL    a PostgreSQL of yours, 15 or newer; default: the variable DATABASE_URL, and
                     if there is none, one that is started in DIR
   --currency        of new tills and cards of which nothing else is said; default EUR
+
+An office is alone, with a root of its own, until it joins others under a notary, before its first
+wallet card:
+
+  request   writes a request for a certificate as office --number N; --next: of a further key
+  join      takes what the root has made of it; --notary is the notary's certificate, --url where
+            it listens
+  rotate    signs with the further key from now on: older cards go on as they are
 
 Put a proxy with TLS before it if it listens on a network.
 

@@ -5,6 +5,7 @@ import { runCard } from './card.ts'
 import { runCertificate } from './certificate.ts'
 import { runCase } from './case.ts'
 import { parseCommand, type Command } from './command-line.ts'
+import { runMembership } from './membership.ts'
 import { runNotary } from './notary.ts'
 import { UsageError } from './options.ts'
 import { HELP, TOPIC_HELP } from './help.ts'
@@ -38,6 +39,9 @@ async function run(command: Command, io: Io): Promise<ExitStatus> {
       return EXIT.OK
     case 'office':
       await runOffice(command, io)
+      return EXIT.OK
+    case 'membership':
+      await runMembership(command, io)
       return EXIT.OK
     case 'notary':
       await runNotary(command, io)

@@ -6,6 +6,7 @@ import type { ResultOf } from '../kernel/notary.ts'
 import type { Instant } from '../kernel/ports.ts'
 import { packed } from './packed.ts'
 import type { Tables } from './tables.ts'
+import type { Vault } from './vault.ts'
 
 /** The SQL of inter-office.ts. */
 
@@ -218,4 +219,37 @@ export async function readAccounts(db: Kysely<Tables>) {
 export async function cardIsHere(db: Kysely<Tables>, card: CardId): Promise<boolean> {
   const { rows } = await sql`select from card where id = ${card}`.execute(db)
   return rows.length > 0
+}
+
+/** Where the notary is; undefined for an office without. */
+export async function readNotaryUrl(db: Kysely<Tables>): Promise<string | undefined> {
+  const { rows } = await sql<{ url: string | null }>`select url from notary_seat`.execute(db)
+  return rows[0]?.url ?? undefined
+}
+
+export async function writeNotaryUrl(db: Kysely<Tables>, url: string): Promise<void> {
+  await sql`
+    insert into notary_seat (url) values (${url})
+    on conflict (one) do update set url = excluded.url`.execute(db)
+}
+
+const NEXT_KEY_PLACE = 'notary_seat next_key'
+
+/** PKCS #8 of the key that waits for its certificate. Secret. */
+export async function readNextKey(db: Kysely<Tables>, vault: Vault): Promise<Bytes | undefined> {
+  const { rows } = await sql<{ next_key: Buffer | null }>`
+    select next_key from notary_seat`.execute(db)
+  const sealed = rows[0]?.next_key
+  return sealed ? vault.open(NEXT_KEY_PLACE, sealed) : undefined
+}
+
+export async function writeNextKey(
+  db: Kysely<Tables>,
+  vault: Vault,
+  pkcs8: Bytes | undefined,
+): Promise<void> {
+  const sealed = pkcs8 ? vault.seal(NEXT_KEY_PLACE, pkcs8) : null
+  await sql`
+    insert into notary_seat (next_key) values (${sealed})
+    on conflict (one) do update set next_key = excluded.next_key`.execute(db)
 }

@@ -260,6 +260,11 @@ describe('a command line', () => {
     ['case', 'expected one of export, key after "case".'],
     ['case export twelve', '"twelve" is no case: expected its number in the console'],
     ['case key 12', 'expected nothing here, got 12'],
+    ['office sell', 'expected one of request, join, rotate after "office"'],
+    ['office request x', 'give --number N, or --next for a further key'],
+    ['office request x --number 2 --next', 'give --number N, or --next for a further key'],
+    ['office join c --root r --url http://n', '--root FILE and --notary FILE'],
+    ['office join c --root r --notary n --url n', "--url: expected the notary's address"],
     ['notary sell', 'expected one of run, request, certify'],
     ['notary deposit 0 5 --reason x', 'expected the number of an office, 1 to 65535, got "0"'],
     ['notary deposit 65536 5 --reason x', 'expected the number of an office, 1 to 65535'],
@@ -297,7 +302,7 @@ describe('the help', () => {
     const options = new Set(TOPIC_HELP[topic].match(/(?<=[\s[])--[a-z]+(?:-[a-z]+)*/g))
     const tails = {
       up: [''],
-      office: [''],
+      office: ['', 'request x', 'join x', 'rotate x'],
       notary: ['', 'request x', 'certify x', 'deposit 1 2', 'report'],
       certificate: ['root x', 'sign x', 'show x'],
       till: [''],
