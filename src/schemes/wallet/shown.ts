@@ -197,8 +197,8 @@ function readCause(
   switch (content.kind) {
     case 'pay':
     case 'unload':
-      // Whoever was paid by a card need not show what it had asked for: the card has signed what it paid.
-      if (layout.cause.length === 0 && layout.signature.length > 0) return nothing
+      // Among cards of one office the receipt alone shows it; the notary wants to see the request.
+      if (isBare(layout) && content.counterparty.office === content.office) return nothing
       return readSignedCause(layout, content, offices, root, () => {
         const asked = openMessage(request, layout.cause)
         return isAnswerTo(content, asked.content)
@@ -228,6 +228,11 @@ function readCause(
     case 'receive':
       return nothing
   }
+}
+
+/** Signed by its card, and without what was asked for. */
+function isBare({ cause, signature }: ShownRecord): boolean {
+  return cause.length === 0 && signature.length > 0
 }
 
 interface OpenedCause {
@@ -298,10 +303,9 @@ function signersOf(
     const newer = shown && certified('office', shown, root.root)
     return (newer ? [...offices, newer] : offices).filter((each) => sameParty(each.party, party))
   }
-  const issuer = itsOffice && certified('office', itsOffice, root.root)
-  const issuers = issuer ? [issuer] : offices
+  const issuers = itsOffice ? [certified('office', itsOffice, root.root)] : offices
   return issuers.flatMap((each) => {
-    const subject = shown && certified(party.kind, shown, each)
+    const subject = each && shown && certified(party.kind, shown, each)
     return subject && sameParty(subject.party, party) ? subject : []
   })
 }
