@@ -137,7 +137,8 @@ describe('kontant verify-case', () => {
     }
     for (const [name, bytes] of Object.entries(signed)) writeFileSync(path(`${name}.cose`), bytes)
     writeFileSync(path('text.cose'), 'no case')
-    writeFileSync(path('private.pem'), '-----BEGIN PRIVATE KEY-----')
+    const pem = generatePrivateKey().handle.export({ type: 'pkcs8', format: 'pem' })
+    writeFileSync(path('private.pem'), pem)
   })
 
   test.each([

@@ -202,6 +202,13 @@ export const CASE_STORIES: readonly CaseStory[] = [
     },
   },
   {
+    kind: 'unauthorised-amount',
+    how: 'by a policy that the office never gave',
+    seenBy: 'anyone',
+    batches: 1,
+    tell: (town) => oneRecord(town, { policyVersion: 99 }),
+  },
+  {
     kind: 'load-beyond-cash',
     how: 'of purses',
     seenBy: 'anyone',
@@ -313,7 +320,7 @@ export const CASE_STORIES: readonly CaseStory[] = [
       const { head } = card
       const told = town.mint.make(till, card, { amount: 500n })
       await town.send(town.mint.batch(till, [told]))
-      for (let between = 0; between < 60; between += 1) await town.send(town.mint.batch(till, []))
+      await town.send(...Array.from({ length: 60 }, () => town.mint.batch(till, [])))
       await town.send(
         town.mint.batch(till, [shownOn(card, told.block, head, { amount: 400, at: told.at })]),
       )
