@@ -10,7 +10,7 @@ import { generatePrivateKey, sign, type PrivateKey } from '../../../src/kernel/p
 import type { Party } from '../../../src/kernel/party.ts'
 import { pinBlock } from '../../../src/kernel/pin.ts'
 import type { Instant, RandomSource } from '../../../src/kernel/ports.ts'
-import type { Channel } from '../../../src/reader/channel.ts'
+import { CardTorn, type Channel } from '../../../src/reader/channel.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import {
   certify,
@@ -266,7 +266,8 @@ export class Card {
     try {
       const channel = inProcessChannel(this.field)
       const card = await WalletCard.connect(channel, random)
-      invariant(card, 'a wallet chip has the applet')
+      // A chip has the applet: else half of what it said to SELECT has come.
+      if (!card) throw new CardTorn('the card went away')
       return await work(card, channel)
     } finally {
       this.field.powerOff()
@@ -356,9 +357,14 @@ export class Card {
   }
 }
 
-/** What a card did. Fails if it would not. */
+/** The card would not, and the test did not expect that. */
+export class Declined extends Error {
+  override readonly name = 'Declined'
+}
+
+/** What a card did. @throws {Declined} if it would not. */
 export function taken<T>(answer: Answer<T>): T {
-  invariant(answer.ok, `the card does it, and not ${answer.ok ? '' : answer.refusal}`)
+  if (!answer.ok) throw new Declined(answer.refusal)
   return answer.value
 }
 
