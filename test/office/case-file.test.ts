@@ -410,8 +410,8 @@ describe('an office that lies', () => {
     const arithmetic = { kind: 'wrong-arithmetic', card: card.id, about: digest } as const
     const lie = { ...arithmetic, records: [digest], amount: 50n }
     const item = { evidence: lied, at: made.at }
-    const accuse = (accused: MintTill, files: Partial<CaseFile>) =>
-      madeUp({ ...lie, ...against(accused) }, files, [lied])
+    const accuse = (accused: MintTill, shown: Partial<CaseFile>) =>
+      madeUp({ ...lie, ...against(accused) }, shown, [lied])
     const ofLiar = [town.mint.batch(liar, [item])]
     expect(await accuse(honest, { batches: ofLiar })).toBe('does_not_follow')
     const statement = new Uint8Array()
