@@ -181,3 +181,13 @@ export class Originals {
     return (await made).clone()
   }
 }
+
+/** Every command that passes from now on. */
+export function overhear({ field }: Card, hear: (apdu: Bytes, answer: Bytes) => void): void {
+  const transmitUnheard = field.transmit.bind(field)
+  field.transmit = (apdu) => {
+    const answer = transmitUnheard(apdu)
+    hear(apdu, answer)
+    return answer
+  }
+}

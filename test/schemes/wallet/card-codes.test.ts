@@ -14,6 +14,7 @@ import {
   contentOf,
   memoryOf,
   NOTHING,
+  overhear,
   sealed,
   sealedBytes,
   select,
@@ -245,12 +246,7 @@ describe('CARRY', () => {
 test('a PIN never passes in clear', async () => {
   const card = used.clone()
   const passed: Bytes[] = []
-  const { transmit } = card.field
-  card.field.transmit = (apdu) => {
-    const answer = transmit.call(card.field, apdu)
-    passed.push(apdu, answer)
-    return answer
-  }
+  overhear(card, (...apdus) => passed.push(...apdus))
   taken(await card.pay(till, 300_00n, PIN))
   const friend = await office.card(1n)
   taken(await card.payPerson(await friend.ask(1n), await friend.papers()))

@@ -18,7 +18,7 @@ import {
   type WalletRecord,
 } from '../../../src/schemes/wallet/message.ts'
 import type { Introduced } from '../../../src/schemes/wallet/terminal.ts'
-import { memoryOf, select, transmit } from './card-bench.ts'
+import { memoryOf, overhear, select, transmit } from './card-bench.ts'
 import {
   Declined,
   Office,
@@ -91,13 +91,7 @@ class Town {
   constructor(cards: readonly Card[], papers: readonly Introduced[]) {
     this.cards = cards
     this.papers = papers
-    for (const each of cards) {
-      const { transmit: honest } = each.field
-      each.field.transmit = (apdu) => {
-        this.heard.push(apdu)
-        return honest.call(each.field, apdu)
-      }
-    }
+    for (const each of cards) overhear(each, (apdu) => this.heard.push(apdu))
   }
 
   ownerOf(who: Party): Card | undefined {
@@ -144,7 +138,7 @@ export function randomWallets(runs: number): Promise<void> {
   let torn = 0
   return fc
     .assert(
-      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 30, maxLength: 80 }), async (steps) => {
         const town = new Town(
           fresh.map((each) => each.clone()),
           papers,

@@ -272,10 +272,10 @@ test('between two cards, torn anywhere: paid once when it goes on, not at all wh
           cut(cards[who])
           await unlessTorn(() => begin(phone, cards.giver, cards.taker))
           disarm(cards[who])
-          const received = memoryOf(cards.taker).state.balance > 100_00n
-          if (received || end === passing) await passing(phone, cards.giver, cards.taker)
+          const isReceived = memoryOf(cards.taker).state.balance > 100_00n
+          if (isReceived || end === passing) await passing(phone, cards.giver, cards.taker)
           else await refusing(phone, cards.giver, cards.taker)
-          const isPaid = received || end === passing
+          const isPaid = isReceived || end === passing
           expect(balances(cards.giver, cards.taker)).toEqual(
             isPaid ? [920_00n, 180_00n] : [1000_00n, 100_00n],
           )
