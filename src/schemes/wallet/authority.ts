@@ -9,7 +9,7 @@ import {
   type PrivateKey,
   type PublicKey,
 } from '../../kernel/p256.ts'
-import { NOTARY, sameParty, type OfficeNumber, type Party } from '../../kernel/party.ts'
+import { sameParty, type OfficeNumber, type Party } from '../../kernel/party.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import {
   certify,
@@ -20,6 +20,7 @@ import {
   type Subject,
 } from './certificates.ts'
 import { CERTIFICATE_SIZE_MAX } from './message.ts'
+import { createRoot, requestCertificate, signRequested } from './root.ts'
 
 /**
  * What makes an office an office among others: its number, its key and who vouches for it. An office
@@ -81,17 +82,20 @@ const ALONE: OfficeNumber = 1
 
 /** An office that is its own root, with new keys. @param at by the office’s clock. */
 export function createAuthority(at: Instant): Bytes {
-  const rootKey = generatePrivateKey()
+  const root = createRoot(generatePrivateKey(), 1, at)
   const key = generatePrivateKey()
-  const root = readCertificate(certifyRoot(rootKey, at))
-  const rootAuthority: Authority = { subject: root, key: rootKey }
-  const own = certifyOffice(ALONE, 1, key.publicKey, rootAuthority, at)
+  const subject: Subject = {
+    role: 'office',
+    party: { kind: 'office', office: ALONE },
+    generation: 1,
+  }
+  const own = signRequested(requestCertificate(subject, key), root, at)
   return writeAuthority({
     office: ALONE,
-    root,
+    root: root.certificate,
     certificates: [readCertificate(own)],
     key,
-    rootKey,
+    rootKey: root.key,
     notary: undefined,
   })
 }
@@ -177,38 +181,6 @@ export function rotateKey(
   const rotated: WalletAuthority = { ...authority, key, certificates }
   check(rotated)
   return writeAuthority(rotated)
-}
-
-/** A root over itself. @param at by the clock of whoever makes it. */
-export function certifyRoot(key: PrivateKey, at: Instant): Bytes {
-  const subject: Subject = {
-    role: 'root',
-    party: { kind: 'office', office: NOTARY },
-    generation: 1,
-  }
-  return certify({ subject, publicKey: key.publicKey, ...lifeOf('root', at) }, { subject, key })
-}
-
-/** The notary’s, by the root. */
-export function certifyNotary(publicKey: PublicKey, root: Authority, at: Instant): Bytes {
-  const subject: Subject = {
-    role: 'notary',
-    party: { kind: 'office', office: NOTARY },
-    generation: 1,
-  }
-  return certify({ subject, publicKey, ...lifeOf('notary', at) }, root)
-}
-
-/** An office’s, by the root. */
-export function certifyOffice(
-  office: OfficeNumber,
-  generation: number,
-  publicKey: PublicKey,
-  root: Authority,
-  at: Instant,
-): Bytes {
-  const subject: Subject = { role: 'office', party: { kind: 'office', office }, generation }
-  return certify({ subject, publicKey, ...lifeOf('office', at) }, root)
 }
 
 /** @param at by the office’s clock. */

@@ -4,14 +4,11 @@ import { toHex, utf8, type Bytes } from '../../../src/kernel/bytes.ts'
 import { FormatError } from '../../../src/kernel/errors.ts'
 import { sha256 } from '../../../src/kernel/hash.ts'
 import { cardIdBytes, cardIdOf, digestOf } from '../../../src/kernel/ids.ts'
-import { generatePrivateKey } from '../../../src/kernel/p256.ts'
+import { generatePrivateKey, type PrivateKey } from '../../../src/kernel/p256.ts'
 import { pinBlock } from '../../../src/kernel/pin.ts'
 import { signToken } from '../../../src/kernel/token.ts'
 import type { Verdict, VerifiedEntry } from '../../../src/office/scheme.ts'
 import {
-  certifyNotary,
-  certifyOffice,
-  certifyRoot,
   createAuthority,
   joinNotary,
   publicPart,
@@ -32,6 +29,7 @@ import {
   type ShownRecord,
 } from '../../../src/schemes/wallet/message.ts'
 import { walletOffice } from '../../../src/schemes/wallet/office.ts'
+import { createRoot, requestCertificate, signRequested } from '../../../src/schemes/wallet/root.ts'
 import { WALLET_REJECTIONS } from '../../../src/schemes/wallet/shown.ts'
 import { random } from '../../support/mint.ts'
 import { SEK, WalletMint, type Lies, type Made } from '../../support/wallet-mint.ts'
@@ -39,14 +37,23 @@ import { SEK, WalletMint, type Lies, type Made } from '../../support/wallet-mint
 const START = Date.UTC(2026, 5, 1, 9)
 
 /** Two offices under one root with a notary. */
-const rootKey = generatePrivateKey()
-const root = readCertificate(certifyRoot(rootKey, START))
-const notary = certifyNotary(generatePrivateKey().publicKey, { subject: root, key: rootKey }, START)
+const top = createRoot(generatePrivateKey(), 1, START)
+const root = top.certificate
+const certified = (
+  role: 'notary' | 'office',
+  office: number,
+  key: PrivateKey,
+  generation = 1,
+): Bytes =>
+  signRequested(
+    requestCertificate({ role, party: { kind: 'office', office }, generation }, key),
+    top,
+    START,
+  )
+const notary = certified('notary', 0, generatePrivateKey())
 function secretsOf(office: number): Bytes {
   const alone = createAuthority(START)
-  const { publicKey } = readAuthority(alone).key
-  const authority = { subject: root, key: rootKey }
-  const certificate = certifyOffice(office, 1, publicKey, authority, START)
+  const certificate = certified('office', office, readAuthority(alone).key)
   return joinNotary(alone, { office, root: root.bytes, certificate, notary })
 }
 const secrets = secretsOf(7)
@@ -96,7 +103,7 @@ describe('issue', () => {
       office: 7,
       card: cardIdBytes(card),
       currency: SEK.numeric,
-      root: rootKey.publicKey.bytes,
+      root: root.certificate.publicKey.bytes,
       notary: [readCertificate(notary).certificate.publicKey.bytes],
       madeAt: START,
       passcode: pinBlock('1234'),
@@ -143,13 +150,8 @@ describe('authority', () => {
 
   test('joins nobody with another office’s certificate, or of another root', () => {
     const alone = createAuthority(START)
-    const { publicKey } = readAuthority(alone).key
-    const good = {
-      office: 7,
-      root: root.bytes,
-      certificate: certifyOffice(7, 1, publicKey, { subject: root, key: rootKey }, START),
-      notary,
-    }
+    const certificate = certified('office', 7, readAuthority(alone).key)
+    const good = { office: 7, root: root.bytes, certificate, notary }
     expect(() => joinNotary(alone, good)).not.toThrow()
     const other = readAuthority(createAuthority(START))
     for (const wrong of [
@@ -164,8 +166,8 @@ describe('authority', () => {
 
   test('signs with a new key, and what the old one signed stays good', () => {
     const key = generatePrivateKey()
-    const rotated = rotateKey(secrets, key, (publicKey, generation) =>
-      certifyOffice(7, generation, publicKey, { subject: root, key: rootKey }, START),
+    const rotated = rotateKey(secrets, key, (_publicKey, generation) =>
+      certified('office', 7, key, generation),
     )
     const card = holder()
     const loaded = mint.told(card, 'load', 5n)
@@ -303,10 +305,10 @@ describe('a record is an entry', () => {
   test('of a receipt from another office only with what was asked for: the notary wants to see it', () => {
     const [payer, payee] = [holder(elsewhere), mint.card()]
     const received = mint.receive(payee, elsewhere.buy(payer, payee, 40n))
-    expect(verify(mint.evidence(received.shown))).toEqual({
-      ok: false,
-      reason: 'unknown_counterparty',
-    })
+    const introduced = [payer.certificate, elsewhere.authority.certificates[0].bytes]
+    const shown = { ...shownRecord.decode(received.shown), counterparty: introduced }
+    const bare = mint.evidence(shownRecord.encode(shown))
+    expect(verify(bare)).toEqual({ ok: false, reason: 'unknown_counterparty' })
   })
 
   test('and shows what a till sold for it: tokens that do not add up are its doing', () => {
