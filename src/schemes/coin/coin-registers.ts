@@ -33,7 +33,7 @@ const ENTRIES_PER_PAGE = Math.floor(PAGE_SIZE / ENTRY_SIZE)
 /** Bytes of the directory: whole pages, so that a write touches few. */
 export const DIRECTORY_SIZE = Math.ceil(REGISTERS / ENTRIES_PER_PAGE) * PAGE_SIZE
 /** Of a register: its length and the register. */
-export const REGISTER_SIZE = 1536
+export const REGISTER_SIZE = 7 * PAGE_SIZE
 /** Pages that one write may change, less those that go along with the last part. */
 const STAGE_SIZE = 4 * PAGE_SIZE
 

@@ -1,5 +1,5 @@
 import { response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
-import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
+import { bytesEqual, toHex, type Bytes } from '../../kernel/bytes.ts'
 import { invariant, unlessMalformed } from '../../kernel/errors.ts'
 import { amount } from '../../kernel/message.ts'
 import { publicKeyFrom } from '../../kernel/p256.ts'
@@ -23,6 +23,7 @@ import {
 import { refusalOfForm, type Forms } from './forms.ts'
 import {
   claim,
+  coinId,
   coinPlan,
   COINS_MAX,
   COIN_AID,
@@ -32,6 +33,7 @@ import {
   IDENTITY_AID,
   INS,
   openMessage,
+  passedOn,
   payment,
   preparation,
   prepared,
@@ -87,6 +89,7 @@ class CoinSession implements AppletSession {
   readonly #core: ElementCore
   readonly #slots: Slots
   readonly #chunks = new Chunks()
+  #plan: Plan | undefined
   #prepared: Prepared | undefined
 
   constructor(host: AppletHost, silicon: Silicon) {
@@ -302,7 +305,7 @@ class CoinSession implements AppletSession {
       taker: vendor.element,
       sequence,
       request: requestId(digest),
-      coins: coins.map(({ id }) => id),
+      coins: coins.map(({ digest: held }) => held),
     })
   }
 
@@ -341,9 +344,7 @@ class CoinSession implements AppletSession {
     signed: Signed<Transfer>,
     slot: Parameters<Slots['settle']>[0],
   ): ResponseApdu {
-    const parts = this.#core.enclose(
-      content.coins.map(({ coin, hops }) => ({ coin, hops: [...hops, signed.bytes] })),
-    )
+    const parts = this.#core.enclose(content.coins.map((held) => passedOn(held, signed)))
     if (isRefused(parts)) return response(parts)
     this.#core.host.memory.write(...parts, this.#slots.settle(slot))
     return response(SW.OK)
@@ -392,12 +393,16 @@ class CoinSession implements AppletSession {
     return [NO_ELEMENT, own.partner].some((identity) => bytesEqual(identity, content.identity))
   }
 
-  get #own() {
-    const plan = unlessMalformed(() => readPlan(this.#core.plan))
+  /** What the bank wrote: read once a session. */
+  get #own(): Plan {
+    const plan = this.#plan ?? unlessMalformed(() => readPlan(this.#core.plan))
     invariant(plan, 'an element that is not blank has a plan')
+    this.#plan = plan
     return plan
   }
 }
+
+type Plan = ReturnType<typeof readPlan>
 
 /** @throws {FormatError} if it is no plan of a coin element. */
 function readPlan(bytes: Bytes) {
@@ -425,11 +430,11 @@ function dueOf(
 
 /** Whether a transfer moves these coins, each once, and no others. */
 export function namesExactly({ coins: ids }: Transfer, coins: readonly ReadCoin[]): boolean {
-  const distinct = new Set(ids.map((id) => String(id)))
+  const distinct = new Set(coins.map(({ coin }) => toHex(coinId(coin.content))))
   return (
     ids.length === coins.length &&
     distinct.size === ids.length &&
-    coins.every(({ id }, index) => bytesEqual(id, ids[index] ?? NO_ELEMENT))
+    coins.every(({ digest }, index) => bytesEqual(digest, ids[index] ?? NO_ELEMENT))
   )
 }
 

@@ -59,6 +59,7 @@ class IdentitySession implements AppletSession {
   readonly #crypto: CryptographicElement
   readonly #nonce: Bytes
   readonly #chunks = new Chunks()
+  #plan: Plan | undefined
   readonly #coinElement: CommandHandler | undefined
 
   constructor(host: AppletHost, silicon: Silicon) {
@@ -213,16 +214,20 @@ class IdentitySession implements AppletSession {
     return stage
   }
 
-  get #own() {
+  /** What the bank wrote: read once a session. */
+  get #own(): Plan {
     const { memory } = this.#host
     const size = new DataView(memory.read(PLAN_AT, 2).buffer).getUint16(0)
-    const plan = unlessMalformed(() => readPlan(memory.read(PLAN_AT + 2, size)))
+    const plan = this.#plan ?? unlessMalformed(() => readPlan(memory.read(PLAN_AT + 2, size)))
     invariant(plan, 'an element that is not blank has a plan')
+    this.#plan = plan
     return plan
   }
 }
 
 const NOTHING: Bytes = new Uint8Array()
+
+type Plan = ReturnType<typeof readPlan>
 
 /** @throws {FormatError} if it is no plan of an identity element. */
 function readPlan(bytes: Bytes) {

@@ -46,13 +46,14 @@ export const VENDOR_AID: Bytes = aid(0x84)
 export const VALUE_MAX: Amount = 0xffff_ffffn
 export const NONCE_SIZE = 8
 export const COIN_ID_SIZE = 8
+export const HELD_DIGEST_SIZE = 16
 export const REQUEST_ID_SIZE = 16
 /** Coins that one transfer may move. */
 export const COINS_MAX = 10
 /** Times that a coin may change hands before whoever has it must be paid out by a bank. */
 export const HOPS_MAX = 4
-/** A coin at that limit may still have been paid and returned. */
-export const HOPS_KEPT = HOPS_MAX + 2
+/** One that was paid at that limit and returned has one more. */
+export const HOPS_KEPT = HOPS_MAX + 1
 /** Coins that an element holds. */
 export const REGISTERS = 42
 /** Payments that a coin element remembers; none is forgotten while it is open. */
@@ -132,10 +133,12 @@ export const transfer = message('transfer', {
   taker: octets(ELEMENT_ID_SIZE, 'element; 00: the giver’s bank'),
   sequence: uint32({}, 'the giver’s own count, never used twice; 0 of a bank'),
   request: octets(REQUEST_ID_SIZE, 'id of the request that it answers'),
-  coins: list(octets(COIN_ID_SIZE, 'coin id'), { max: COINS_MAX }),
+  coins: list(octets(HELD_DIGEST_SIZE, 'digest of a held coin, as it was given'), {
+    max: COINS_MAX,
+  }),
 })
 export type Transfer = ValueOf<typeof transfer>
-export const TRANSFER_SIZE_MAX = 40 + COINS_MAX * COIN_ID_SIZE + SIGNATURE_SIZE
+export const TRANSFER_SIZE_MAX = 40 + COINS_MAX * HELD_DIGEST_SIZE + SIGNATURE_SIZE
 
 const signedTransfer = (description: string) => varOctets({ max: TRANSFER_SIZE_MAX }, description)
 
@@ -463,22 +466,29 @@ export function coinId({ bank, serial }: Pick<Coin, 'bank' | 'serial'>): Bytes {
   return concat(uint16().write(bank, 'bank'), serial)
 }
 
+/**
+ * What a transfer calls a coin: the first 16 bytes of SHA-256 of the held coin as its giver had it. So
+ * whoever passes a coin on signs for all of its chain.
+ */
+export function heldDigest(held: HeldCoin): Bytes {
+  return new Uint8Array(sha256(heldCoin.encode(held)).subarray(0, HELD_DIGEST_SIZE))
+}
+
 /** A coin and its chain, read. */
 export interface ReadCoin {
   readonly coin: Signed<Coin>
-  readonly id: Bytes
   readonly hops: readonly Signed<Transfer>[]
   readonly held: HeldCoin
+  readonly digest: Bytes
 }
 
 /** @throws {FormatError} if it is no coin, or its hops are no transfers. Signatures are not checked here. */
 export function readCoin(held: HeldCoin): ReadCoin {
-  const signed = openMessage(coin, held.coin)
   return {
-    coin: signed,
-    id: coinId(signed.content),
+    coin: openMessage(coin, held.coin),
     hops: held.hops.map((hop) => openMessage(transfer, hop)),
     held,
+    digest: heldDigest(held),
   }
 }
 
@@ -487,18 +497,26 @@ export function holderOf({ coin: { content }, hops }: ReadCoin): Bytes {
   return hops.at(-1)?.content.taker ?? content.holder
 }
 
-/** Whether each hop moves this very coin from whoever had it. */
-export function isChain({ coin: { content }, id, hops }: ReadCoin): boolean {
-  let holder = content.holder
-  for (const { content: hop } of hops) {
-    if (!bytesEqual(hop.giver, holder) || !moves(hop, id)) return false
-    holder = hop.taker
-  }
-  return true
+/** Whether each hop moves this very coin, as it was, from whoever had it. */
+export function isChain(read: ReadCoin): boolean {
+  return read.hops.every((_, index) => isHop(read, index))
 }
 
-export function moves({ coins }: Transfer, id: Uint8Array): boolean {
-  return coins.some((moved) => bytesEqual(moved, id))
+/** The same of one of its hops. */
+export function isHop({ coin: { content }, hops, held }: ReadCoin, index: number): boolean {
+  const hop = hops[index]
+  const holder = hops[index - 1]?.content.taker ?? content.holder
+  const before = heldDigest({ coin: held.coin, hops: held.hops.slice(0, index) })
+  return hop !== undefined && bytesEqual(hop.content.giver, holder) && moves(hop.content, before)
+}
+
+export function moves({ coins }: Transfer, digest: Uint8Array): boolean {
+  return coins.some((moved) => bytesEqual(moved, digest))
+}
+
+/** The coin as whoever took it by that transfer has it. */
+export function passedOn({ coin: signed, hops }: HeldCoin, { bytes }: Signed<Transfer>): HeldCoin {
+  return { coin: signed, hops: [...hops, bytes] }
 }
 
 export function valueOf(coins: readonly ReadCoin[]): Amount {

@@ -20,7 +20,7 @@ const head = message('head', {
 const HEAD_SIZE = 9
 const NUMBER_SIZE = 4
 /** Two payments with the longest chains, their certificates, and the seals. */
-export const OUTBOX_SIZE = 45_056
+export const OUTBOX_SIZE = 49_152
 
 /** What a vendor element has decided, kept until its till has it safe. */
 export class Outbox {

@@ -50,7 +50,7 @@ const slotBody = message('slotBody', {
   sealed: varOctets({ max: PAYMENT_MAX + SEAL_SIZE }, 'payment, for the vendor element'),
 })
 export type SlotBody = ValueOf<typeof slotBody>
-const BODY_STEP = 14_336
+const BODY_STEP = 16_384
 
 export type Slot = ValueOf<typeof slot> & { readonly index: number }
 export const SLOTS_SIZE = SLOTS * BODY_STEP

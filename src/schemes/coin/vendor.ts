@@ -26,6 +26,7 @@ import { refusalOfForm, type Forms } from './forms.ts'
 import {
   acceptOrder,
   authorisation,
+  coinId,
   COINS_MAX,
   COIN_SW,
   CONTEXT,
@@ -36,6 +37,7 @@ import {
   INS,
   openMessage,
   outcome,
+  passedOn,
   payment,
   presentation,
   readCoin,
@@ -50,7 +52,6 @@ import {
   vendorPlan,
   vendorStatus,
   VENDOR_AID,
-  type HeldCoin,
   type Outcome,
   type ReadCoin,
   type Request,
@@ -100,6 +101,7 @@ class VendorSession implements AppletSession {
   readonly #core: ElementCore
   readonly #outbox: Outbox
   readonly #chunks = new Chunks()
+  #plan: Plan | undefined
 
   constructor(host: AppletHost, silicon: Silicon) {
     this.#core = new ElementCore(host, { name: VENDOR_AID, silicon })
@@ -347,17 +349,16 @@ class VendorSession implements AppletSession {
     const { customer, paid, asked, digest, coins } = received
     const { kind, kept } = decision
     return this.#core.spend(decision.change, (change) => {
-      const hopped = coins.map(({ held }) => passedOn(held, paid))
-      const given = kind === 'paid' ? change.map(({ held }) => held) : hopped
-      const back = kind === 'paid' ? change : coins
+      const taken = coins.map(({ held }) => readCoin(passedOn(held, paid)))
+      const back = kind === 'paid' ? change : taken
       const sequence = this.#core.sequence + 1
       const settled = settlement.encode({
         transfer: this.#sign(kind === 'paid' ? 'change' : 'return', sequence, {
           taker: customer.element.element,
           request: requestId(digest),
-          coins: back.map(({ id }) => id),
+          coins: back.map(({ digest: held }) => held),
         }),
-        coins: given,
+        coins: back.map(({ held }) => held),
       })
       const enclosed = this.#core.enclose(kept.map(({ held }) => passedOn(held, paid)))
       invariant(!isRefused(enclosed), 'there is room for what is kept')
@@ -372,7 +373,7 @@ class VendorSession implements AppletSession {
           kind: 'payment',
           payment: [received.bytes],
           settlement: settled,
-          kept: kept.map(({ id }) => id),
+          kept: kept.map(({ coin }) => coinId(coin.content)),
           certificates: [customer.identity.bytes, customer.element.bytes],
         }),
       }
@@ -395,7 +396,7 @@ class VendorSession implements AppletSession {
       const signed = this.#sign('surrender', sequence, {
         taker: NO_ELEMENT,
         request: requestId(this.#core.host.random.bytes(DIGEST_SIZE)),
-        coins: coins.map(({ id }) => id),
+        coins: coins.map(({ digest: held }) => held),
       })
       const given = settlement.encode({ transfer: signed, coins: coins.map(({ held }) => held) })
       const decided: Outcome = {
@@ -453,15 +454,19 @@ class VendorSession implements AppletSession {
     return isGoodCoin(read, { holder, currency, bank, crypto: this.#core.crypto })
   }
 
-  get #own() {
-    const plan = unlessMalformed(() => readPlan(this.#core.plan))
+  /** What the bank wrote: read once a session. */
+  get #own(): Plan {
+    const plan = this.#plan ?? unlessMalformed(() => readPlan(this.#core.plan))
     invariant(plan, 'an element that is not blank has a plan')
+    this.#plan = plan
     return plan
   }
 }
 
 const NOTHING: Bytes = new Uint8Array()
 const RETURN: Decision = { kind: 'returned', change: [], kept: [] }
+
+type Plan = ReturnType<typeof readPlan>
 
 /** @throws {FormatError} if it is no plan of a vendor element. */
 function readPlan(bytes: Bytes) {
@@ -476,10 +481,6 @@ function readPlan(bytes: Bytes) {
 
 function isUnbound({ coin: { content } }: ReadCoin): boolean {
   return bytesEqual(content.identity, NO_ELEMENT)
-}
-
-function passedOn({ coin, hops }: HeldCoin, { bytes }: Signed<Transfer>): HeldCoin {
-  return { coin, hops: [...hops, bytes] }
 }
 
 const LONG: ReadonlySet<number> = new Set([INS.PERSONALISE, INS.LOAD, INS.REQUEST, INS.ACCEPT])

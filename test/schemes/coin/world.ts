@@ -21,7 +21,14 @@ import {
 } from '../../../src/schemes/coin/bank.ts'
 import { coinChip, vendorChip } from '../../../src/schemes/coin/chips.ts'
 import { loadCoins, readChip, writePlan, type ChipKind } from '../../../src/schemes/coin/issuing.ts'
-import { CONTEXT, evidence, openMessage, type Outcome } from '../../../src/schemes/coin/message.ts'
+import {
+  cardPlan,
+  CONTEXT,
+  evidence,
+  openMessage,
+  vendorPlan,
+  type Outcome,
+} from '../../../src/schemes/coin/message.ts'
 import { openSealed } from '../../../src/kernel/p256.ts'
 import { CoinCard, VendorElement } from '../../../src/schemes/coin/terminal.ts'
 import { keystream } from '../../card/puf/silicon.ts'
@@ -161,12 +168,13 @@ abstract class Holder {
   chip: Chip
   enrolment: Enrolment | undefined
 
-  constructor(world: World, bank: Bank, kind: ChipKind) {
+  constructor(world: World, bank: Bank, kind: ChipKind, from?: Holder) {
     this.world = world
     this.bank = bank
     this.kind = kind
-    this.id = world.nextId()
-    this.chip = new Chip(world, kind)
+    this.id = from?.id ?? world.nextId()
+    this.chip = new Chip(world, kind, from?.chip)
+    this.enrolment = from?.enrolment
   }
 
   protected async report(): Promise<Bytes> {
@@ -206,9 +214,14 @@ abstract class Holder {
 export class Customer extends Holder {
   readonly identity: Bytes
 
-  constructor(world: World, bank: Bank) {
-    super(world, bank, 'card')
-    this.identity = world.nextId()
+  constructor(world: World, bank: Bank, from?: Customer) {
+    super(world, bank, 'card', from)
+    this.identity = from?.identity ?? world.nextId()
+  }
+
+  /** Another card with all that is in this one, its silicon too: what nobody can make. */
+  clone(): Customer {
+    return new Customer(this.world, this.bank, this)
   }
 
   async make(passcode: string, pinFreeMax: Amount): Promise<void> {
@@ -226,6 +239,15 @@ export class Customer extends Holder {
     await this.write(made.plan)
   }
 
+  /** Identity element’s and coin element’s. */
+  async certificates(): Promise<readonly Bytes[]> {
+    return this.chip.tapped(async (channel) => {
+      const shown = await (await CoinCard.connect(channel))?.introduce()
+      invariant(shown, 'a card shows its certificates')
+      return [shown.identity, shown.element]
+    })
+  }
+
   async status() {
     return this.chip.tapped(async (channel) => {
       const status = await (await CoinCard.connect(channel))?.status()
@@ -237,10 +259,16 @@ export class Customer extends Holder {
 
 export class Vendor extends Holder {
   readonly till: number
+  #certificate: Bytes | undefined
 
-  constructor(world: World, bank: Bank, till: number) {
-    super(world, bank, 'vendor element')
+  constructor(world: World, bank: Bank, till: number, from?: Vendor) {
+    super(world, bank, 'vendor element', from)
     this.till = till
+    if (from) this.#certificate = from.#certificate
+  }
+
+  clone(): Vendor {
+    return new Vendor(this.world, this.bank, this.till, this)
   }
 
   async make(keepMax: number, otherBanks: readonly Bytes[]): Promise<void> {
@@ -255,7 +283,12 @@ export class Vendor extends Holder {
       to: TO,
     })
     this.enrolment = made.enrolment
+    this.#certificate = vendorPlan.decode(cardPlan.decode(made.plan).element).own
     await this.write(made.plan)
+  }
+
+  async certificates(): Promise<readonly Bytes[]> {
+    return this.#certificate ? [this.#certificate] : []
   }
 
   async status() {
@@ -311,7 +344,7 @@ export class Counter {
       madeAt: this.customer.world.now,
       pin: pin === undefined ? [] : [pinBlock(pin)],
     })
-    invariant(typeof asked !== 'number', `the vendor element asks: ${String(asked)}`)
+    invariant(typeof asked !== 'number', 'the vendor element asks')
     return { shown, ...asked }
   }
 
@@ -319,19 +352,19 @@ export class Counter {
   async pay(amount: Amount, pin?: string): Promise<Exchange | number> {
     return this.with(async (card, vendor) => {
       const { shown, presentation } = await this.ask(card, vendor, amount, pin)
-      const paid = await card.pay(presentation)
-      if (paid.sw !== 0x9000) return paid.sw
+      const answer = await card.pay(presentation)
+      if (answer.sw !== 0x9000) return answer.sw
       const outcome = await vendor.accept({
         mode: 'take',
         bank: [shown.bank],
         identity: shown.identity,
         element: shown.element,
-        sealed: paid.data,
+        sealed: answer.data,
       })
       if (typeof outcome === 'number') return outcome
       await vendor.confirm(outcome)
       const { sw } = await card.settle(outcome.settlement)
-      return sw === 0x9000 ? { presentation, payment: paid.data, outcome } : sw
+      return sw === 0x9000 ? { presentation, payment: answer.data, outcome } : sw
     })
   }
 }

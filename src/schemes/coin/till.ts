@@ -1,0 +1,390 @@
+import { SW, type StatusWord } from '../../kernel/apdu.ts'
+import { bytesEqual, toHex, type Bytes } from '../../kernel/bytes.ts'
+import { FormatError } from '../../kernel/errors.ts'
+
+import { currencyByNumber, formatAmount, type Amount } from '../../kernel/money.ts'
+import { PASSCODE_FORM, pinBlock } from '../../kernel/pin.ts'
+import { CardTorn, type Channel } from '../../reader/channel.ts'
+import { isOwn, tokensFor } from '../../till/order-rules.ts'
+import type {
+  CardView,
+  CashUp,
+  Desk,
+  JournalRecord,
+  Order,
+  Refusal,
+  ShowResult,
+  SpendableToken,
+  TapCost,
+  TapResult,
+  TillScheme,
+} from '../../till/scheme.ts'
+import { CHUNK_SIZE, COIN_SW, FCI_SIZE, IDENTITY_AID, requestId, SCHEME } from './message.ts'
+import { refused } from './statuses.ts'
+import { CoinCard, VendorElement, VendorGone, type Answer, type Introduction } from './terminal.ts'
+import { closeDay, intend, journalOutcome, recover, recordOf } from './till-journal.ts'
+
+/** The till’s side of the scheme `coin`: docs/protocol/coin.md. It carries bytes that it cannot read. */
+export const coinTill: TillScheme = {
+  name: SCHEME,
+  recognises: isProcessorCard,
+  show,
+  perform,
+  cost,
+  cashUp,
+}
+
+/** Registered id of PC/SC storage cards (PC/SC part 3, 3.1.3.2.3): those have no applets. */
+const STORAGE_CARD_RID = 'a000000306'
+
+/** Any card with a processor: which applets it has, it must be asked. */
+function isProcessorCard(atr: Bytes): boolean {
+  return atr[0] === 0x3b && !toHex(atr).includes(STORAGE_CARD_RID)
+}
+
+type CardStatus = NonNullable<Awaited<ReturnType<CoinCard['status']>>>
+type PayOrder = Extract<Order, { kind: 'pay' }>
+
+/** A card and a vendor element, before anything is done with them. */
+interface Present {
+  readonly card: CoinCard
+  readonly status: CardStatus
+  readonly vendor: VendorElement
+}
+
+async function show(channel: Channel, desk: Desk): Promise<ShowResult> {
+  try {
+    const card = await CoinCard.connect(channel)
+    if (!card) return refused('unknown_card')
+    const status = await card.status()
+    if (!status) return refused('damaged_card')
+    if (status.currency !== desk.currency.numeric) return refused('foreign_currency')
+    return { result: 'shown', view: viewOf(status) }
+  } catch (error) {
+    if (error instanceof CardTorn) return { result: 'torn' }
+    throw error
+  }
+}
+
+/** @throws {CardTorn} if the card goes before anything was written on it or in the journal. */
+async function perform(channel: Channel, order: Order, desk: Desk): Promise<TapResult> {
+  checkOrder(order)
+  try {
+    const present = await meet(channel, desk)
+    if ('result' in present) return present
+    return await new Tap(present, order, desk).carryOut()
+  } catch (error) {
+    if (error instanceof VendorGone) return refused('module_missing')
+    throw error
+  }
+}
+
+async function cashUp(desk: Desk): Promise<CashUp | Refusal> {
+  try {
+    const vendor = await meetVendor(desk)
+    return 'result' in vendor ? vendor : await closeDay(vendor, desk)
+  } catch (error) {
+    if (error instanceof VendorGone) return refused('module_missing')
+    throw error
+  }
+}
+
+/** @throws {FormatError} if no till could carry it out at any card. */
+function checkOrder(order: Order): void {
+  if (order.passcode !== '' && !PASSCODE_FORM.test(order.passcode)) {
+    throw new FormatError('order.passcode', 'expected 4 to 8 digits, or nothing')
+  }
+  if (order.kind === 'pay' && order.amount <= 0n) {
+    throw new FormatError('order.amount', `expected more than 0, got ${order.amount}`)
+  }
+}
+
+/** The statuses up to `damaged_card`. */
+async function meet(channel: Channel, desk: Desk): Promise<Present | Refusal> {
+  const card = await CoinCard.connect(channel)
+  if (!card) return refused('unknown_card')
+  const vendor = await meetVendor(desk)
+  if ('result' in vendor) return vendor
+  await recover(vendor, desk)
+  const status = await card.status()
+  return status ? { card, status, vendor } : refused('damaged_card')
+}
+
+async function meetVendor(desk: Desk): Promise<VendorElement | Refusal> {
+  const vendor = desk.module && (await VendorElement.connect(desk.module))
+  if (!desk.module) return refused('module_missing')
+  if (!vendor) return refused('module_refused')
+  const { till, currency } = await vendor.status()
+  const isOurs = till === desk.till && currency === desk.currency.numeric
+  return isOurs ? vendor : refused('module_refused')
+}
+
+/** One tap of one card. */
+class Tap {
+  readonly #present: Present
+  readonly #order: Order
+  readonly #desk: Desk
+  #introduction: Introduction | undefined
+  /** Begun at this tap or an earlier one, for whatever order. */
+  #record: JournalRecord | undefined
+  /** What the people at the till should know besides. */
+  #note: string | undefined
+
+  constructor(present: Present, order: Order, desk: Desk) {
+    this.#present = present
+    this.#order = order
+    this.#desk = desk
+  }
+
+  async carryOut(): Promise<TapResult> {
+    try {
+      return await this.#steps()
+    } catch (error) {
+      // From its intent on a record is open, whoever went away.
+      if (error instanceof VendorGone && this.#record) return unfinished(this.#record)
+      throw error
+    }
+  }
+
+  async #steps(): Promise<TapResult> {
+    const { journal } = this.#desk
+    const { card } = this.#present.status
+    for (const open of journal.open(card)) {
+      const stopped = await this.#finish(open)
+      if (stopped) return stopped
+    }
+    const latest = journal.latest(card)
+    if (latest?.kind === 'pay' && latest.state === 'confirmed') {
+      const done = !this.#isOpen(latest) || (await this.#deliver(latest))
+      if (isOwn(latest, this.#order)) return done ? this.#done(latest) : unfinished(latest)
+      if (journal.isGivenUp(latest.orderId)) this.#note = this.#takenAllTheSame(latest)
+    }
+    return this.#begin()
+  }
+
+  /** The vendor element had taken it before the cashier gave it up: that cannot be undone in coins. */
+  #takenAllTheSame({ amount }: JournalRecord): string {
+    const { currency } = this.#desk
+    return `An earlier payment of ${formatAmount(amount, currency)} ${currency.code} went through although it was given up. Give that back in cash.`
+  }
+
+  /** What an earlier tap left open: undefined if the way is free now. */
+  async #finish(open: JournalRecord): Promise<TapResult | undefined> {
+    this.#record = open
+    if (open.kind === 'reversal') {
+      if (!(await this.#deliver(open))) return unfinished(open)
+      this.#desk.journal.confirm(open.id)
+      return undefined
+    }
+    const answer = await this.#settled(() => this.#present.card.pay(recordOf(open).presentation))
+    if (!answer) return unfinished(open)
+    if (answer.sw !== SW.OK) {
+      // It belongs to another session: the card has not paid it, and never will.
+      if (answer.sw !== COIN_SW.STALE) return this.#refusal(answer)
+      this.#desk.journal.void(open.id)
+      return undefined
+    }
+    const isWanted = isOwn(open, this.#order) && !this.#desk.journal.isGivenUp(open.orderId)
+    const stopped = await this.#decide(open, answer.data, isWanted ? 'take' : 'return')
+    return stopped ?? (isWanted ? refused('change_gone') : undefined)
+  }
+
+  /** The statuses from `not_allowed` on. */
+  async #begin(): Promise<TapResult> {
+    const order = this.#order
+    const { desk, status } = { desk: this.#desk, status: this.#present.status }
+    if (order.kind !== 'pay') return refused('not_allowed')
+    if (order.products.length === 0 && !desk.policy.freeAmounts) return refused('not_allowed')
+    if (status.currency !== desk.currency.numeric) return refused('foreign_currency')
+    if (desk.isHot(status.card)) return refused('hot_card')
+    const tokens = tokensFor(order, desk)
+    if (!tokens) return refused('no_token')
+    const limit = desk.stoppedBy(order, status.total - order.amount)
+    if (limit !== undefined) return refused('over_limit', limit)
+    return this.#pay(order, tokens)
+  }
+
+  async #pay(order: PayOrder, tokens: readonly SpendableToken[]): Promise<TapResult> {
+    const { status, card } = this.#present
+    const asked = await this.#ask(order)
+    if ('result' in asked) return asked
+    const record = intend(this.#desk, {
+      orderId: order.id,
+      card: status.card,
+      number: asked.number,
+      amount: order.amount,
+      balanceAfter: status.total > order.amount ? status.total - order.amount : 0n,
+      madeAt: asked.madeAt,
+      tokens,
+      vendor: this.#present.vendor.id,
+      element: status.element,
+      request: asked.request,
+      presentation: asked.presentation,
+    })
+    this.#record = record
+    const answer = await this.#settled(() => card.pay(asked.presentation))
+    if (!answer) return unfinished(record)
+    if (answer.sw === SW.OK) {
+      const stopped = await this.#decide(record, answer.data, 'take')
+      if (stopped) return stopped
+      return refused('change_gone')
+    }
+    this.#desk.journal.void(record.id)
+    return this.#refusal(answer)
+  }
+
+  /** The vendor element’s request to this card, in this session. */
+  async #ask(order: PayOrder) {
+    const { vendor, card, status } = this.#present
+    const { journal } = this.#desk
+    const { number: last } = await vendor.status()
+    const number = Math.max(last, journal.latest(status.card)?.sequence ?? 0) + 1
+    const madeAt = journal.stamp()
+    const shown = await this.#introduce()
+    if (!shown) return refused('damaged_card')
+    const asked = await vendor.request({
+      bank: [shown.bank],
+      identity: shown.identity,
+      element: shown.element,
+      nonce: card.nonce,
+      number,
+      amount: order.amount,
+      madeAt,
+      pin: order.passcode === '' ? [] : [pinBlock(order.passcode)],
+    })
+    if (typeof asked !== 'number') return { ...asked, number, madeAt }
+    return refused(asked === COIN_SW.UNCONFIRMED ? 'counterfeit_card' : 'module_refused')
+  }
+
+  /** Undefined if the coins went back. */
+  async #decide(
+    record: JournalRecord,
+    sealed: Bytes,
+    mode: 'take' | 'return',
+  ): Promise<TapResult | undefined> {
+    const { vendor } = this.#present
+    const shown = await this.#introduce()
+    if (!shown) return unfinished(record)
+    const { identity, element, bank } = shown
+    const outcome = await vendor.accept({ mode, bank: [bank], identity, element, sealed })
+    if (typeof outcome === 'number') return refused('counterfeit_card')
+    const decided = journalOutcome(this.#desk, record, outcome)
+    await vendor.confirm(outcome)
+    if (!(await this.#deliver(decided))) return unfinished(decided)
+    if (decided.kind === 'pay') return this.#done(decided)
+    this.#desk.journal.confirm(decided.id)
+    return undefined
+  }
+
+  /** Receipt, change or coins for the card. Whether it has them now. */
+  async #deliver(record: JournalRecord): Promise<boolean> {
+    const [settled] = recordOf(record).outcome
+    if (!settled) return false
+    const answer = await this.#settled(() => this.#present.card.settle(settled.settlement))
+    // A card that knows nothing of it has settled it so long ago that it has forgotten.
+    return answer?.sw === SW.OK || answer?.sw === COIN_SW.NOT_FOUND
+  }
+
+  /** Whether the card waits for what became of it. */
+  #isOpen(record: JournalRecord): boolean {
+    const id = requestId(recordOf(record).request)
+    return this.#present.status.open.some((open) => bytesEqual(open.request, id))
+  }
+
+  async #introduce(): Promise<Introduction | undefined> {
+    this.#introduction ??= await this.#settled(() => this.#present.card.introduce())
+    return this.#introduction
+  }
+
+  /** Undefined if the card went away: what happened shows its next tap. */
+  async #settled<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof CardTorn) return undefined
+      throw error
+    }
+  }
+
+  async #done(record: JournalRecord): Promise<TapResult> {
+    const status = await this.#settled(() => this.#present.card.status())
+    if (!status) return unfinished(record)
+    const note = this.#note === undefined ? {} : { note: this.#note }
+    return { result: 'done', record, view: viewOf(status), ...note }
+  }
+
+  #refusal({ sw, data }: Answer): Refusal {
+    if (sw >> 4 === 0x63c) return refused('wrong_passcode')
+    if (sw === COIN_SW.CANNOT_PAY) return refused('cannot_pay', this.#cannotPay(data))
+    return refused(REFUSALS.get(sw) ?? 'damaged_card')
+  }
+
+  #cannotPay(data: Bytes): string {
+    const { currency } = this.#desk
+    const read = (at: number): Amount =>
+      BigInt(new DataView(data.buffer, data.byteOffset).getUint32(at))
+    const say = (value: Amount) => `${formatAmount(value, currency)} ${currency.code}`
+    const [shortBy, overBy] = [read(0), read(4)]
+    const more = overBy > 0n ? `, or ${say(overBy)} more` : ''
+    return `The coins on the card, and the change of this till, make ${say(shortBy)} less${more}. Take another amount.`
+  }
+}
+
+function unfinished(record: JournalRecord): TapResult {
+  return { result: 'unfinished', record }
+}
+
+const REFUSALS: ReadonlyMap<StatusWord, Parameters<typeof refused>[0]> = new Map([
+  [COIN_SW.BLOCKED, 'passcode_blocked'],
+  [COIN_SW.PUF_FAILED, 'tap_again'],
+  [COIN_SW.UNCONFIRMED, 'till_unconfirmed'],
+  [COIN_SW.WRONG_CURRENCY, 'foreign_currency'],
+  [COIN_SW.PIN_NEEDED, 'passcode_needed'],
+  [COIN_SW.FULL, 'payments_open'],
+])
+
+function viewOf({ card, currency, total, sequence, lastTill, lastAt, open }: CardStatus): CardView {
+  return {
+    card,
+    currency: currencyByNumber(currency),
+    balance: total,
+    sequence,
+    lastMaker: lastTill === 0 ? undefined : lastTill,
+    lastAt: lastTill === 0 ? undefined : lastAt,
+    unfinished: open.length > 0,
+  }
+}
+
+/** Header, Lc and Le of a command; status word of an answer. */
+const COMMAND_FRAME = 6
+const ANSWER_FRAME = 2
+/** As measured: docs/benchmarks.md. */
+const SIZES = { status: 41, certificate: 253, presentation: 653, payment: 588, settlement: 199 }
+
+/** At the card only, of one coin and no change. */
+function cost(order: Order): TapCost {
+  const pin = order.passcode === '' ? 0 : 8
+  const out = [
+    IDENTITY_AID.length,
+    0,
+    0,
+    0,
+    0,
+    ...chunks(SIZES.presentation + pin),
+    0,
+    0,
+    0,
+    SIZES.settlement,
+    0,
+  ]
+  const back = [FCI_SIZE, SIZES.status, 3 * SIZES.certificate, SIZES.payment, 2 * SIZES.status]
+  return {
+    apdus: out.length,
+    bytesOut: out.reduce((sum, size) => sum + COMMAND_FRAME + size, 0),
+    bytesIn: back.reduce((sum, size) => sum + size, ANSWER_FRAME * out.length),
+  }
+}
+
+function chunks(size: number): readonly number[] {
+  return size > CHUNK_SIZE ? [CHUNK_SIZE, ...chunks(size - CHUNK_SIZE)] : [size]
+}
