@@ -19,6 +19,7 @@ import { exportNewest, exportOne, type ExportedCase } from '../support/case-file
 import { CASE_STORIES, type CaseStory } from '../support/case-stories.ts'
 import { createLedgerOffice, type LedgerOffice } from '../support/ledger-office.ts'
 import { random, type Made, type MintTill } from '../support/mint.ts'
+import { createWalletOffice, type WalletOffice } from '../support/wallet-office.ts'
 
 let database: TestDatabase
 let town: LedgerOffice
@@ -70,7 +71,7 @@ describe('a proven case leaves the office in a file', () => {
   test('there is a story for every kind that can be proven', () => {
     const others = [
       ...['counterfeit-stamp', 'missing-transaction', 'batch-gap'],
-      // Takes cards that sign.
+      // Of cards that sign, below.
       'card-key-extracted',
     ]
     expect([...new Set(CASE_STORIES.map(({ kind }) => kind))]).toEqual(
@@ -109,6 +110,7 @@ describe('a proven case leaves the office in a file', () => {
       guilty.id,
     ])
     expect(file?.known).toEqual([])
+    expect(file?.keys.map(({ maker }) => maker)).toEqual([0, till.number])
   })
 
   test('has a passcode only where it is what shows the cheat', async () => {
@@ -120,6 +122,49 @@ describe('a proven case leaves the office in a file', () => {
     )
     expect(guessed.check.file?.known).toHaveLength(1)
   })
+})
+
+describe('of cards that sign', () => {
+  let wallets: TestDatabase
+  let offices: WalletOffice
+  beforeAll(async () => {
+    wallets = await createTestDatabase()
+    offices = await createWalletOffice(wallets.db)
+  })
+  afterAll(async () => {
+    await offices.service.stop()
+    await wallets.drop()
+  })
+
+  test.each(['reported by the tills', 'handed in for the card'])(
+    'anyone sees two payments with one sequence, %s',
+    async (how) => {
+      const card = await offices.addCard(100n)
+      const [one, other] = [await offices.addTill(), await offices.addTill()]
+      const first = offices.mint.buy(card, one, 60n, { keep: false })
+      const second = offices.mint.buy(card, other, 70n)
+      await offices.report(one, first.evidence)
+      if (how === 'handed in for the card') await offices.sync(card, second.evidence)
+      else await offices.report(other, second.evidence)
+      const { check, file } = await exportNewest(offices.office, 'card-key-extracted')
+      expect(check.result).toBe('proven')
+      expect(check.file?.finding).toMatchObject({
+        suspects: [{ kind: 'card', card: card.id }],
+        amount: 60n,
+      })
+      const whole = decodeCaseFile(file).file
+      const parts = [
+        { batches: whole.batches.slice(1) },
+        { readingKeys: {} },
+        { finding: { ...whole.finding, suspects: [{ kind: 'till', till: one.number } as const] } },
+      ]
+      const { key, keyId } = offices.office
+      for (const part of parts) {
+        const signed = signCaseFile(key, keyId, { ...whole, ...part })
+        expect(resultOf(signed, key.publicKey)).toBe('does_not_follow')
+      }
+    },
+  )
 })
 
 describe('what does not leave', () => {

@@ -25,7 +25,7 @@ import {
   type RecordName,
   type Stored,
 } from './gather.ts'
-import { follows, readAll, replay, uploadsOf, type Read } from './replay.ts'
+import { entriesOf, follows, readAll, replay, uploadsOf, type Read } from './replay.ts'
 import { verifyCaseFile } from './verify.ts'
 
 /**
@@ -146,7 +146,7 @@ async function readStored(trx: Transaction<Tables>, view: View, ids: readonly bi
 /** Whether an item has one of the records that the finding names. */
 function tells(item: BatchItem, { named, schemes, keys, secrets }: View): boolean {
   const [verdict] = runVerifyJob(schemes, { items: [item], keys, secrets })
-  return verdict?.ok === true && named.some(({ digest }) => digest === verdict.entry.digest)
+  return entriesOf(verdict).some((entry) => named.some(({ digest }) => digest === entry.digest))
 }
 
 async function loadFacts(
@@ -170,9 +170,7 @@ async function loadFacts(
 function keysIn(read: readonly Read[], keys: View['keys']): CaseFile['keys'] {
   const makers = read.flatMap(({ batch, verdicts }) => [
     ...(batch ? [{ maker: batch.till, generation: batch.generation }] : []),
-    ...verdicts.flatMap((verdict) =>
-      verdict.ok ? [verdict.entry, verdict.entry.predecessor ?? verdict.entry] : [],
-    ),
+    ...verdicts.flatMap(entriesOf).flatMap((entry) => [entry, entry.predecessor ?? entry]),
   ])
   const wanted = new Set(makers.map(({ maker, generation }) => `${maker}:${generation}`))
   return keys.filter(({ maker, generation }) => wanted.has(`${maker}:${generation}`))
@@ -192,10 +190,7 @@ function readingKeysFor(
 ): CaseFile['readingKeys'] {
   const cards = new Set(named.map(({ card }) => card))
   const shown = read.flatMap(({ items, verdicts }) =>
-    items.filter((_, index) => {
-      const verdict = verdicts[index]
-      return verdict?.ok === true && cards.has(verdict.entry.card)
-    }),
+    items.filter((_, index) => entriesOf(verdicts[index]).some(({ card }) => cards.has(card))),
   )
   return Object.fromEntries(
     schemes.flatMap((scheme) => {

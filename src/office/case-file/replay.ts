@@ -5,6 +5,7 @@ import type { Instant } from '../../kernel/ports.ts'
 import { loadedIn, traceRewritten } from '../ledger/batch-tracing.ts'
 import type { Finding } from '../ledger/findings.ts'
 import { traceAlone, type TracingFacts } from '../ledger/placement.ts'
+import { hearsayOf } from '../ledger/placer.ts'
 import type { Upload } from '../ledger/placement-store.ts'
 import { traceCash, withheld, type TokenFacts } from '../ledger/tracing.ts'
 import { runVerifyJob, type VerifyJob } from '../ledger/verifier.ts'
@@ -59,7 +60,10 @@ export function replay(
     ...traceAlone(uploads, tracingFacts(uploads, schemes, facts), tokenFacts(uploads, facts)),
     ...traceRewritten(batches.map(placeOf)),
     ...batches.flatMap(traceLoads),
-    ...traceKeptBack(batches, uploads),
+    ...traceKeptBack(
+      batches,
+      uploads.filter(({ entry }) => !isSignedByCard(entry, schemes)),
+    ),
   ]
 }
 
@@ -73,9 +77,15 @@ function keyOf({ kind, strength, suspects, card, about, amount, records }: Findi
   return [kind, strength, accused, card, about, amount, records.toSorted()].join(' ')
 }
 
+/** What an item shows: its own record, and those of other cards. Nothing of a card of another office. */
+export function entriesOf(verdict: Verdict | undefined): readonly VerifiedEntry[] {
+  if (!verdict?.ok || verdict.entry.isForeign) return []
+  return [verdict.entry, ...(verdict.others ?? [])]
+}
+
 /**
- * What each maker says for itself: a till in its own batches, a card wherever its records are. A till's
- * record in somebody else's hands is nobody's word.
+ * What makers say for themselves: tills in their own batches, cards wherever their records are. A
+ * till's record in somebody else's hands is nobody's word.
  */
 export function uploadsOf(
   read: readonly Read[],
@@ -84,15 +94,23 @@ export function uploadsOf(
   return read.flatMap(({ batch, items, verdicts }, number) =>
     verdicts.flatMap((verdict, index) => {
       const item = items[index]
-      if (!verdict.ok || !item) return []
-      const { entry, others = [] } = verdict
-      const scheme = schemes.find(({ name }) => name === entry.scheme)
-      const isOwn = batch ? entry.maker === batch.till : scheme?.recordsAreSigned === 'by the card'
-      if (!isOwn) return []
+      if (!item) return []
+      const { outcome } = item
       const source = { batch: BigInt(number), index }
-      return [entry, ...others].map((shown) => ({ entry: shown, outcome: item.outcome, source }))
+      return entriesOf(verdict).flatMap((entry): readonly Upload[] => {
+        if (entry.maker === batch?.till) return [{ entry, outcome, source }]
+        if (!isSignedByCard(entry, schemes)) return []
+        return [{ entry: hearsayOf(entry), outcome, source, isHearsay: true }]
+      })
     }),
   )
+}
+
+function isSignedByCard(
+  { scheme }: Pick<VerifiedEntry, 'scheme'>,
+  schemes: readonly OfficeScheme[],
+): boolean {
+  return schemes.find(({ name }) => name === scheme)?.recordsAreSigned === 'by the card'
 }
 
 function tracingFacts(
@@ -176,5 +194,5 @@ function isDue(batch: Batch, { madeAt }: Signed, own: readonly ReadBatch[]): boo
 }
 
 function reports({ verdicts }: ReadBatch, digest: Digest): boolean {
-  return verdicts.some((verdict) => verdict.ok && verdict.entry.digest === digest)
+  return verdicts.some((verdict) => entriesOf(verdict).some((entry) => entry.digest === digest))
 }
