@@ -412,6 +412,9 @@ describe('an office that lies', () => {
           generation,
           publicKey: publicKey.bytes,
         })),
+        policies: keys.flatMap(({ maker: till }) =>
+          till === 0 ? [] : [{ till, version: 1, mayLoad: true, freeAmounts: true }],
+        ),
         readingKeys: readingKeys ? { block: readingKeys } : {},
         batches: [],
         ...shown,
