@@ -1,4 +1,4 @@
-import type { Bytes } from '../../kernel/bytes.ts'
+import { concat, type Bytes } from '../../kernel/bytes.ts'
 import { unlessMalformed } from '../../kernel/errors.ts'
 import {
   evidence,
@@ -32,8 +32,8 @@ export function refusedEvidence(payment: Evidence, refusal: Bytes): Bytes {
 export interface Notice {
   readonly content: Evidence
   readonly shown: ShownRecord
-  /** The payer’s record and signature. */
-  readonly payment: Signed<WalletRecord>
+  /** The payer’s record and signature; undefined if the payee never saw it, and refuses it unseen. */
+  readonly payment: Signed<WalletRecord> | undefined
   readonly payer: Introduced
   readonly payee: Introduced | undefined
 }
@@ -44,13 +44,11 @@ export function readNotice(bytes: Bytes): Notice | undefined {
     const content = evidence.decode(bytes)
     const shown = shownRecord.decode(content.shown)
     const [signature] = shown.signature
-    if (!signature) return undefined
-    const joined = new Uint8Array([...shown.record, ...signature])
     const [own, office] = shown.counterparty
     return {
       content,
       shown,
-      payment: openMessage(record, joined),
+      payment: signature && openMessage(record, concat(shown.record, signature)),
       payer: [shown.certificate, shown.office],
       payee: own && [own, office ?? shown.office],
     }

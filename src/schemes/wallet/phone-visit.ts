@@ -184,9 +184,12 @@ export class OfficeVisit {
       const { content, payment, payer, payee } = notice
       const [refusal] = content.refusal
       if (refusal) {
-        isNew ||= (await card.refund(refusal, payee)).ok
+        const refunded = await card.refund(refusal, payee)
+        // Without a record it was told before it paid: that is no news for the office.
+        isNew ||= refunded.ok && refunded.value !== undefined
         continue
       }
+      if (!payment) continue
       const received = await card.receive(payment.bytes, payer)
       isNew ||= received.ok
       if (received.ok || received.refusal !== 'refused') continue
