@@ -38,6 +38,8 @@ export interface Signer {
   readonly party: Party
   readonly key: PrivateKey
   readonly certificate: Bytes
+  /** Certificate of its office, if that is another than this mint’s. */
+  readonly office?: Bytes
 }
 
 export interface WalletCard extends Signer {
@@ -74,6 +76,12 @@ export interface Lies {
   readonly signer?: PrivateKey
   /** Whether the card remembers it. */
   readonly keep?: boolean
+}
+
+/** An instruction as its office signs it. */
+export interface Instructed {
+  readonly bytes: Bytes
+  readonly digest: Bytes
 }
 
 export class WalletMint {
@@ -178,11 +186,23 @@ export class WalletMint {
 
   /** A load or restore by the office’s order. */
   told(card: WalletCard, kind: 'load' | 'restore', amount: bigint, lies: Lies = {}): Made {
-    const told = this.#instruction(card, kind, amount)
+    return this.carryOut(card, kind, amount, this.instruct(card, kind, amount), undefined, lies)
+  }
+
+  /** What {@link instruct} made, with the notary’s permit if there is one. */
+  carryOut(
+    card: WalletCard,
+    kind: 'load' | 'restore',
+    amount: bigint,
+    told: Instructed,
+    permit?: Bytes,
+    lies: Lies = {},
+  ): Made {
+    const bytes = order.encode({ instruction: told.bytes, permit: permit ? [permit] : [] })
     return this.#make(
       card,
       { kind, amount, counterparty: this.office().party, cause: told.digest },
-      { bytes: order.encode({ instruction: told.bytes, permit: [] }), certificates: [] },
+      { bytes, certificates: [] },
       lies,
     )
   }
@@ -209,7 +229,7 @@ export class WalletMint {
     })
   }
 
-  #instruction(card: WalletCard, kind: InstructionKind, amount: bigint) {
+  instruct(card: WalletCard, kind: InstructionKind, amount: bigint): Instructed {
     const madeAt = this.now()
     const content = {
       kind,
@@ -228,9 +248,9 @@ export class WalletMint {
     return { bytes, digest: sha256(instruction.encode(content)) }
   }
 
-  #certificatesOf({ party, certificate }: Signer): readonly Bytes[] {
+  #certificatesOf({ party, certificate, office }: Signer): readonly Bytes[] {
     if (party.kind === 'office') return []
-    return [certificate, this.authority.certificates[0].bytes]
+    return [certificate, office ?? this.authority.certificates[0].bytes]
   }
 
   #make(

@@ -59,7 +59,10 @@ export interface WalletOffice {
   check(): Promise<void>
 }
 
-export async function createWalletOffice(db: Kysely<Tables>): Promise<WalletOffice> {
+export async function createWalletOffice(
+  db: Kysely<Tables>,
+  dataKey: Bytes = random.bytes(32),
+): Promise<WalletOffice> {
   let now = Date.UTC(2026, 5, 2)
   const clock = { now: () => (now += 1) }
   const office = await createOffice({
@@ -67,7 +70,7 @@ export async function createWalletOffice(db: Kysely<Tables>): Promise<WalletOffi
     schemes: officeSchemes,
     clock,
     random,
-    dataKey: random.bytes(32),
+    dataKey,
     currency: 'SEK',
   })
   const service = startEvidence(office, {
@@ -118,6 +121,7 @@ export async function createWalletOffice(db: Kysely<Tables>): Promise<WalletOffi
         party,
         key,
         certificate,
+        office: mint.authority.certificates[0].bytes,
         sequence: 0,
         last,
         balance: 0n,
