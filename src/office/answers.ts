@@ -8,6 +8,8 @@ import { cardIdText, currencyCode, idText, instantNumber } from './http.ts'
 import { CARD_STATUSES } from './registry-tables.ts'
 import { ROLES } from './roles.ts'
 import { ONLINE_KINDS } from './wallets/online.ts'
+import { LIQUIDITY_POLICIES } from './ledger/liquidity.ts'
+import { PAYMENT_STATES } from './ledger/payment-store.ts'
 import { ENTRY_KINDS } from './scheme.ts'
 
 /** What the office's API answers: the schemas make the OpenAPI document, the types are the console's. */
@@ -99,6 +101,16 @@ export const ledgerLineJson = z
       .nullable()
       .meta({ description: 'What an operator has said of its money' }),
     settlement: z.enum(SETTLEMENTS),
+    payment: z
+      .object({
+        id: digestText.meta({ description: 'Digest of the payer’s record' }),
+        state: z.enum(PAYMENT_STATES),
+        atNotary: z
+          .boolean()
+          .meta({ description: 'Another office takes part: the notary settles' }),
+      })
+      .nullable()
+      .meta({ description: 'Of a card that signs: what became of what it paid or received' }),
   })
   .meta({ id: 'LedgerLine' })
 export type LedgerLineJson = z.output<typeof ledgerLineJson>
@@ -166,8 +178,19 @@ const accountRefJson = z.object({
 export const accountJson = accountRefJson.extend({
   currency: currencyCode,
   balance: signedAmountText,
+  owed: amountText.meta({ description: 'What the pool has advanced to it and not got back' }),
 })
 export type AccountJson = z.output<typeof accountJson>
+
+export const liquidityJson = z
+  .object({
+    policy: z.enum(LIQUIDITY_POLICIES).meta({
+      description: 'What happens to a payment whose payer’s money is not there yet',
+    }),
+    poolMax: amountText.meta({ description: 'The most that the pool advances, of each currency' }),
+  })
+  .meta({ id: 'Liquidity' })
+export type LiquidityJson = z.output<typeof liquidityJson>
 
 export const transferJson = z
   .object({

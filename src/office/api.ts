@@ -27,6 +27,7 @@ import { bookRoutes } from './routes/books.ts'
 import { cardRoutes } from './routes/cards.ts'
 import { caseRoutes } from './routes/cases.ts'
 import { eventRoutes } from './routes/events.ts'
+import { liquidityRoutes } from './routes/liquidity.ts'
 import { merchantRoutes } from './routes/merchants.ts'
 import { onlineRoutes } from './routes/online.ts'
 import { operationRoutes } from './routes/operation.ts'
@@ -126,6 +127,7 @@ const ROUTES = [
   productRoutes,
   peopleRoutes,
   bookRoutes,
+  liquidityRoutes,
   onlineRoutes,
   walletRoutes,
   caseRoutes,

@@ -9,13 +9,15 @@ export interface AccountRef {
   readonly id: string
   readonly kind: AccountKind
   readonly owner: string
-  /** How people call the owner: a card's label, a till's or a merchant's name. */
+  /** How people call the owner: a card's label, a till's, a merchant's or a person's name. */
   readonly name: string | undefined
 }
 
 export interface Account extends AccountRef {
   readonly currency: CurrencyCode
   readonly balance: Amount
+  /** What the pool has advanced to it and not got back. */
+  readonly owed: Amount
 }
 
 export interface AccountFilter {
@@ -30,6 +32,7 @@ const OWNER_NAME = sql`case account.kind
   when 'shadow' then (select label from card where card.id = account.owner)
   when 'merchant' then (select name from merchant where merchant.id::text = account.owner)
   when 'till-cash' then (select name from till where till.number::text = account.owner)
+  when 'online' then (select name from person where person.id::text = account.owner)
 end`
 
 interface AccountRow {
@@ -39,6 +42,7 @@ interface AccountRow {
   readonly name: string | null
   readonly currency: CurrencyCode
   readonly balance: bigint
+  readonly owed: bigint
 }
 
 /** Accounts by id. */
@@ -47,7 +51,7 @@ export async function listAccounts(
   { kind, after, limit }: AccountFilter,
 ): Promise<readonly Account[]> {
   const { rows } = await sql<AccountRow>`
-    select id, kind, owner, currency, balance, ${OWNER_NAME} as name from account
+    select id, kind, owner, currency, balance, owed, ${OWNER_NAME} as name from account
     where (${kind ?? null}::text is null or kind = ${kind ?? null})
       and id > ${after ?? '0'}::bigint
     order by account.id limit ${limit}`.execute(db)
@@ -56,7 +60,7 @@ export async function listAccounts(
 
 export async function findAccount(db: Kysely<Tables>, id: string): Promise<Account | undefined> {
   const { rows } = await sql<AccountRow>`
-    select id, kind, owner, currency, balance, ${OWNER_NAME} as name from account
+    select id, kind, owner, currency, balance, owed, ${OWNER_NAME} as name from account
     where id = ${id}::bigint`.execute(db)
   return rows[0] && accountOf(rows[0])
 }
@@ -96,7 +100,7 @@ export async function listTransfers(
     order by id desc limit ${limit}`.execute(db)
   const ids = [...new Set(rows.flatMap(({ debit, credit }) => [debit, credit]))]
   const { rows: accounts } = await sql<AccountRow>`
-    select id, kind, owner, currency, balance, ${OWNER_NAME} as name from account
+    select id, kind, owner, currency, balance, owed, ${OWNER_NAME} as name from account
     where id = any(${ids.map(String)}::bigint[])`.execute(db)
   const byId = new Map(accounts.map((row) => [row.id, accountOf(row)]))
   return rows.flatMap((row) => {

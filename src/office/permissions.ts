@@ -76,6 +76,8 @@ export const PERMISSIONS: Readonly<Record<string, Access>> = {
 
   'GET /api/accounts': STAFF,
   'GET /api/accounts/:id/transfers': STAFF,
+  'GET /api/liquidity': STAFF,
+  'PUT /api/liquidity': CHIEF,
 
   'GET /api/cases': STAFF,
   'GET /api/cases/:id': STAFF,

@@ -33,6 +33,7 @@ function line({ name, on, sequence, balance = 0, said = 0, missing, contested }:
     refuted: false,
     decision: null,
     settlement: 'settled',
+    payment: null,
   } satisfies LedgerLineJson
 }
 

@@ -4,6 +4,7 @@ import type { CardId, Digest, TillNumber } from '../../kernel/ids.ts'
 import type { Amount } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import type { Decision, Settlement } from './chain.ts'
+import type { PaymentState } from './payment-store.ts'
 import type { EntryKind } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
 
@@ -28,7 +29,7 @@ export interface LedgerLine {
         readonly balance: Amount
         /** By the clock of that till. */
         readonly at: Instant
-        /** Whether it was shown with its maker's signature. */
+        /** Whether it was shown with its maker's signature, or its card signs itself. */
         readonly shown: boolean
       }
     | undefined
@@ -38,6 +39,15 @@ export interface LedgerLine {
   /** What an operator has said of its money. */
   readonly decision: Decision | undefined
   readonly settlement: Settlement
+  /** What it shows to have been paid, where payer and payee each have an account. */
+  readonly payment: LinePayment | undefined
+}
+
+export interface LinePayment {
+  readonly id: Digest
+  readonly state: PaymentState
+  /** Whether another office takes part: then the notary settles it. */
+  readonly atNotary: boolean
 }
 
 interface LineRow {
@@ -61,17 +71,43 @@ interface LineRow {
   refuted: boolean
   decision: Decision | null
   settlement: Settlement
+  signed_by_card: boolean
+  payment: Digest | null
+  state: PaymentState | null
+  at_notary: boolean | null
 }
 
 /** A card's whole ledger in order of sequence; where several claim a position, in order of digest. */
 export async function ledgerOf(db: Kysely<Tables>, card: CardId): Promise<readonly LedgerLine[]> {
   const { rows } = await sql<LineRow>`
-    select card, sequence, encode(digest, 'hex') as digest, kind, maker::text, balance::text,
+    select card, entry.sequence, encode(digest, 'hex') as digest, kind, maker::text, balance::text,
       made_at::text, uploaded, amount::text, outcome, encode(previous, 'hex') as previous,
       previous_maker::text, previous_balance::text, previous_at::text, previous_shown, complete,
-      contested, refuted, decision, settlement
-    from entry where card = ${card} order by sequence, entry.digest`.execute(db)
-  return rows.map(lineOf)
+      contested, refuted, decision, settlement, payment, state, at_notary,
+      exists (
+        select from account where kind = 'shadow' and owner = entry.card and covered
+      ) as signed_by_card
+    from entry left join lateral (
+      select encode(id, 'hex') as payment, state, at_notary from payment where id = entry.digest
+      union all
+      select encode(id, 'hex'), state, at_notary from payment where receipt = entry.digest
+      limit 1
+    ) as paid on true
+    where card = ${card} order by entry.sequence, entry.digest`.execute(db)
+  const lines = rows.map(lineOf)
+  return rows[0]?.signed_by_card ? withParents(lines) : lines
+}
+
+/** A card that signs names the record before: by whom and when that was made, it says itself. */
+function withParents(lines: readonly LedgerLine[]): readonly LedgerLine[] {
+  const byDigest = new Map(lines.map((line) => [line.digest, line]))
+  return lines.map((line) => {
+    const { previous } = line
+    if (!previous) return line
+    const parent = byDigest.get(previous.digest)
+    const said = parent && { till: parent.till, at: parent.at }
+    return { ...line, previous: { ...previous, ...said, shown: true } }
+  })
 }
 
 function lineOf(row: LineRow): LedgerLine {
@@ -101,6 +137,10 @@ function lineOf(row: LineRow): LedgerLine {
     refuted: row.refuted,
     decision: row.decision ?? undefined,
     settlement: row.settlement,
+    payment:
+      row.payment === null || row.state === null
+        ? undefined
+        : { id: row.payment, state: row.state, atNotary: row.at_notary ?? false },
   }
 }
 

@@ -30,6 +30,7 @@ export function bookRoutes(app: Api, { office }: Desk): void {
           ...refToJson(account),
           currency: account.currency,
           balance: String(account.balance),
+          owed: String(account.owed),
         })),
       }
     },

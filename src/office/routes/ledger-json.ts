@@ -9,6 +9,7 @@ export function lineToJson(line: LedgerLine): LedgerLineJson {
     amount: amount === undefined ? null : String(amount),
     outcome: outcome ?? null,
     decision: line.decision ?? null,
+    payment: line.payment ?? null,
     previous: previous ? { ...previous, balance: String(previous.balance) } : null,
   }
 }

@@ -16,4 +16,10 @@ export const ACCOUNT_WORDS: Readonly<Record<AccountKind, AccountWords>> = {
   suspense: { title: 'Suspense', meaning: 'claimed, and not yet decided whose it is' },
   fees: { title: 'Fees', meaning: 'earned by the office' },
   losses: { title: 'Losses', meaning: 'borne by the office' },
+  online: { title: 'Online wallets', meaning: 'held for people, and not on a card' },
+  pool: {
+    title: 'Liquidity pool',
+    meaning: 'advanced to cards until their money comes, so negative',
+  },
+  reserve: { title: 'Reserve', meaning: 'what the office has at the notary, so negative' },
 }

@@ -190,6 +190,10 @@ const DEEDS: Readonly<Record<LedgerLine['kind'], string>> = {
   load: 'loaded',
   passcode: 'new passcode',
   reversal: 'undone',
+  receive: 'received',
+  refund: 'taken back',
+  unload: 'paid to its office',
+  restore: 'put right',
 }
 
 /** What was done, with its amount as it changed the balance. */
@@ -211,6 +215,7 @@ function Settlement({ line }: { readonly line: LedgerLine }) {
   if (line.refuted) return <Tag tone="bad">refuted, not paid</Tag>
   if (line.outcome === 'void') return <Tag tone="plain">not taken</Tag>
   if (line.outcome === 'unconfirmed') return <Tag tone="wait">unconfirmed</Tag>
+  if (line.payment) return <PaymentTag payment={line.payment} />
   switch (line.settlement) {
     case 'settled':
       return <Tag tone="good">settled</Tag>
@@ -218,5 +223,18 @@ function Settlement({ line }: { readonly line: LedgerLine }) {
       return <Tag tone="wait">held</Tag>
     case 'none':
       return line.complete ? null : <Tag tone="wait">waiting</Tag>
+  }
+}
+
+function PaymentTag({ payment }: { readonly payment: NonNullable<LedgerLine['payment']> }) {
+  switch (payment.state) {
+    case 'pending':
+      return <Tag tone="wait">{payment.atNotary ? 'at the notary' : 'waits for cover'}</Tag>
+    case 'settled':
+      return <Tag tone="good">settled</Tag>
+    case 'returning':
+      return <Tag tone="wait">to be given back</Tag>
+    case 'returned':
+      return <Tag tone="plain">given back</Tag>
   }
 }
