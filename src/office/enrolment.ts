@@ -1,5 +1,5 @@
 import type { Selectable, Transaction } from 'kysely'
-import { bytesEqual, fromHex, toHex, type Bytes } from '../kernel/bytes.ts'
+import { bytesEqual, fromHex, type Bytes } from '../kernel/bytes.ts'
 import { NO_DOCUMENTS } from '../kernel/documents.ts'
 import {
   createEnrolmentCode,
@@ -9,7 +9,6 @@ import {
   signEnrolment,
   type EnrolmentRequest,
 } from '../kernel/enrolment.ts'
-import { sha256 } from '../kernel/hash.ts'
 import type { TillNumber } from '../kernel/ids.ts'
 import { currency as currencyOf } from '../kernel/money.ts'
 import { publicKeyFrom, type PublicKey } from '../kernel/p256.ts'
@@ -62,13 +61,6 @@ export async function giveCode(
     .where('number', '=', BigInt(till))
     .execute()
   return { code: formatEnrolmentCode(code), expiresAt }
-}
-
-/** SHA-256 of the office's public key: what a person may compare on both screens. */
-export function officeFingerprint(office: Office): string {
-  return toHex(sha256(office.key.publicKey.bytes))
-    .slice(0, 32)
-    .replaceAll(/(.{4})(?=.)/g, '$1 ')
 }
 
 /** What a request to be enrolled can come to, in the order of the checks. */

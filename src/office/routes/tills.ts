@@ -4,6 +4,7 @@ import { toHex } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import type { TillNumber } from '../../kernel/ids.ts'
 import { currency as currencyOf } from '../../kernel/money.ts'
+import { fingerprintOf } from '../../kernel/p256.ts'
 import {
   codeJson,
   moduleJson,
@@ -13,7 +14,7 @@ import {
   type TillJson,
 } from '../answers.ts'
 import { tillContacts, type TillContact } from '../books.ts'
-import { giveCode, officeFingerprint } from '../enrolment.ts'
+import { giveCode } from '../enrolment.ts'
 import { OfficeError } from '../errors.ts'
 import {
   actorOf,
@@ -274,7 +275,7 @@ export function tillRoutes(app: Api, { office }: Desk): void {
 
   async function codeFor(trx: Transaction<Tables>, number: TillNumber): Promise<CodeJson> {
     const given = await giveCode(office, trx, number)
-    return { ...given, officeFingerprint: officeFingerprint(office) }
+    return { ...given, officeFingerprint: fingerprintOf(office.key.publicKey) }
   }
 
   function record(
