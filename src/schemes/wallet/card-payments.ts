@@ -7,7 +7,7 @@ import { party, sameParty, type Party } from '../../kernel/party.ts'
 import { slotsOf, type Signer } from './card-certificates.ts'
 import { refusalByLimits } from './card-limits.ts'
 import type { CardParts } from './card-parts.ts'
-import { after, isUnbound } from './card-requests.ts'
+import { isUnbound } from './card-requests.ts'
 import { ownRequestPart, paidPart, refusedPart, type OwnRequest } from './card-store.ts'
 import {
   asking,
@@ -142,15 +142,14 @@ export class CardPayments {
       payer: new Uint8Array(CARD_ID_SIZE),
       payerNonce: new Uint8Array(NONCE_SIZE),
     })
-    const index = requests.freeSlot()
-    store.commit(
-      { nextRequest: after(index) },
-      ownRequestPart(index, {
+    store.write(
+      ownRequestPart(requests.freeSlot(), {
         status: 'open',
         digest: made.digest,
         request: made.bytes,
         refusedAt: 0,
         signature: new Uint8Array(SIGNATURE_SIZE),
+        refusal: 0,
       }),
     )
     return response(SW.OK, made.bytes)
@@ -206,13 +205,15 @@ export class CardPayments {
     if (this.#wasReceived(wanted.request)) return response(WALLET_SW.NOT_NOW)
     if (!own) return response(WALLET_SW.STALE)
     const made = chip.sign(refusal, { ...wanted, payee: this.#parts.self })
+    const { refusals } = store.state
     const slot: OwnRequest = {
       ...own.slot,
       status: 'refused',
       refusedAt: wanted.madeAt,
       signature: made.bytes.slice(REFUSAL_SIZE),
+      refusal: refusals,
     }
-    store.write(ownRequestPart(own.index, slot))
+    store.commit({ refusals: refusals + 1 }, ownRequestPart(own.index, slot))
     return response(SW.OK, made.bytes)
   }
 

@@ -1,4 +1,5 @@
 import { bytesEqual, toHex, type Bytes } from '../../kernel/bytes.ts'
+import { invariant } from '../../kernel/errors.ts'
 import { sum, type Amount } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import { party, type Party } from '../../kernel/party.ts'
@@ -14,6 +15,8 @@ export interface OwnRequestEntry {
   readonly content: PaymentRequest
 }
 
+const SLOTS = Array.from({ length: OWN_REQUESTS }, (_, index) => index)
+
 export type Payment = Pick<PaidRequest, 'status' | 'amount' | 'payee'>
 
 /** The requests of a card: its own, and those of others that it paid or that were refused. */
@@ -28,7 +31,7 @@ export class CardRequests {
 
   /** Open ones, and refused ones to be refused again. */
   own(): readonly OwnRequestEntry[] {
-    return Array.from({ length: OWN_REQUESTS }, (_, index) => index).flatMap((index) => {
+    return SLOTS.flatMap((index) => {
       const slot = this.#store.ownRequest(index)
       if (slot.status === 'free') return []
       return [{ index, slot, content: read(slot.request) }]
@@ -44,12 +47,17 @@ export class CardRequests {
     return sum(this.open().map(({ content }) => content.amount))
   }
 
-  /** Where the next goes: over the refused one that has been there longest, or where none is. */
+  /** Where the next goes: where none is, or over the one that was refused first. */
   freeSlot(): number {
-    const open = new Set(this.open().map(({ index }) => index))
-    let index = this.#store.state.nextRequest
-    while (open.has(index)) index = after(index)
-    return index
+    const own = this.own()
+    const taken = new Set(own.map(({ index }) => index))
+    const free = SLOTS.find((index) => !taken.has(index))
+    const [oldest] = own
+      .filter(({ slot }) => slot.status === 'refused')
+      .toSorted((a, b) => a.slot.refusal - b.slot.refusal)
+    const found = free ?? oldest?.index
+    invariant(found !== undefined, 'not all requests of a card are open')
+    return found
   }
 
   /** Whether an unbound request was paid, and its record is not in the log any more. */
@@ -127,8 +135,4 @@ export function isUnbound({ payer }: PaymentRequest): boolean {
 
 function read(signed: Bytes): PaymentRequest {
   return request.decode(signed.subarray(0, REQUEST_SIZE))
-}
-
-export function after(index: number): number {
-  return (index + 1) % OWN_REQUESTS
 }

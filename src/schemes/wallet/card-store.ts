@@ -61,10 +61,11 @@ const state = struct({
   acknowledgedAt: instant('by the office’s clock'),
   policy: octets(POLICY_SIZE),
   carried: octets(2 * CARRIED_BLOCKS),
-  /** Where the next certificate of an office and of a party goes, and the next request of this card. */
+  /** Where the next certificate of an office and of a party goes. */
   nextOffice: uint8(),
   nextParty: uint8(),
-  nextRequest: uint8(),
+  /** Requests of this card that it has refused so far. */
+  refusals: uint32(),
 })
 export type CardStatus = ValueOf<typeof state>
 
@@ -99,6 +100,8 @@ const ownRequest = struct({
   /** Of its refusal: what is not in the request. */
   refusedAt: instant('by the phone’s clock'),
   signature: octets(SIGNATURE_SIZE),
+  /** Which refusal of this card it is. */
+  refusal: uint32(),
 })
 export type OwnRequest = ValueOf<typeof ownRequest>
 

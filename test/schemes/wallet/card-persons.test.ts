@@ -374,6 +374,26 @@ describe('REFUSE', () => {
     expect(contentOf(card)).toEqual(before)
   })
 
+  test('the four newest refusals at least are said again', async () => {
+    const card = bob.clone()
+    const first = await card.ask(1n, { madeAt: START })
+    const made = [first]
+    for (let count = 1; count < 4; count++) made.push(await card.ask(1n, { madeAt: START + count }))
+    const refuse = (asked: Bytes) =>
+      card.tapped((held) => held.refuse({ request: digestOf(asked), madeAt: START }))
+    // The last to be refused was the first to be asked for.
+    for (const asked of made.toReversed()) taken(await refuse(asked))
+    for (let count = 4; count < 8; count++) {
+      made.push(await card.ask(1n, { madeAt: START + count }))
+      expect(refused(await refuse(first))).toBe('done')
+    }
+    for (const asked of made.slice(4, 7)) taken(await refuse(asked))
+    await card.ask(1n, { madeAt: START + 8 })
+    const said = []
+    for (const asked of made.slice(0, 7)) said.push(refused(await refuse(asked)))
+    expect(said).toEqual(['done', 'done', 'done', 'stale', 'done', 'done', 'done'])
+  })
+
   test('not what was received, nor what it never asked for', async () => {
     const card = bob.clone()
     const asked = await card.ask(50_00n)

@@ -11,13 +11,7 @@ const till = office.till(7)
 /** All that money, records, instructions and codes are made of. */
 function standing(card: Card) {
   const memory = memoryOf(card)
-  const {
-    carried: _carried,
-    nextOffice: _o,
-    nextParty: _p,
-    nextRequest: _r,
-    ...state
-  } = memory.state
+  const { carried: _carried, nextOffice: _o, nextParty: _p, refusals: _r, ...state } = memory.state
   return { ...state, tries: memory.tries, secrets: memory.secrets, paid: memory.paid }
 }
 
