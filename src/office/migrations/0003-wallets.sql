@@ -29,8 +29,10 @@ create table instruction (
   kind text not null check (kind in ('load', 'acknowledge', 'restore', 'void', 'unblock')),
   -- load: what is added; restore: what the card is to hold
   amount bigint not null check (amount >= 0),
-  -- load: the person whose online wallet it comes from, and whether it went back there after a void
-  payer bigint references person (id) check ((payer is not null) = (kind = 'load')),
+  -- load: the person whose online wallet it comes from, and whether it went back there after a void;
+  -- or the request whose payment was refunded when the card had forgotten it
+  payer bigint references person (id),
+  refunds bytea check (length(refunds) = 32),
   given_back boolean not null default false check (not given_back or state = 'void'),
   -- restore: what the card is to hold more than its records say; booked when it has carried it out
   more bigint not null default 0 check (more = 0 or kind = 'restore'),
@@ -51,6 +53,7 @@ create table instruction (
   person bigint references person (id),
   reason text not null default '',
   primary key (card, number),
+  check (num_nonnulls(payer, refunds) <= case kind when 'load' then 1 else 0 end),
   foreign key (card, before) references instruction (card, number),
   check ((void_digest is null) = (void_bytes is null)),
   check ((state = 'issued') = (statement is null)),
@@ -58,15 +61,15 @@ create table instruction (
 );
 create unique index instruction_under_way on instruction (card) where state = 'issued';
 create index instruction_to_give_back on instruction (card)
-  where kind = 'load' and state = 'void' and not given_back;
+  where payer is not null and state = 'void' and not given_back;
 
 create function keep_instruction() returns trigger language plpgsql as $$
 begin
   if tg_op = 'DELETE' or old.given_back
     or (old.state <> 'issued' and (old.state, old.statement) is distinct from (new.state, new.statement))
-    or (old.card, old.number, old.kind, old.amount, old.payer, old.more, old.digest, old.bytes)
+    or (old.card, old.number, old.kind, old.amount, old.payer, old.refunds, old.more, old.digest, old.bytes)
       is distinct from
-      (new.card, new.number, new.kind, new.amount, new.payer, new.more, new.digest, new.bytes)
+      (new.card, new.number, new.kind, new.amount, new.payer, new.refunds, new.more, new.digest, new.bytes)
     or (old.permit is not null and old.permit is distinct from new.permit)
     or (old.void_bytes is not null and old.void_bytes is distinct from new.void_bytes)
   then
@@ -91,7 +94,8 @@ create table card_statement (
   received_at bigint not null
 );
 
--- Payments that a card has taken back because their payees would not have them: by its own record.
+-- Payments that a card has taken back because their payees would not have them: by its own record, or
+-- by a load in its place.
 create table refund_taken (
   card text not null references card (id),
   -- digest of the request that was paid and refused

@@ -30,6 +30,11 @@ export interface Holdings {
   instructionIn(evidence: Uint8Array, secrets: Bytes): GivenInstruction | undefined
   /** Which of its payments a card has taken back, if that is what a record of its own says. */
   refundIn(evidence: Uint8Array): TakenRefund | undefined
+  /**
+   * Until when the card that made the payment in this evidence remembers it once it is told to forget
+   * its record, by the office’s clock; undefined if no longer than that.
+   */
+  remembersUntil(evidence: Uint8Array): Instant | undefined
   /** A request of the office itself that the card pay it back. */
   requestBack(wanted: RequestDraft, secrets: Bytes, random: RandomSource): Bytes
   /** What anybody may have who wants to check what this office and its cards sign. */

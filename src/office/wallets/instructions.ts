@@ -25,6 +25,8 @@ const LIFE: Readonly<Record<InstructionKind, number>> = {
 export interface Instruction extends LastInstruction {
   readonly kind: InstructionKind
   readonly amount: Amount
+  /** load: the request whose refund it is. */
+  readonly refunds: Digest | undefined
   /** restore: by how much the card is to hold more than its records say; below 0: less. */
   readonly more: Amount
   readonly bytes: Bytes
@@ -38,6 +40,7 @@ interface InstructionRow {
   readonly kind: InstructionKind
   readonly amount: bigint
   readonly more: bigint
+  readonly refunds: Digest | null
   readonly digest: Digest
   readonly bytes: Buffer
   readonly permit: Buffer | null
@@ -55,7 +58,8 @@ export async function findInstruction(
   number?: number,
 ): Promise<Instruction | undefined> {
   const { rows } = await sql<InstructionRow>`
-    select one.number, one.kind, one.amount, one.more, encode(one.digest, 'hex') as digest, one.bytes,
+    select one.number, one.kind, one.amount, one.more,
+      encode(one.refunds, 'hex') as refunds, encode(one.digest, 'hex') as digest, one.bytes,
       one.permit, one.expires_at, encode(one.void_digest, 'hex') as void_digest, one.void_bytes,
       one.state,
       encode(case before.state when 'void' then before.void_digest else before.digest end, 'hex')
@@ -71,6 +75,7 @@ export async function findInstruction(
       kind: row.kind,
       amount: row.amount,
       more: row.more,
+      refunds: row.refunds ?? undefined,
       digest: row.digest,
       bytes: new Uint8Array(row.bytes),
       permit: row.permit === null ? undefined : new Uint8Array(row.permit),
@@ -88,6 +93,8 @@ export interface NewInstruction {
   readonly amount?: Amount
   /** load: the person whose online wallet it comes from. */
   readonly payer?: string
+  /** load: digest of the request whose refund it is. */
+  readonly refunds?: Digest
   readonly more?: Amount
   readonly record?: { readonly sequence: number; readonly digest: Digest }
   readonly policy?: Bytes | undefined
@@ -102,7 +109,17 @@ export async function giveInstruction(
   trx: Transaction<Tables>,
   holdings: Holdings,
   card: Card,
-  { kind, amount = 0n, payer, more = 0n, record, policy, person, reason = '' }: NewInstruction,
+  {
+    kind,
+    amount = 0n,
+    payer,
+    refunds,
+    more = 0n,
+    record,
+    policy,
+    person,
+    reason = '',
+  }: NewInstruction,
 ): Promise<number> {
   const last = await findInstruction(trx, card.id)
   invariant(last?.state !== 'issued', 'one instruction at a time is under way')
@@ -115,9 +132,10 @@ export async function giveInstruction(
     office.secretsOf(card.scheme),
   )
   await sql`
-    insert into instruction (card, number, kind, amount, payer, more, digest, bytes, made_at, expires_at,
+    insert into instruction (card, number, kind, amount, payer, refunds, more, digest, bytes, made_at, expires_at,
       person, reason)
     values (${card.id}, ${number}, ${kind}, ${amount}, ${payer ?? null}::bigint,
+      ${refunds === undefined ? null : fromHex(refunds)},
       ${more}, ${fromHex(signed.digest)}, ${signed.bytes},
       ${madeAt}, ${expiresAt}, ${person ?? null}::bigint, ${reason})`.execute(trx)
   return number

@@ -47,7 +47,7 @@ export async function giveBack(trx: Transaction<Tables>, card: Card, at: Instant
       where kind = 'shadow' and owner = ${card.id} and currency = ${card.currency}
     ) as left
     from instruction
-    where card = ${card.id} and kind = 'load' and state = 'void' and not given_back
+    where card = ${card.id} and payer is not null and state = 'void' and not given_back
     order by number for update`.execute(trx)
   let [left = 0n] = rows.map((row) => row.left)
   for (const { number, payer, amount } of rows) {

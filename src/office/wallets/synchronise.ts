@@ -28,7 +28,7 @@ import {
 } from './instructions.ts'
 import { onlineBalances, onlineWallet } from './online.ts'
 import type { Permit } from './permit.ts'
-import { wantedPolicy } from './policies.ts'
+import { policyOfVersion, wantedPolicy } from './policies.ts'
 import { giveBack, referenceOf, setAside, shadowOf } from './set-aside.ts'
 import { standingOf, type Standing } from './standing.ts'
 
@@ -172,6 +172,11 @@ async function answer(
     if (isOver) await giveUp(office, trx, holdings, card, underWay)
     return
   }
+  const refund = await forgottenRefund(trx, holdings, card, said)
+  if (refund) {
+    await giveInstruction(office, trx, holdings, card, { kind: 'load', ...refund })
+    return
+  }
   const { sequence, last: digest, acknowledged } = said
   // All or nothing: what the card forgets must not be missing here.
   if ((await handedInUpTo(trx, card.id, said)) !== sequence) return
@@ -269,6 +274,7 @@ async function carriedOut(
 ): Promise<void> {
   await closeInstruction(trx, card.id, one, 'carried out', said)
   await recordInstruction(trx, card, one, 'wallet.carried-out', at)
+  if (one.refunds !== undefined) await noteRefund(trx, card.id, one.refunds)
   const losses: AccountName = { kind: 'losses', owner: '', currency: card.currency }
   const { number, more } = one
   if (more > 0n) return setAside(trx, card, number, losses, more, at)
@@ -314,6 +320,41 @@ async function noteRefunds(
         select from entry where card = ${id} and digest = ${fromHex(record)} and uploaded
       ) on conflict do nothing`.execute(trx)
   }
+}
+
+async function noteRefund(trx: Transaction<Tables>, card: CardId, request: Digest): Promise<void> {
+  await sql`
+    insert into refund_taken (card, request) values (${card}, ${fromHex(request)})
+    on conflict do nothing`.execute(trx)
+}
+
+/**
+ * A payment that came back when the card had forgotten it, and so cannot take it back itself: a load
+ * does it, of money that the shadow account has already.
+ */
+async function forgottenRefund(
+  trx: Transaction<Tables>,
+  holdings: Holdings,
+  { id }: Card,
+  { acknowledged, balance, policyVersion }: CardStatement,
+): Promise<{ readonly amount: bigint; readonly refunds: Digest } | undefined> {
+  const { rows } = await sql<{ amount: bigint; refunds: Digest; evidence: Buffer; told: bigint }>`
+    select payment.amount, encode(payment.request, 'hex') as refunds, refund.evidence, (
+      select coalesce(max(made_at), 0) from instruction
+      where card = ${id} and kind = 'acknowledge' and state = 'carried out'
+    ) as told
+    from payment join refund on refund.payer = payment.payer and refund.request = payment.request
+    where payment.payer = ${id} and payment.state = 'returned' and payment.sequence <= ${acknowledged}
+      and not exists (
+        select from refund_taken taken where taken.card = ${id} and taken.request = payment.request
+      )
+    order by payment.sequence`.execute(trx)
+  const policy = await policyOfVersion(trx, policyVersion, holdings)
+  const room = policy ? holdings.balanceMax(policy) - balance : 0n
+  return rows.find(({ amount, evidence, told }) => {
+    const until = holdings.remembersUntil(new Uint8Array(evidence))
+    return amount <= room && (until === undefined || until < Number(told))
+  })
 }
 
 /**

@@ -4,7 +4,7 @@ import { unlessMalformed } from '../../kernel/errors.ts'
 import { DIGEST_SIZE, sha256 } from '../../kernel/hash.ts'
 import { cardIdBytes, cardIdOf, digestOf } from '../../kernel/ids.ts'
 import { publicKeyFrom } from '../../kernel/p256.ts'
-import type { RandomSource } from '../../kernel/ports.ts'
+import type { Instant, RandomSource } from '../../kernel/ports.ts'
 import { parseWith } from '../../kernel/schema.ts'
 import type {
   CardStatement,
@@ -53,6 +53,7 @@ export const walletHoldings: Holdings = {
     order.encode({ instruction: signed, permit: permit ? [permit] : [] }),
   instructionIn,
   refundIn,
+  remembersUntil,
   requestBack,
   certificates(secrets) {
     const { root, notary, certificates } = readAuthority(secrets)
@@ -175,6 +176,13 @@ function refundIn(bytes: Uint8Array): TakenRefund | undefined {
       request: digestOf(openMessage(refusal, shown.cause).content.request),
     }
   })
+}
+
+/** A request that names no card is remembered as long as it could be paid again. */
+function remembersUntil(bytes: Uint8Array): Instant | undefined {
+  const { cause } = shownRecord.decode(evidence.decode(bytes).shown)
+  const { payer, expires } = openMessage(request, cause).content
+  return payer.every((byte) => byte === 0) ? expires : undefined
 }
 
 function requestBack(wanted: RequestDraft, secrets: Bytes, random: RandomSource): Bytes {

@@ -6,7 +6,7 @@ import type { Bytes } from '../../../src/kernel/bytes.ts'
 import { invariant } from '../../../src/kernel/errors.ts'
 import type { CardId } from '../../../src/kernel/ids.ts'
 import type { Amount } from '../../../src/kernel/money.ts'
-import { Unreachable } from '../../../src/kernel/ports.ts'
+import { Unreachable, type Transport, type TransportRequest } from '../../../src/kernel/ports.ts'
 import { issueCard } from '../../../src/office/issue.ts'
 import { addPerson } from '../../../src/office/registry/people.ts'
 import { openSession } from '../../../src/office/registry/sessions.ts'
@@ -82,9 +82,17 @@ export class PhoneWorld {
     const { card, plan } = await db.transaction().execute((trx) => issueCard(office, trx, order))
     invariant((await writeCardPlan(channel, plan)) === 'written', 'the chip takes its plan')
     field.powerOff()
-    const transport = injectTransport(api)
+    const sent: TransportRequest[] = []
+    const direct = injectTransport(api)
+    const transport: Transport = {
+      async send(request) {
+        sent.push(request)
+        return direct.send(request)
+      },
+    }
     const headers = { cookie: `${SESSION_COOKIE}=${token}` }
-    return new Holder(this, { person, login, card: card.id, nvm, field }, { transport, headers })
+    const parts = { person, login, card: card.id, nvm, field, sent }
+    return new Holder(this, parts, { transport, headers })
   }
 
   /** What the office has of them, and that nothing was made or lost. */
@@ -117,6 +125,7 @@ interface HolderParts {
   readonly card: CardId
   readonly nvm: Nvm
   readonly field: Field
+  readonly sent: readonly TransportRequest[]
 }
 
 export class MapMemory implements PhoneMemory {
@@ -146,6 +155,8 @@ export class Holder {
   readonly card: CardId
   readonly nvm: Nvm
   readonly field: Field
+  /** What the phone has asked the office so far. */
+  readonly sent: readonly TransportRequest[]
   readonly line: Line
   readonly memory = new MapMemory()
   wire: Wire = plainWire
@@ -157,6 +168,7 @@ export class Holder {
     this.card = parts.card
     this.nvm = parts.nvm
     this.field = parts.field
+    this.sent = parts.sent
     this.line = line
   }
 
