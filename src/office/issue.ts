@@ -6,6 +6,7 @@ import { currency, type Amount, type CurrencyCode } from '../kernel/money.ts'
 import type { AccountName } from './ledger/accounts.ts'
 import { post } from './ledger/accounts.ts'
 import { OfficeError } from './errors.ts'
+import { lockLedger } from './ledger/lock.ts'
 import { schemeOf, type Office } from './office.ts'
 import { placeIssue } from './ledger/placement.ts'
 import { rememberSecrets } from './registry/card-secrets.ts'
@@ -48,8 +49,10 @@ export async function issueCard(
   order: CardOrder,
 ): Promise<IssuedCard> {
   const issued = await makeCard(office, trx, order)
-  const outside: AccountName = { kind: 'world', owner: '', currency: order.currency }
-  await fund(office, trx, outside, issued.card, order.balance, `issue:${issued.card.id}`)
+  const { id, currency: code } = issued.card
+  const outside: AccountName = { kind: 'world', owner: '', currency: code }
+  const shadow: AccountName = { kind: 'shadow', owner: id, currency: code }
+  await move(office, trx, outside, shadow, order.balance, `issue:${id}`)
   return issued
 }
 
@@ -74,13 +77,19 @@ export async function renewCard(
   trx: Transaction<Tables>,
   { card: oldId, uid, passcode, lost }: Renewal,
 ): Promise<IssuedCard> {
+  await lockLedger(trx)
   const old = await lockCard(trx, oldId)
   if (!old) throw new OfficeError('not_found', `There is no card ${oldId}.`)
   if (old.successor !== undefined || old.status === 'retired') {
     const how = old.successor === undefined ? 'paid out' : `replaced by card ${old.successor}`
     throw new OfficeError('conflict', `Card ${oldId} was ${how}.`)
   }
-  const balance = await completeBalance(trx, oldId)
+  const isSignedByCard = schemeOf(office, old.scheme).recordsAreSigned === 'by the card'
+  if (isSignedByCard && old.holder === undefined) {
+    const advice = 'Say who holds it, or pay it out and issue another.'
+    throw new OfficeError('conflict', `Nobody holds card ${oldId}, to get its money. ${advice}`)
+  }
+  const worth = isSignedByCard ? await shadowWorth(trx, oldId) : await completeBalance(trx, oldId)
   // The label and, if it is used again, the chip go to the new card.
   await trx.updateTable('card').set({ label: null }).where('id', '=', oldId).execute()
   const status = lost ? 'hot' : 'retired'
@@ -88,11 +97,16 @@ export async function renewCard(
   const result = await setCardStatus(trx, oldId, status, reason, office.clock.now())
   invariant(result === 'changed' || result === 'unchanged', 'a card that is not retired can be')
   const { scheme, currency: code, label, holder } = old
+  const balance = isSignedByCard ? 0n : worth
   const order = { scheme, uid, currency: code, balance, label, holder, passcode }
   const issued = await makeCard(office, trx, order)
   await setSuccessor(trx, oldId, issued.card.id)
   const shadow: AccountName = { kind: 'shadow', owner: oldId, currency: code }
-  await fund(office, trx, shadow, issued.card, balance, `renew:${oldId}`)
+  const credit: AccountName =
+    isSignedByCard && holder !== undefined
+      ? { kind: 'online', owner: holder, currency: code }
+      : { kind: 'shadow', owner: issued.card.id, currency: code }
+  await move(office, trx, shadow, credit, worth, `renew:${oldId}`)
   return issued
 }
 
@@ -108,6 +122,7 @@ export async function refundCard(
   trx: Transaction<Tables>,
   { card: id, reason }: { readonly card: CardId; readonly reason: string },
 ): Promise<Amount> {
+  await lockLedger(trx)
   const card = await lockCard(trx, id)
   if (!card) throw new OfficeError('not_found', `There is no card ${id}.`)
   if (card.status === 'active') {
@@ -117,13 +132,13 @@ export async function refundCard(
   const at = office.clock.now()
   const result = await setCardStatus(trx, id, 'retired', `paid out: ${reason}`, at)
   if (result !== 'changed') throw new OfficeError('conflict', `Card ${id} is closed already.`)
-  const balance = await completeBalance(trx, id)
-  if (balance === 0n) return balance
   const { currency: code } = card
+  const isSignedByCard = schemeOf(office, card.scheme).recordsAreSigned === 'by the card'
+  const worth = isSignedByCard ? await shadowWorth(trx, id) : await completeBalance(trx, id)
   const debit: AccountName = { kind: 'shadow', owner: id, currency: code }
   const credit: AccountName = { kind: 'world', owner: '', currency: code }
-  await post(trx, [{ reference: `refund:${id}`, debit, credit, amount: balance, at }])
-  return balance
+  await move(office, trx, debit, credit, worth, `refund:${id}`)
+  return worth
 }
 
 /** What the card held by its last complete record that nobody contests. */
@@ -134,6 +149,38 @@ export async function completeBalance(db: Kysely<Tables>, card: CardId): Promise
       and (taken or outcome = 'confirmed')
     order by sequence desc limit 1`.execute(db)
   return rows[0]?.balance ?? 0n
+}
+
+/**
+ * What a card that signs has at its office: what it was given, less what it is known to have paid and
+ * what that shows it to have paid besides. Where records are missing, no more than its last one says
+ * and what it has not taken yet.
+ */
+async function shadowWorth(trx: Transaction<Tables>, card: CardId): Promise<Amount> {
+  const { rows } = await sql<{ worth: bigint }>`
+    with record as (
+      select sequence, balance from entry where card = ${card} and complete
+    ), last as (
+      select sequence, balance from record order by sequence desc limit 1
+    ), known as (
+      select balance - coalesce((
+        select sum(amount) from payment
+        where payer = ${card} and state = 'pending' and not at_notary
+      ), 0) as amount
+      from account where kind = 'shadow' and owner = ${card}
+    ), coming as (
+      select coalesce(sum(amount), 0) as amount from payment
+      where payee = ${card} and payee_kind = 'card' and state = 'settled' and receipt is null
+    )
+    select greatest(0, case
+      when (select count(distinct sequence) from record) > (select sequence from last)
+      then (select amount from known)
+      else least(
+        (select amount from known),
+        (select balance from last) + (select amount from coming)
+      )
+    end)::bigint as worth`.execute(trx)
+  return rows[0]?.worth ?? 0n
 }
 
 async function makeCard(
@@ -168,15 +215,13 @@ async function makeCard(
   return { card, plan, passcode, unblocking }
 }
 
-async function fund(
-  office: Office,
+async function move(
+  { clock }: Office,
   trx: Transaction<Tables>,
   debit: AccountName,
-  card: Card,
+  credit: AccountName,
   amount: Amount,
   reference: string,
 ): Promise<void> {
-  if (amount === 0n) return
-  const credit: AccountName = { kind: 'shadow', owner: card.id, currency: card.currency }
-  await post(trx, [{ reference, debit, credit, amount, at: office.clock.now() }])
+  if (amount > 0n) await post(trx, [{ reference, debit, credit, amount, at: clock.now() }])
 }

@@ -2,8 +2,10 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { concat, type Bytes } from '../../src/kernel/bytes.ts'
 import { cardIdOf, digestOf } from '../../src/kernel/ids.ts'
+import { generatePrivateKey } from '../../src/kernel/p256.ts'
 import type { Party } from '../../src/kernel/party.ts'
 import { TOKEN_SIZE } from '../../src/kernel/token.ts'
+import { refundCard, renewCard } from '../../src/office/issue.ts'
 import type { Liquidity } from '../../src/office/ledger/liquidity.ts'
 import {
   applyAtNotary,
@@ -362,6 +364,72 @@ describe('a card whose key is out', () => {
     await town.report(till, paid.evidence)
     expect(await town.cases()).toEqual([])
     expect(await town.shadow(card)).toBe(90n)
+  })
+})
+
+describe('a lost card', () => {
+  async function heldBy(card: WalletCard, login: string): Promise<string> {
+    const { rows } = await sql<{ id: string }>`
+      insert into person (login, name, role, made_at) values (${login}, ${login}, 'cardholder', 0)
+      returning id::text`.execute(town.db)
+    const id = rows[0]?.id ?? ''
+    await sql`update card set holder = ${id}::bigint where id = ${card.id}`.execute(town.db)
+    return id
+  }
+  const renew = (card: WalletCard) =>
+    town.db.transaction().execute((trx) =>
+      renewCard(town.office, trx, {
+        card: card.id,
+        uid: generatePrivateKey().publicKey.bytes,
+        passcode: undefined,
+        lost: true,
+      }),
+    )
+
+  test('leaves its money in its holder’s online wallet; the new one starts with nothing', async () => {
+    const [card, other] = [await town.addCard(), await town.addCard(40n)]
+    const till = await town.addTill()
+    const holder = await heldBy(card, 'bob')
+    const loaded = await town.load(card, 100n)
+    const paid = town.mint.buy(card, till, 30n)
+    // Paid to it, and never on it.
+    const coming = town.mint.buy(other, card, 15n)
+    await town.sync(card, loaded.evidence, paid.evidence)
+    await town.sync(other, coming.evidence)
+    const { card: renewed } = await renew(card)
+    await town.check()
+    expect(await town.shadow(card)).toBe(0n)
+    expect(await town.balances()).toMatchObject({ [`online ${holder}`]: '85' })
+    expect(await town.balances()).not.toHaveProperty(`shadow ${renewed.id}`)
+  })
+
+  test('of which a record is missing is worth what its last one says', async () => {
+    const card = await town.addCard()
+    const till = await town.addTill()
+    const holder = await heldBy(card, 'carol')
+    const loaded = await town.load(card, 100n)
+    const missing = town.mint.buy(card, till, 30n)
+    const known = town.mint.buy(card, till, 5n)
+    await town.sync(card, loaded.evidence, known.evidence)
+    expect(await town.shadow(card)).toBe(95n)
+    await renew(card)
+    expect(await town.balances()).toMatchObject({ [`online ${holder}`]: '65' })
+    await town.sync(card, missing.evidence)
+    await town.check()
+    expect(await town.shadow(card)).toBe(0n)
+  })
+
+  test('that nobody holds is paid out, not renewed', async () => {
+    const card = await town.addCard(100n)
+    await expect(renew(card)).rejects.toThrow('Nobody holds card')
+    const reason = 'found broken'
+    await sql`update card set status = 'frozen' where id = ${card.id}`.execute(town.db)
+    const paid = await town.db
+      .transaction()
+      .execute((trx) => refundCard(town.office, trx, { card: card.id, reason }))
+    // Nothing shows that a record is missing: what it was given is its holder’s, loaded or not.
+    expect(paid).toBe(100n)
+    await town.check()
   })
 })
 
