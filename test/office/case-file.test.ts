@@ -5,6 +5,7 @@ import type { Bytes } from '../../src/kernel/bytes.ts'
 import { digestOf } from '../../src/kernel/ids.ts'
 import { generatePrivateKey } from '../../src/kernel/p256.ts'
 import { encodeSynchronisation } from '../../src/kernel/synchronisation.ts'
+import { TOKEN_SIZE } from '../../src/kernel/token.ts'
 import { decodeCaseFile, signCaseFile, type CaseFile } from '../../src/office/case-file/document.ts'
 import { verifyCaseFile, type CaseResult } from '../../src/office/case-file/verify.ts'
 import { listCases } from '../../src/office/ledger/cases.ts'
@@ -13,6 +14,7 @@ import { listMakerKeys } from '../../src/office/registry/keys.ts'
 import type { VerifyContext } from '../../src/office/scheme.ts'
 import { blockDigest, evidence } from '../../src/schemes/block/message.ts'
 import { blockOffice } from '../../src/schemes/block/office.ts'
+import { evidence as walletEvidence } from '../../src/schemes/wallet/message.ts'
 import { officeSchemes } from '../../src/schemes/office.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { exportNewest, exportOne, type ExportedCase } from '../support/case-files.ts'
@@ -166,6 +168,21 @@ describe('of cards that sign', () => {
       }
     },
   )
+
+  test('blames no till for what somebody adds to the record of a card', async () => {
+    const [card, till] = [await offices.addCard(100n), await offices.addTill()]
+    const shown = walletEvidence.decode(offices.mint.buy(card, till, 60n).evidence)
+    const added = walletEvidence.encode({ ...shown, tokens: [random.bytes(TOKEN_SIZE)] })
+    await offices.report(till, added)
+    const { check, file } = await exportNewest(offices.office, 'unknown-token')
+    expect(check.result).toBe('proven')
+    const statement = new Uint8Array()
+    const phone = { scheme: 'wallet', card: card.id, statement, items: [added] }
+    const elsewhere = { batches: [], synchronisations: [encodeSynchronisation(phone)] }
+    const { key, keyId } = offices.office
+    const signed = signCaseFile(key, keyId, { ...decodeCaseFile(file).file, ...elsewhere })
+    expect(resultOf(signed, key.publicKey)).toBe('does_not_follow')
+  })
 })
 
 describe('what does not leave', () => {
@@ -468,6 +485,18 @@ describe('an office that lies', () => {
     const asCard = [encodeSynchronisation(synchronisation)]
     expect(await accuse(honest, { synchronisations: asCard })).toBe('does_not_follow')
     expect(await accuse(honest, { batches: [town.mint.batch(honest, [item])] })).toBe('proven')
+    // The same of what shows only beside another record.
+    const { balance } = town.mint.open(card, card.head)
+    const undoing = { kind: 'reversal', amount: 100n, lie: { balance: balance + 100n } } as const
+    const undone = town.mint.make(honest, card, undoing)
+    const more = evidence.encode({ ...evidence.decode(undone.evidence), amount: 900 })
+    const name = digestOfMade(undone)
+    const excess = { ...arithmetic, about: name, records: [name], amount: 800n }
+    const paid = town.mint.batch(honest, [made])
+    const byLiar = town.mint.batch(liar, [{ evidence: more, at: undone.at }])
+    expect(
+      await madeUp({ ...excess, ...against(honest) }, { batches: [paid, byLiar] }, [more]),
+    ).toBe('does_not_follow')
   })
 
   test('counts no loads of a batch of which it shows a part', async () => {
