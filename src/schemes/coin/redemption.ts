@@ -4,7 +4,7 @@ import { digestOf, type Digest } from '../../kernel/ids.ts'
 import type { Amount } from '../../kernel/money.ts'
 import { openSealed, verify, type PrivateKey, type PublicKey } from '../../kernel/p256.ts'
 import { sha256 } from '../../kernel/hash.ts'
-import { isConfirmedBy, NO_ELEMENT, readCertificate, type Confirmed } from './certificates.ts'
+import { isConfirmedBy, readCertificate, type Confirmed } from './certificates.ts'
 import {
   authorisation,
   coinId,
@@ -265,31 +265,32 @@ class Reading {
     return [{ coin, bank, currency, value, expires, creditor: this.#vendor, chain }]
   }
 
-  /** All its hands, if they hold together. */
+  /**
+   * All its hands, if they hold together. Looked at from the last one back: whoever gave it on has signed
+   * for all that was before, so the first that is wrong lies at his door; the vendor has for all of it.
+   */
   #chainOf(read: ReadCoin, last: Signed<Transfer>): readonly Step[] | undefined {
-    const { coin, hops } = read
+    const { coin } = read
     const name = coinIdOf(read)
-    const all = [...hops, last]
-    const [first] = all
-    const bank = this.#context.bank(coin.content.bank)
-    const maker = elementIdOf(first?.content.giver ?? NO_ELEMENT)
-    if (!bank) throw new UnknownElement('there is no such bank')
-    if (!isSignedBy(coin, bank.publicKey)) {
-      this.#find('forged-coin', maker, name)
-      return undefined
-    }
+    const all = [...read.hops, last]
     const whole = readCoin({ coin: read.held.coin, hops: all.map(({ bytes }) => bytes) })
-    for (const [index, hop] of all.entries()) {
-      // Whoever passed it on had to look at how it came, and has signed for it.
-      const next = elementIdOf(all[index + 1]?.content.giver ?? this.#content.vendor)
+    let responsible = this.#vendor
+    for (const [index, hop] of [...all.entries()].toReversed()) {
       const isSigned = isSignedBy(hop, this.#keyOf(hop.content.giver))
       if (!isSigned || !isHop(whole, index)) {
-        this.#find(isSigned ? 'broken-chain' : 'forged-hop', next, name)
+        this.#find(isSigned ? 'broken-chain' : 'forged-hop', responsible, name)
         return undefined
       }
       this.#note(hop)
+      responsible = elementIdOf(hop.content.giver)
     }
-    const isOver = last.content.kind === 'pay' && hops.length >= HOPS_MAX
+    const bank = this.#context.bank(coin.content.bank)
+    if (!bank) throw new UnknownElement('there is no such bank')
+    if (!isSignedBy(coin, bank.publicKey)) {
+      this.#find('forged-coin', responsible, name)
+      return undefined
+    }
+    const isOver = last.content.kind === 'pay' && read.hops.length >= HOPS_MAX
     if (isOver) this.#find('broken-chain', this.#vendor, name)
     return all.map((hop) => stepOf(hop))
   }
