@@ -31,7 +31,6 @@ export const WALLET_STATUSES = [
   'payment_too_high',
   'too_much_paid',
   'too_long_offline',
-  'log_full',
   'sequence_exhausted',
   'card_refused',
   'done',
@@ -78,7 +77,6 @@ const EXPLANATIONS: Readonly<Record<Exclude<WalletStatus, 'done'>, string>> = {
   payment_too_high: 'The card does not allow so much in one payment. Take a smaller amount.',
   too_much_paid: `The card has paid as much as it may until it is synchronised. ${SYNCHRONISE} Or take a smaller amount.`,
   too_long_offline: `The card has not been synchronised for longer than it may. ${SYNCHRONISE}`,
-  log_full: `The card has no room for another payment until it is synchronised. ${SYNCHRONISE}`,
   sequence_exhausted:
     'The card has no number left for another transaction. Send the customer to the office, which gives a new card for it.',
   card_refused:
@@ -106,7 +104,7 @@ const STATUS_OF: Readonly<Partial<Record<WalletRefusal, Exclude<WalletStatus, 'd
   too_many_payments: 'too_many_payments',
   too_much_paid: 'too_much_paid',
   too_long_offline: 'too_long_offline',
-  log_full: 'log_full',
+  log_full: 'too_many_payments',
   insufficient_funds: 'insufficient_funds',
   received_not_spendable: 'received_not_spendable',
   sequence_exhausted: 'sequence_exhausted',

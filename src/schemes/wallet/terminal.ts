@@ -376,8 +376,8 @@ export async function shownCertificate(
   return certificate
 }
 
-/** A card that does not know who has signed, or whose certificate of them has ended. */
-const ASKS_WHO: ReadonlySet<WalletRefusal> = new Set(['unknown_signer', 'expired'])
+/** A card that does not know who has signed, or only by an older key, or by a certificate that has ended. */
+const ASKS_WHO: ReadonlySet<WalletRefusal> = new Set(['unknown_signer', 'bad_signature', 'expired'])
 
 const NOTHING: Bytes = new Uint8Array()
 const DONE: Answer<void> = { ok: true, value: undefined }
