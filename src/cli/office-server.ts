@@ -108,7 +108,10 @@ async function joinedNotary(
 ): Promise<InterOffice | undefined> {
   const seat = notarySeatOf(office.secretsOf(SCHEME), () => office.clock.now())
   const url = await readNotaryUrl(office.db)
-  if (!seat || url === undefined) return undefined
+  if (!seat) return undefined
+  // Without its permits an order must not leave the house.
+  if (url === undefined)
+    throw new CommandFailed('the office has joined a notary and knows no address of it')
   return createInterOffice(office, { seat, transport: httpTransport(url), evidence })
 }
 

@@ -77,6 +77,18 @@ export async function withdrawSuspicions(
       and about <> all(${[...but]}::text[])`.execute(trx)
 }
 
+/** Takes back a case for good: what spoke for it was not all that there was. */
+export async function withdrawCase(
+  trx: NotaryTransaction,
+  kind: NotaryCaseKind,
+  about: string,
+  at: Instant,
+): Promise<void> {
+  await sql`
+    update "case" set withdrawn = true, changed_at = ${at}::bigint
+    where kind = ${kind} and about = ${about} and not withdrawn`.execute(trx)
+}
+
 /** Newest first. */
 export async function listCases(db: NotaryDb): Promise<readonly NotaryCase[]> {
   const { rows } = await sql<{

@@ -21,7 +21,7 @@ import {
   type Signed,
 } from '../schemes/wallet/message.ts'
 import { accountKey, post, readBalances, type AccountName } from './books.ts'
-import { recordFindings } from './cases.ts'
+import { recordFindings, withdrawCase } from './cases.ts'
 import { changeBooks, type NotaryDb, type NotaryTransaction } from './database.ts'
 import { verifyLoad } from './evidence.ts'
 import type { NotaryKey } from './keys.ts'
@@ -252,14 +252,21 @@ export async function show(
   // Whoever carried the order can have taken the permit off: the books say whether there was one.
   const known = await findPermit(db, office, card, told.content.number)
   const isKnown = known !== undefined && bytesEqual(known.digest, told.digest)
-  if (isCountersigned || isKnown) return { act: 'show', result: 'permitted' }
+  const about = `instruction ${toHex(told.digest)}`
+  if (isCountersigned || isKnown) {
+    // Books restored from a backup forget permits, never their signatures.
+    if (isCountersigned) {
+      await changeBooks(db, (trx) => withdrawCase(trx, 'unbacked-money', about, at))
+    }
+    return { act: 'show', result: 'permitted' }
+  }
   await changeBooks(db, (trx) =>
     recordFindings(
       trx,
       [
         {
           kind: 'unbacked-money',
-          about: `instruction ${toHex(told.digest)}`,
+          about,
           office,
           card,
           strength: 'proven',

@@ -453,10 +453,14 @@ describe('unbacked money', () => {
     ])
     // The books may have forgotten it, restored from a backup: then the permit itself speaks.
     await sql`delete from permit`.execute(world.opened.db)
+    const stripped = first.card(card.id)
+    await second.send({ act: 'show', evidence: stripped.load(signed) })
+    expect(await cases()).toEqual(['unbacked-money proven 1'])
     expect(
       await second.send({ act: 'show', evidence: card.load(signed, given?.permit[0]) }),
     ).toMatchObject([{ result: 'permitted' }])
-    expect(await cases()).toEqual([])
+    await second.send({ act: 'show', evidence: stripped.load(signed) })
+    expect(await cases()).toEqual(['unbacked-money proven 1 withdrawn'])
   })
 
   test('of one office stops nobody else, nor its other cards for good', async () => {
