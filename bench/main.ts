@@ -7,6 +7,7 @@ import { benchPlainPostgres } from './postgres.ts'
 import { benchPurseTaps, purseTapLines } from './purse-tap.ts'
 import { benchTaps } from './tap.ts'
 import { benchUpload } from './upload.ts'
+import { benchWalletTaps, walletTapLines } from './wallet-tap.ts'
 
 /** All figures of docs/benchmarks.md in one run: only their ratios mean anything on another machine. */
 const LOAD = {
@@ -78,4 +79,5 @@ for (const tap of await benchTaps(400)) {
   )
 }
 for (const [name, value] of purseTapLines(await benchPurseTaps())) line(name, value)
+for (const [name, value] of walletTapLines(await benchWalletTaps())) line(name, value)
 for (const [name, value] of await pcscLines(5000)) line(name, value)

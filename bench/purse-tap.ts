@@ -1,30 +1,10 @@
-import { SECURE_ELEMENT } from '../src/card/chip-times.ts'
-import { contactless, type Link } from '../src/card/iso/link.ts'
-import type { Bytes } from '../src/kernel/bytes.ts'
-import { inProcessChannel } from '../src/reader/in-process.ts'
+import { contactless } from '../src/card/iso/link.ts'
 import { moduleChip, purseChip } from '../src/schemes/purse/chips.ts'
 import { INS } from '../src/schemes/purse/message.ts'
 import { purseTill } from '../src/schemes/purse/till.ts'
 import type { Order } from '../src/till/scheme.ts'
-import {
-  changePasscode,
-  load,
-  PASSCODE,
-  pay,
-  World,
-  type Chip,
-} from '../test/schemes/purse/world.ts'
-
-/** Where the time of one chip goes, modelled milliseconds. */
-export interface Share {
-  readonly apdus: number
-  readonly bytes: number
-  readonly link: number
-  readonly reader: number
-  readonly memory: number
-  /** Commands, AES-CMAC, SHA-256, random numbers. */
-  readonly computing: number
-}
+import { changePasscode, load, PASSCODE, pay, World } from '../test/schemes/purse/world.ts'
+import { shareLine, shareOf, totalOf, watched, whole, type Exchange, type Share } from './share.ts'
 
 export interface PurseTapFigures {
   readonly what: string
@@ -38,15 +18,7 @@ export interface PurseTapFigures {
   readonly moduleAfter: Share
 }
 
-interface Exchange {
-  readonly chip: 'card' | 'module'
-  readonly ins: number
-  readonly out: number
-  readonly back: number
-  readonly reader: number
-  readonly memory: number
-  readonly total: number
-}
+type AtChip = Exchange & { readonly chip: 'card' | 'module' }
 
 /** One tap each, at a card that this till has served before. The model knows no chance. */
 export async function benchPurseTaps(): Promise<readonly PurseTapFigures[]> {
@@ -70,7 +42,7 @@ async function benchTap(world: World, what: string, order: Order): Promise<Purse
   const till = await world.till(world.tills.size + 1)
   const issued = await world.card(10_000n)
   await till.tap(issued, pay(100n))
-  const exchanges: Exchange[] = []
+  const exchanges: AtChip[] = []
   issued.chip.field.powerOn()
   till.module.field.powerOn()
   const [card, module] = [
@@ -81,7 +53,7 @@ async function benchTap(world: World, what: string, order: Order): Promise<Purse
   if (result !== 'done') throw new Error(`a tap was not done: ${result}`)
   const executed = exchanges.findIndex(({ ins }) => ins === INS.EXECUTE)
   const atCard = exchanges.filter(({ chip }) => chip === 'card')
-  const atModule = (part: readonly Exchange[]) => part.filter(({ chip }) => chip === 'module')
+  const atModule = (part: readonly AtChip[]) => part.filter(({ chip }) => chip === 'module')
   const cardLink = purseChip.link ?? contactless(106)
   const moduleLink = moduleChip.link ?? contactless(106)
   return {
@@ -90,46 +62,6 @@ async function benchTap(world: World, what: string, order: Order): Promise<Purse
     fastLink: shareOf(atCard, contactless(424)).link,
     moduleBefore: shareOf(atModule(exchanges.slice(0, executed)), moduleLink),
     moduleAfter: shareOf(atModule(exchanges.slice(executed)), moduleLink),
-  }
-}
-
-/** A channel to a chip that tells of each exchange. */
-function watched(chip: Chip, tell: (exchange: Omit<Exchange, 'chip'>) => void) {
-  return inProcessChannel({
-    atr: chip.field.atr,
-    transmit(apdu: Bytes) {
-      const before = { field: chip.field.traffic.modelledMs, card: chip.field.card.modelledMs }
-      const writes = chip.nvm.writes
-      const answer = chip.field.transmit(apdu)
-      const total = chip.field.traffic.modelledMs - before.field
-      tell({
-        ins: apdu[1] ?? 0,
-        out: apdu.length,
-        back: answer.length,
-        reader: total - (chip.field.card.modelledMs - before.card),
-        memory: (chip.nvm.writes - writes) * SECURE_ELEMENT.pageWriteMs,
-        total,
-      })
-      return answer
-    },
-  })
-}
-
-function shareOf(exchanges: readonly Exchange[], used: Link): Share {
-  const sum = (part: (exchange: Exchange) => number) =>
-    exchanges.reduce((total, exchange) => total + part(exchange), 0)
-  const [link, reader, memory] = [
-    sum(({ out, back }) => used.exchangeMs(out, back)),
-    sum((exchange) => exchange.reader),
-    sum((exchange) => exchange.memory),
-  ]
-  return {
-    apdus: exchanges.length,
-    bytes: sum(({ out, back }) => out + back),
-    link,
-    reader,
-    memory,
-    computing: sum(({ total }) => total) - link - reader - memory,
   }
 }
 
@@ -145,18 +77,4 @@ export function purseTapLines(
     [`purse tap, ${what}: module before`, shareLine(moduleBefore)],
     [`purse tap, ${what}: module after`, shareLine(moduleAfter)],
   ])
-}
-
-function shareLine(share: Share): string {
-  const { apdus, bytes, link, reader, memory, computing } = share
-  const parts = `link ${whole(link)}, reader ${whole(reader)}, memory ${whole(memory)}, computing ${whole(computing)}`
-  return `${whole(totalOf(share))} ms, ${apdus} APDUs, ${bytes} B: ${parts}`
-}
-
-function totalOf({ link, reader, memory, computing }: Share): number {
-  return link + reader + memory + computing
-}
-
-function whole(ms: number): string {
-  return ms.toFixed(0)
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Field } from '../../../src/card/field.ts'
-import { IsoCard, isoCardNvm } from '../../../src/card/iso-card.ts'
+import { IsoCard, isoCardNvm, type IsoCardDesign } from '../../../src/card/iso-card.ts'
 import type { Nvm } from '../../../src/card/nvm.ts'
 import type { Bytes } from '../../../src/kernel/bytes.ts'
 import { invariant } from '../../../src/kernel/errors.ts'
@@ -245,11 +245,11 @@ export class Card {
   readonly nvm: Nvm
   readonly field: Field
 
-  constructor(office: Office, id: CardId, image?: Bytes) {
+  constructor(office: Office, id: CardId, image?: Bytes, design: IsoCardDesign = walletChip) {
     this.office = office
     this.id = id
-    this.nvm = isoCardNvm(walletChip, image)
-    this.field = new Field(new IsoCard(this.nvm, walletChip, random))
+    this.nvm = isoCardNvm(design, image)
+    this.field = new Field(new IsoCard(this.nvm, design, random))
   }
 
   get party(): Party {
