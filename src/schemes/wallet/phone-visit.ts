@@ -18,7 +18,8 @@ export interface Synchronised {
 
 export interface VisitParts {
   readonly card: WalletCard
-  readonly pin: string
+  /** Undefined: the holder did not type it, or it is blocked; then the records stay where they are. */
+  readonly pin: string | undefined
   readonly office: PhoneOffice
   readonly begun: Undertakings
   /** By the phone. */
@@ -130,6 +131,9 @@ export class OfficeVisit {
   /** All that the card has to say. */
   async #report(refusals: readonly Bytes[] = []): Promise<Report> {
     const { card, pin } = this.#parts
+    if (pin === undefined) {
+      return { statement: await this.#statement(), items: refusals, records: 0 }
+    }
     accepted(await card.verifyPin(pin))
     const held = accepted(await card.readRecords())
     const own = await card.certificates()

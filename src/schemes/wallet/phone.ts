@@ -91,8 +91,12 @@ export class Phone {
     })
   }
 
-  /** e-krona pilot phase 4, 3.7. Brings what was begun to its end. */
-  async synchronise(channel: Channel, pin: string): Promise<Result<Synchronised>> {
+  /**
+   * e-krona pilot phase 4, 3.7. Brings what was begun to its end.
+   *
+   * @param pin without it, the card only hears what its office has to say: that its PIN is unblocked.
+   */
+  async synchronise(channel: Channel, pin?: string): Promise<Result<Synchronised>> {
     return this.#tap(channel, async (card) => {
       const synchronised = await this.#visit(card, pin).synchronise()
       for (const what of ['load', 'unload'] as const) await this.#begun.forget(card.card, what)
@@ -250,7 +254,7 @@ export class Phone {
   }
 
   /** @throws {Stopped} without an office. */
-  #visit(card: WalletCard, pin: string): OfficeVisit {
+  #visit(card: WalletCard, pin: string | undefined): OfficeVisit {
     const { office, wire, clock, random } = this.#parts
     if (!office) throw new Stopped({ status: 'no_office' })
     const line = new PhoneOffice(wiredTransport(office.transport, wire), office.headers)

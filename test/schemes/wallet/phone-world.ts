@@ -26,6 +26,7 @@ import {
   type Wire,
   type WireMessage,
 } from '../../../src/schemes/wallet/phone-wire.ts'
+import { WalletCard } from '../../../src/schemes/wallet/terminal.ts'
 import { createTestOffice, RANDOM, type TestOffice } from '../../support/office.ts'
 
 /** Offices, people with cards and phones: all real, in one process. */
@@ -218,6 +219,25 @@ export class Holder {
 
   async refund(message: Bytes) {
     return this.tap((phone, channel) => phone.refund(channel, message))
+  }
+
+  /** What the card says of itself, in base64. */
+  async statement(): Promise<string> {
+    this.field.powerOn()
+    const card = await WalletCard.connect(inProcessChannel(this.field), RANDOM)
+    const said = await card?.statement(RANDOM.bytes(8))
+    this.field.powerOff()
+    invariant(said?.ok, 'a card in use says how it stands')
+    return Buffer.from(said.value.bytes).toString('base64')
+  }
+
+  /** Has the card carry out an order, and tells nobody. */
+  async execute(order: Bytes): Promise<boolean> {
+    this.field.powerOn()
+    const card = await WalletCard.connect(inProcessChannel(this.field), RANDOM)
+    const executed = await card?.execute(order)
+    this.field.powerOff()
+    return executed?.ok ?? false
   }
 
   /** Without anything in between. */
