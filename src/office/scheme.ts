@@ -55,8 +55,10 @@ export interface OfficeScheme {
   /**
    * What a stranger must have besides public keys to read these items: it goes into case files and
    * takes the place of the secrets in {@link VerifyContext}. It must open nothing but the cards of the
-   * items, and nothing can be signed with it. Only of schemes whose evidence is encrypted; the
-   * strangers of others get no bytes, and their `verify` says with no bytes what anyone can say.
+   * items, and nothing can be signed with it. Without it strangers have no bytes, and `verify` says
+   * with no bytes what anyone can say.
+   *
+   * @throws {FormatError} if `secrets` are not the office's: reading keys give no reading keys.
    */
   readingKeys?(secrets: Bytes, evidence: readonly Bytes[]): Bytes
   /**

@@ -399,6 +399,21 @@ describe('an office that lies', () => {
       result: 'does_not_follow',
     },
     {
+      name: 'gives the keys of stamps, which it can make up',
+      kind: 'fork',
+      lie: () => ({
+        readingKeys: { purse: town.office.secretsOf('purse') },
+        checkable: 'anyone',
+      }),
+      result: 'does_not_follow',
+    },
+    {
+      name: 'gives a master key, which it can make up',
+      kind: 'equivocation',
+      lie: () => ({ readingKeys: { block: town.mint.secrets } }),
+      result: 'does_not_follow',
+    },
+    {
       name: 'says of what is its own to see that anyone does',
       kind: 'fork',
       lie: () => ({ checkable: 'anyone' }),

@@ -79,7 +79,10 @@ export function verifyCaseFile(
   }
   passed(cameFrom(handedIn))
 
-  const read = readAll(handedIn, schemes, { keys: file.keys, secrets: file.readingKeys })
+  const read = readAll(handedIn, schemes, {
+    keys: file.keys,
+    secrets: readingKeysIn(file, schemes),
+  })
   passed(readable(read))
   if (follows(file.finding, replay(read, schemes, factsOf(file, root)))) {
     return ended(
@@ -95,6 +98,21 @@ export function verifyCaseFile(
         file,
       )
     : ended('does_not_follow', 'The rules of the office do not find this case in it.', file)
+}
+
+/**
+ * Only what a scheme gives to strangers. With secrets an office could make up whatever its scheme
+ * checks by them; what reading keys can be made of is no reading keys but secrets.
+ */
+function readingKeysIn({ readingKeys }: CaseFile, schemes: readonly OfficeScheme[]) {
+  return Object.fromEntries(
+    schemes.flatMap((scheme) => {
+      const given = readingKeys[scheme.name]
+      if (!scheme.readingKeys || !given) return []
+      const isSecret = unlessMalformed(() => scheme.readingKeys?.(given, [])) !== undefined
+      return isSecret ? [] : [[scheme.name, given] as const]
+    }),
+  )
 }
 
 /** Undefined if something is not what it says, or a batch is not signed by its till. */
