@@ -28,10 +28,13 @@ describe('a command line', () => {
     ['play --help', { name: 'help', topic: 'play' }],
     ['card issue -h', { name: 'help', topic: 'card' }],
     ['--version', { name: 'version' }],
-    ['play a.yaml', { name: 'play', file: 'a.yaml', json: false, database: undefined }],
+    [
+      'play a.yaml',
+      { name: 'play', file: 'a.yaml', json: false, trace: false, database: undefined },
+    ],
     [
       'play --json a.yaml --database=postgres://x/y',
-      { name: 'play', file: 'a.yaml', json: true, database: 'postgres://x/y' },
+      { name: 'play', file: 'a.yaml', json: true, trace: false, database: 'postgres://x/y' },
     ],
     ['up', { name: 'up', data: './.kontant', port: 7001, currency: 'EUR' }],
     [
