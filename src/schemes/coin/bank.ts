@@ -14,17 +14,8 @@ import {
   type BankNumber,
 } from './certificates.ts'
 import { encloseCoin } from './coin-reconstructor.ts'
-import {
-  cardPlan,
-  chipReport,
-  coin,
-  coinId,
-  coinPlan,
-  COIN_ID_SIZE,
-  identityPlan,
-  RESPONSE_SIZE,
-  vendorPlan,
-} from './message.ts'
+import { coin, coinId, COIN_ID_SIZE, RESPONSE_SIZE } from './message.ts'
+import { cardPlan, chipReport, coinPlan, identityPlan, vendorPlan } from './plans.ts'
 
 /** Challenges that a bank reads of a chip before it gives it away: so many coins it can sell for it. */
 export const ENROLLED = 64

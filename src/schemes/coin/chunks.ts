@@ -1,6 +1,6 @@
 import { command, type CommandApdu } from '../../kernel/apdu.ts'
 import { concat, type Bytes } from '../../kernel/bytes.ts'
-import { CHUNK_SIZE, CLA, LAST, MORE } from './message.ts'
+import { CHUNK_SIZE, CLA, LAST, MORE } from './instructions.ts'
 
 /** A command whose data are longer than an APDU: P1 says whether more follow, P2 counts them. */
 export function chunked(ins: number, data: Bytes): readonly CommandApdu[] {

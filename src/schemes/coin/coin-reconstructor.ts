@@ -3,7 +3,8 @@ import type { Bytes } from '../../kernel/bytes.ts'
 import { unlessMalformed } from '../../kernel/errors.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
 import { fuzzyExtractor } from '../../card/puf/fuzzy-extractor.ts'
-import { heldCoin, readCoin, register, registerContext, type HeldCoin } from './message.ts'
+import { heldCoin, readCoin, type HeldCoin } from './message.ts'
+import { register, registerContext } from './plans.ts'
 
 const extractor = fuzzyExtractor()
 

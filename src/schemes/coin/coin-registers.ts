@@ -6,7 +6,8 @@ import type { Instant } from '../../kernel/ports.ts'
 import type { AtomicMemory, MemoryPart } from '../../card/applet.ts'
 import type { ErasablePuf } from '../../card/puf/erasable-puf.ts'
 import type { Stock } from './coin-selector.ts'
-import { register, REGISTERS, VALUE_MAX } from './message.ts'
+import { REGISTERS, VALUE_MAX } from './message.ts'
+import { register } from './plans.ts'
 
 /** What an element knows of a coin without computing it. */
 export interface CoinRegister {

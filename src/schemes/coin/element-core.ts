@@ -20,19 +20,18 @@ import {
   type CoinRegister,
 } from './coin-registers.ts'
 import { CryptographicElement, PufFailed } from './cryptographic-element.ts'
+import { COIN_SW } from './instructions.ts'
 import {
-  COIN_SW,
-  ELEMENT_PLAN_MAX,
   fci,
   HELPER_SIZE,
   holderOf,
   isChain,
   readCoin,
-  register,
   REGISTERS,
   type HeldCoin,
   type ReadCoin,
 } from './message.ts'
+import { ELEMENT_PLAN_MAX, register } from './plans.ts'
 
 /** How far an element is: blank, with its key, in use for good. */
 export const STAGES = { blank: 0, keyed: 1, inUse: 2 } as const

@@ -1,5 +1,5 @@
 import { response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
-import { bytesEqual, toHex, type Bytes } from '../../kernel/bytes.ts'
+import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
 import { invariant, unlessMalformed } from '../../kernel/errors.ts'
 import { amount } from '../../kernel/message.ts'
 import { publicKeyFrom } from '../../kernel/p256.ts'
@@ -21,22 +21,17 @@ import {
   type Refused,
 } from './element-core.ts'
 import { refusalOfForm, type Forms } from './forms.ts'
+import { COIN_SW, INS } from './instructions.ts'
 import {
-  claim,
-  coinId,
-  coinPlan,
   COINS_MAX,
   COIN_AID,
-  COIN_SW,
   CONTEXT,
   HOPS_MAX,
   IDENTITY_AID,
-  INS,
+  namesExactly,
   openMessage,
   passedOn,
   payment,
-  preparation,
-  prepared,
   readCoin,
   request,
   requestDigest,
@@ -51,6 +46,8 @@ import {
   type Signed,
   type Transfer,
 } from './message.ts'
+import { claim, preparation, prepared } from './orders.ts'
+import { coinPlan } from './plans.ts'
 import { Slots, SLOTS_SIZE } from './slots.ts'
 
 /**
@@ -426,16 +423,6 @@ function dueOf(
 ): bigint | undefined {
   if (kind === 'change') return due
   return kind === 'return' ? paid : undefined
-}
-
-/** Whether a transfer moves these coins, each once, and no others. */
-export function namesExactly({ coins: ids }: Transfer, coins: readonly ReadCoin[]): boolean {
-  const distinct = new Set(coins.map(({ coin }) => toHex(coinId(coin.content))))
-  return (
-    ids.length === coins.length &&
-    distinct.size === ids.length &&
-    coins.every(({ digest }, index) => bytesEqual(digest, ids[index] ?? NO_ELEMENT))
-  )
 }
 
 const OUTSIDE: Forms = new Map([

@@ -12,24 +12,20 @@ import { CryptographicElement } from './cryptographic-element.ts'
 import { answering, STAGES } from './element-core.ts'
 import { coinElementOf } from './element.ts'
 import { refusalOfForm, type Forms } from './forms.ts'
+import { CLA, COIN_SW, INS } from './instructions.ts'
 import {
   authorisation,
-  CLA,
-  COIN_SW,
   CONTEXT,
   envelope,
   fci,
   HELPER_SIZE,
-  identityPlan,
   IDENTITY_AID,
-  IDENTITY_PLAN_MAX,
-  INS,
   NONCE_SIZE,
   PIN_TRIES,
-  preparation,
-  prepared,
   presentation,
 } from './message.ts'
+import { preparation, prepared } from './orders.ts'
+import { identityPlan, IDENTITY_PLAN_MAX } from './plans.ts'
 
 const STAGE_AT = 0
 const PIN_TRIES_AT = 1

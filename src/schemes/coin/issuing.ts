@@ -3,17 +3,9 @@ import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
 import { ENROLLED } from './bank.ts'
 import { readCertificate } from './certificates.ts'
-import {
-  cardPlan,
-  chipReport,
-  CLA,
-  COIN_AID,
-  coinPlan,
-  IDENTITY_AID,
-  INS,
-  vendorPlan,
-  VENDOR_AID,
-} from './message.ts'
+import { CLA, INS } from './instructions.ts'
+import { COIN_AID, IDENTITY_AID, VENDOR_AID } from './message.ts'
+import { cardPlan, chipReport, coinPlan, vendorPlan } from './plans.ts'
 import { ask, askShort, isInUse, selectApplet } from './terminal.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { bytesEqual, concat, utf8, type Bytes } from '../../kernel/bytes.ts'
+import { bytesEqual, concat, toHex, utf8, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError } from '../../kernel/errors.ts'
 import { DIGEST_SIZE, sha256 } from '../../kernel/hash.ts'
 import {
@@ -27,7 +27,6 @@ import {
   type PublicKey,
 } from '../../kernel/p256.ts'
 import { PIN_SIZE } from '../../kernel/pin.ts'
-import { CHALLENGES } from '../../card/puf/erasable-puf.ts'
 import { fuzzyExtractor } from '../../card/puf/fuzzy-extractor.ts'
 import { ELEMENT_ID_SIZE } from './certificates.ts'
 
@@ -68,8 +67,9 @@ export const ROOT_CERTIFICATE_MAX = 480
 export const HELPER_SIZE: number = fuzzyExtractor().helperSize
 export const RESPONSE_SIZE: number = Math.ceil(fuzzyExtractor().responseBits / 8)
 
-const value = (description: string, min = 0n) => amount(4, { min, max: VALUE_MAX }, description)
-const certificate = (description: string) => varOctets({ max: CERTIFICATE_MAX }, description)
+export const value = (description: string, min = 0n) =>
+  amount(4, { min, max: VALUE_MAX }, description)
+export const certificate = (description: string) => varOctets({ max: CERTIFICATE_MAX }, description)
 
 /** A body and its signature. */
 export interface Signed<T> {
@@ -140,7 +140,8 @@ export const transfer = message('transfer', {
 export type Transfer = ValueOf<typeof transfer>
 export const TRANSFER_SIZE_MAX = 40 + COINS_MAX * HELD_DIGEST_SIZE + SIGNATURE_SIZE
 
-const signedTransfer = (description: string) => varOctets({ max: TRANSFER_SIZE_MAX }, description)
+export const signedTransfer = (description: string) =>
+  varOctets({ max: TRANSFER_SIZE_MAX }, description)
 
 /** A coin with the chain of its holders, oldest first. */
 const heldCoinFields = {
@@ -302,157 +303,6 @@ export const status = message('status', {
 })
 export type Status = ValueOf<typeof status>
 
-/** A coin as a register holds it, and as a bank delivers it: nothing but that PUF opens it. */
-export const register = message('register', {
-  version: constant(1),
-  seed: uint16({ max: CHALLENGES - 1 }, 'coin seed: the challenge'),
-  value: value('of the coin, minor units', 1n),
-  bank: uint16({ min: 1 }, 'of the coin'),
-  expires: instant('of the coin'),
-  hops: uint8({ max: HOPS_KEPT }, 'of the coin'),
-  helper: octets(HELPER_SIZE, 'coin helper'),
-  sealed: varOctets(
-    { max: 12 + HELD_COIN_MAX + 16 },
-    'held coin by AES-256-GCM under the key that the PUF gives',
-  ),
-})
-export type Register = ValueOf<typeof register>
-export const REGISTER_MAX = 20 + HELPER_SIZE + 28 + HELD_COIN_MAX
-
-/** What the sealed coin of a register is bound to: all that stands beside it. */
-export function registerContext(content: Register): Bytes {
-  return register.encode({ ...content, sealed: new Uint8Array() })
-}
-
-/** What a chip tells its bank’s desk of an element, once its key is fixed. */
-export const chipReport = message('chipReport', {
-  version: constant(1),
-  identityKey: list(octets(PUBLIC_KEY_SIZE, 'of the identity element'), { max: 1 }),
-  key: octets(PUBLIC_KEY_SIZE, 'of the coin element or vendor element'),
-  responses: list(octets(RESPONSE_SIZE, 'PUF response to challenge 0, 1, 2, …'), { max: 256 }),
-})
-export type ChipReport = ValueOf<typeof chipReport>
-
-/** What a bank writes on an identity element. */
-export const identityPlan = message('identityPlan', {
-  version: constant(1),
-  bank: certificate('of the bank'),
-  own: certificate('of the identity element'),
-  passcode: octets(PIN_SIZE, 'PIN block'),
-  unblocking: octets(PIN_SIZE, 'PIN block that unblocks the PIN'),
-})
-export const IDENTITY_PLAN_MAX = 1 + 2 * (2 + CERTIFICATE_MAX) + 2 * PIN_SIZE
-
-/** What a bank writes on a coin element. */
-export const coinPlan = message('coinPlan', {
-  version: constant(1),
-  root: varOctets({ max: ROOT_CERTIFICATE_MAX }, 'certificate of the root'),
-  bank: certificate('of the bank'),
-  own: certificate('of the coin element'),
-  identity: certificate('of the identity element'),
-  currency: uint16({}, 'ISO 4217 number'),
-  pinFreeMax: value('payments up to this need no PIN'),
-})
-export type CoinPlan = ValueOf<typeof coinPlan>
-
-/** What a bank writes on a vendor element. */
-export const vendorPlan = message('vendorPlan', {
-  version: constant(1),
-  root: varOctets({ max: ROOT_CERTIFICATE_MAX }, 'certificate of the root'),
-  banks: list(certificate('of a bank whose coins it takes; its own first'), { max: BANKS_MAX }),
-  own: certificate('of the vendor element'),
-  till: uint32({ min: 1 }, 'the till that it is for'),
-  currency: uint16({}, 'ISO 4217 number'),
-  keepMax: uint8({}, 'coins of one denomination that it keeps as change'),
-  office: octets(PUBLIC_KEY_SIZE, 'what is sealed to it only the office can open'),
-})
-export type VendorPlan = ValueOf<typeof vendorPlan>
-export const ELEMENT_PLAN_MAX = 2560
-
-/** Everything that a desk writes on one card, or one vendor element. Of use for that chip only. */
-export const cardPlan = message('cardPlan', {
-  version: constant(1),
-  identity: list(varOctets({ max: IDENTITY_PLAN_MAX }, 'identity plan'), { max: 1 }),
-  element: varOctets({ max: ELEMENT_PLAN_MAX }, 'coin plan or vendor plan'),
-  registers: list(varOctets({ max: REGISTER_MAX }, 'register'), { max: REGISTERS }),
-})
-
-/** From identity element to coin element, over the interface inside the card. */
-export const preparation = message('preparation', {
-  version: constant(1),
-  bank: list(certificate('as in the presentation'), { max: 1 }),
-  vendor: certificate('as in the presentation'),
-  nonce: octets(NONCE_SIZE, 'of this session'),
-  pin: choice(['not given', 'verified']),
-  inner: varOctets({ max: REQUEST_MAX + SEAL_SIZE }, 'the signed request, sealed'),
-})
-export const prepared = message('prepared', {
-  kind: choice(
-    ['fresh', 'again'],
-    '0: a transfer to countersign, 1: the payment of before, sealed',
-  ),
-  bytes: varOctets({ max: PAYMENT_MAX + SEAL_SIZE }),
-})
-
-/** What a coin element tells its bank of a payment that no vendor settled. */
-export const claim = message('claim', {
-  version: constant(1),
-  request: varOctets({ max: REQUEST_MAX }, 'the signed request'),
-  transfer: signedTransfer('kind pay, signed by the coin element'),
-})
-
-/** A till to its vendor element: ask that card for that. */
-export const requestOrder = message('requestOrder', {
-  version: constant(1),
-  bank: list(certificate('of the card’s bank'), { max: 1 }),
-  identity: certificate('of the identity element'),
-  element: certificate('of the coin element'),
-  nonce: octets(NONCE_SIZE, 'of the identity element'),
-  number: uint32({ min: 1 }, 'more than any before'),
-  amount: value('minor units', 1n),
-  madeAt: instant('by the till’s clock'),
-  pin: list(octets(PIN_SIZE, 'PIN block'), { max: 1 }),
-})
-export const requested = message('requested', {
-  version: constant(1),
-  request: octets(DIGEST_SIZE, 'SHA-256 of the request'),
-  presentation: varOctets({ max: 2048 }, 'for the identity element'),
-})
-
-/** A till to its vendor element: here is what the card answered. */
-export const acceptOrder = message('acceptOrder', {
-  version: constant(1),
-  mode: choice(['take', 'return'], '0: for the order, 1: nobody wants it any more'),
-  bank: list(certificate('of the card’s bank'), { max: 1 }),
-  identity: certificate('of the identity element'),
-  element: certificate('of the coin element'),
-  sealed: varOctets({ max: PAYMENT_MAX + SEAL_SIZE }, 'payment, sealed to this vendor element'),
-})
-/** What became of it: the vendor element keeps it until the till has it safe. */
-export const outcome = message('outcome', {
-  version: constant(1),
-  kind: choice(['paid', 'returned', 'surrendered']),
-  request: octets(DIGEST_SIZE, 'SHA-256 of the request; of a surrender of its transfer'),
-  element: octets(ELEMENT_ID_SIZE, 'coin element; 00 of a surrender'),
-  amount: value('that the vendor has, minor units'),
-  change: value('that went back, minor units'),
-  settlement: varOctets({ max: PAYMENT_MAX + SEAL_SIZE }, 'sealed to the coin element'),
-  evidence: varOctets({ max: EVIDENCE_MAX }, 'sealed to the office'),
-})
-export type Outcome = ValueOf<typeof outcome>
-
-/** What a vendor element says to its till. */
-export const vendorStatus = message('vendorStatus', {
-  version: constant(1),
-  till: uint32({ min: 1 }),
-  currency: uint16({}, 'ISO 4217 number'),
-  number: uint32({}, 'of its newest request'),
-  total: amount(8, {}, 'of the coins in its registers, minor units'),
-  coins: uint16({ max: REGISTERS }, 'how many'),
-  outcome: choice(['none', 'waiting'], '1: the till has not said that it has the newest outcome'),
-})
-export type VendorStatus = ValueOf<typeof vendorStatus>
-
 /** Identifies a request: a second signature over it makes no second request. */
 export function requestDigest({ body }: Pick<Signed<Request>, 'body'>): Bytes {
   return sha256(body)
@@ -514,6 +364,16 @@ export function moves({ coins }: Transfer, digest: Uint8Array): boolean {
   return coins.some((moved) => bytesEqual(moved, digest))
 }
 
+/** Whether a transfer moves these coins, each once, and no others. */
+export function namesExactly({ coins: ids }: Transfer, coins: readonly ReadCoin[]): boolean {
+  const distinct = new Set(coins.map((read) => toHex(coinId(read.coin.content))))
+  return (
+    ids.length === coins.length &&
+    distinct.size === ids.length &&
+    coins.every(({ digest }, index) => bytesEqual(digest, ids[index] ?? new Uint8Array()))
+  )
+}
+
 /** The coin as whoever took it by that transfer has it. */
 export function passedOn({ coin: signed, hops }: HeldCoin, { bytes }: Signed<Transfer>): HeldCoin {
   return { coin: signed, hops: [...hops, bytes] }
@@ -522,105 +382,3 @@ export function passedOn({ coin: signed, hops }: HeldCoin, { bytes }: Signed<Tra
 export function valueOf(coins: readonly ReadCoin[]): Amount {
   return sum(coins.map(({ coin: { content } }) => content.value))
 }
-
-/** Instructions, class 80. */
-export const INS = {
-  /** Blank: fixes the key, answers the public one. */
-  GENERATE: 0x46,
-  /** Blank: answers the response to challenge P1 ‖ P2. */
-  ENROL: 0x48,
-  PERSONALISE: 0xe2,
-  LOAD: 0xe4,
-  ACTIVATE: 0xe6,
-  CERTIFICATE: 0xca,
-  STATUS: 0x5c,
-  PAY: 0x54,
-  SETTLE: 0x56,
-  CLAIM: 0x5a,
-  UNBLOCK_PIN: 0x2c,
-  REQUEST: 0x60,
-  ACCEPT: 0x62,
-  OUTCOME: 0x64,
-  CONFIRM: 0x66,
-  SURRENDER: 0x68,
-  /** Inside a card only. */
-  PAIR: 0x70,
-  PREPARE: 0x72,
-  RELEASE: 0x74,
-} as const
-export const CLA = 0x80
-/** P1 of a command whose data are longer than one APDU. */
-export const MORE = 0x00
-export const LAST = 0x01
-export const CHUNK_SIZE = 255
-
-/**
- * Status words, beside 9000 and 63Cx (wrong PIN, x tries left). Before them come 6E00, 6D00 and 6B00.
- * The order is the order of the checks.
- */
-export const COIN_SW = {
-  WRONG_LENGTH: 0x6700,
-  /** Blank and to be used, or in use and to be made; or not the command’s turn. */
-  NOT_NOW: 0x6985,
-  MALFORMED: 0x6a80,
-  /** The PIN, or its unblocking code, is blocked. */
-  BLOCKED: 0x6983,
-  /** The PUF was read too badly: once in 10¹³ times at 5 % wrong bits. Again. */
-  PUF_FAILED: 0x6f01,
-  /** The record of what the PUF has erased was put there from outside. */
-  TAMPERED: 0x6f02,
-  /** Sealed for another element, or changed on its way. */
-  NOT_FOR_ME: 0x6988,
-  /** No bank signed that public key, or not for such an element. */
-  UNCONFIRMED: 0x9481,
-  BAD_SIGNATURE: 0x9482,
-  /** A request of another session: it was not paid, and never will be. */
-  STALE: 0x9483,
-  WRONG_CURRENCY: 0x9484,
-  PIN_NEEDED: 0x6982,
-  /** Too many payments are open. */
-  FULL: 0x9485,
-  /** With 4 bytes: how much less could be paid; and 4: how much more, 0 if nothing could. */
-  CANNOT_PAY: 0x9401,
-  /** The vendor element has decided about that request already. */
-  DECIDED: 0x9488,
-  TOO_OLD: 0x9489,
-  /** A coin that no bank made, not this giver’s, expired, or passed on too often. */
-  BAD_COIN: 0x948a,
-  NOT_ENOUGH: 0x948b,
-  /** Its seed is erased, or its PUF has no such response. */
-  DEAD_REGISTER: 0x948c,
-  NO_ROOM: 0x6a84,
-  NOT_FOUND: 0x6a83,
-} as const
-
-/** The layouts, for docs/protocol/coin.md and the test that holds it against them. */
-export const LAYOUTS = {
-  coin,
-  transfer,
-  heldCoin,
-  request,
-  envelope,
-  presentation,
-  authorisation,
-  payment,
-  settlement,
-  evidence,
-  tillRecord,
-  fci,
-  status,
-  register,
-  chipReport,
-  identityPlan,
-  coinPlan,
-  vendorPlan,
-  cardPlan,
-  preparation,
-  prepared,
-  claim,
-  requestOrder,
-  requested,
-  acceptOrder,
-  outcome,
-  vendorStatus,
-} as const

@@ -4,7 +4,7 @@ import { choice, message, uint32 } from '../../kernel/message.ts'
 import type { AtomicMemory, MemoryPart } from '../../card/applet.ts'
 import { writeLong } from './coin-registers.ts'
 import { OWN_AREA_AT, OWN_PAGE_AT } from './element-core.ts'
-import { outcome, type Outcome } from './message.ts'
+import { outcome, type Outcome } from './orders.ts'
 
 /** Of how many of its newest requests a vendor element remembers whether it has decided. */
 export const DECIDED_WINDOW = 1024

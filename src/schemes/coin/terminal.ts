@@ -6,23 +6,17 @@ import type { Message, ValueOf } from '../../kernel/message.ts'
 import { CardTorn, exchange, type Channel } from '../../reader/channel.ts'
 import { NO_ELEMENT } from './certificates.ts'
 import { chunked } from './chunks.ts'
+import { CLA, COIN_SW, INS } from './instructions.ts'
+import { fci, IDENTITY_AID, status, VENDOR_AID, type Status } from './message.ts'
 import {
   acceptOrder,
-  CLA,
-  COIN_SW,
-  fci,
-  IDENTITY_AID,
-  INS,
   outcome,
   requested,
   requestOrder,
-  status,
   vendorStatus,
-  VENDOR_AID,
   type Outcome,
-  type Status,
   type VendorStatus,
-} from './message.ts'
+} from './orders.ts'
 
 /** What an applet says when it is selected. */
 export type Selected = ValueOf<typeof fci>

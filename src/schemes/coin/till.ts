@@ -19,7 +19,8 @@ import type {
   TapResult,
   TillScheme,
 } from '../../till/scheme.ts'
-import { CHUNK_SIZE, COIN_SW, FCI_SIZE, IDENTITY_AID, requestId, SCHEME } from './message.ts'
+import { CHUNK_SIZE, COIN_SW } from './instructions.ts'
+import { FCI_SIZE, IDENTITY_AID, requestId, SCHEME } from './message.ts'
 import { refused } from './statuses.ts'
 import { CoinCard, VendorElement, VendorGone, type Answer, type Introduction } from './terminal.ts'
 import { closeDay, intend, journalOutcome, recover, recordOf } from './till-journal.ts'

@@ -4,61 +4,55 @@ import { invariant, unlessMalformed } from '../../kernel/errors.ts'
 import { DIGEST_SIZE, sha256 } from '../../kernel/hash.ts'
 import type { ValueOf } from '../../kernel/message.ts'
 import { sum } from '../../kernel/money.ts'
-import { publicKeyFrom, verify } from '../../kernel/p256.ts'
+import { publicKeyFrom } from '../../kernel/p256.ts'
 import type { Applet, AppletHost, AppletSession } from '../../card/applet.ts'
 import type { Silicon } from '../../card/puf/silicon.ts'
-import { arePaired, isGoodAt, NO_ELEMENT, readCertificate, type Confirmed } from './certificates.ts'
+import { NO_ELEMENT, type Confirmed } from './certificates.ts'
 import { Chunks } from './chunks.ts'
 import { registersFor, stockOf, type CoinRegister } from './coin-registers.ts'
 import { selectExact } from './coin-selector.ts'
-import {
-  answering,
-  confirmedBank,
-  ElementCore,
-  isGoodCoin,
-  isRefused,
-  OWN_AREA_AT,
-  STAGES,
-  type Refused,
-} from './element-core.ts'
-import { namesExactly } from './element.ts'
+import { answering, ElementCore, isRefused, OWN_AREA_AT, STAGES } from './element-core.ts'
 import { refusalOfForm, type Forms } from './forms.ts'
+import { COIN_SW, INS } from './instructions.ts'
 import {
-  acceptOrder,
-  authorisation,
   coinId,
   COINS_MAX,
-  COIN_SW,
   CONTEXT,
   envelope,
   evidence,
   FLOAT_MAX,
   HOPS_MAX,
-  INS,
   openMessage,
-  outcome,
   passedOn,
-  payment,
   presentation,
   readCoin,
   request,
   requestDigest,
-  requested,
   requestId,
-  requestOrder,
   settlement,
   transfer,
   valueOf,
-  vendorPlan,
-  vendorStatus,
   VENDOR_AID,
-  type Outcome,
   type ReadCoin,
   type Request,
-  type Signed,
   type Transfer,
   type TransferKind,
 } from './message.ts'
+import {
+  acceptOrder,
+  outcome,
+  requested,
+  requestOrder,
+  vendorStatus,
+  type Outcome,
+} from './orders.ts'
+import {
+  isUnbound,
+  PaymentCheck,
+  readVendorPlan,
+  type Received,
+  type VendorData,
+} from './payment-check.ts'
 import { DECIDED_WINDOW, Outbox, OUTBOX_SIZE } from './outbox.ts'
 
 /**
@@ -73,23 +67,6 @@ export function vendorElement(silicon: Silicon): Applet {
   }
 }
 
-/** The elements of a card and their bank, all confirmed. */
-interface Customer {
-  readonly identity: Confirmed
-  readonly element: Confirmed
-  readonly bank: Confirmed
-}
-
-/** A payment that is as it should be. */
-interface Received {
-  readonly customer: Customer
-  readonly bytes: Bytes
-  readonly asked: Signed<Request>
-  readonly digest: Bytes
-  readonly paid: Signed<Transfer>
-  readonly coins: readonly ReadCoin[]
-}
-
 /** What becomes of it. */
 interface Decision {
   readonly kind: 'paid' | 'returned'
@@ -101,7 +78,7 @@ class VendorSession implements AppletSession {
   readonly #core: ElementCore
   readonly #outbox: Outbox
   readonly #chunks = new Chunks()
-  #plan: Plan | undefined
+  #plan: VendorData | undefined
 
   constructor(host: AppletHost, silicon: Silicon) {
     this.#core = new ElementCore(host, { name: VENDOR_AID, silicon })
@@ -149,7 +126,7 @@ class VendorSession implements AppletSession {
 
   #personalise(data: Bytes): ResponseApdu {
     if (this.#core.stage !== STAGES.blank) return response(COIN_SW.NOT_NOW)
-    readPlan(data)
+    readVendorPlan(data)
     return this.#core.personalise(data, STAGES.inUse)
   }
 
@@ -157,7 +134,7 @@ class VendorSession implements AppletSession {
     const { own } = this.#own
     return this.#core.load(
       data,
-      (read) => isUnbound(read) && this.#isGood(read, own.element, this.#own.banks),
+      (read) => isUnbound(read) && this.#check.isGood(read, own.element, this.#own.banks),
     )
   }
 
@@ -178,7 +155,7 @@ class VendorSession implements AppletSession {
   /** Signs a request and seals it twice: to the coin element, and around that to the identity element. */
   #request(data: Bytes): ResponseApdu {
     const order = requestOrder.decode(data)
-    const customer = this.#customerOf(order, order.madeAt)
+    const customer = this.#check.customerOf(order, order.madeAt)
     if (isRefused(customer)) return response(customer)
     if (order.number <= this.#outbox.number) return response(COIN_SW.NOT_NOW)
     const { own, till, currency, banks } = this.#own
@@ -213,27 +190,6 @@ class VendorSession implements AppletSession {
     return response(SW.OK, answer)
   }
 
-  /** Both certificates of a card, signed by a bank that the root has signed, and made for each other. */
-  #customerOf(
-    shown: { readonly bank: readonly Bytes[]; readonly identity: Bytes; readonly element: Bytes },
-    at: number | undefined,
-  ): Customer | Refused {
-    const { banks, root } = this.#own
-    const { crypto } = this.#core
-    const [identity, element] = [readCertificate(shown.identity), readCertificate(shown.element)]
-    const [bankBytes] = shown.bank
-    const bank =
-      banks.find((candidate) => candidate.bank === element.bank) ??
-      (bankBytes && confirmedBank(bankBytes, root, crypto))
-    const confirmed =
-      bank &&
-      arePaired(identity, element) &&
-      crypto.isConfirmedBy(identity, bank) &&
-      crypto.isConfirmedBy(element, bank) &&
-      (at === undefined || [identity, element, bank].every((signer) => isGoodAt(signer, at)))
-    return confirmed ? { identity, element, bank } : COIN_SW.UNCONFIRMED
-  }
-
   /** Coins that this customer’s element can check, and can spend again somewhere else. */
   #changeFor(bank: Confirmed, at: number): readonly CoinRegister[] {
     const known = [this.#own.banks[0]?.bank, bank.bank]
@@ -248,11 +204,11 @@ class VendorSession implements AppletSession {
    */
   #accept(data: Bytes): ResponseApdu {
     const order = acceptOrder.decode(data)
-    const customer = this.#customerOf(order, undefined)
+    const customer = this.#check.customerOf(order, undefined)
     if (isRefused(customer)) return response(customer)
     const opened = this.#core.crypto.open(order.sealed, CONTEXT.payment)
     if (!opened) return response(COIN_SW.NOT_FOR_ME)
-    const received = this.#read(opened, customer)
+    const received = this.#check.read(opened, customer)
     if (isRefused(received)) return response(received)
     const last = this.#outbox.last()
     if (last && bytesEqual(last.request, received.digest))
@@ -261,57 +217,10 @@ class VendorSession implements AppletSession {
     const { number } = received.asked.content
     if (this.#outbox.number - number >= DECIDED_WINDOW) return response(COIN_SW.TOO_OLD)
     if (this.#outbox.isDecided(number)) return response(COIN_SW.DECIDED)
-    const refusal = this.#refusalOfCoins(received)
+    const refusal = this.#check.refusalOfCoins(received)
     if (refusal !== undefined) return response(refusal)
     const decision = order.mode === 'take' ? this.#decide(received) : RETURN
     return response(SW.OK, outcome.encode(this.#carryOut(received, decision)))
-  }
-
-  /** What the elements of that card signed in answer to a request of ours. */
-  #read(bytes: Bytes, customer: Customer): Received | Refused {
-    const content = payment.decode(bytes)
-    const { crypto, host } = this.#core
-    const asked = openMessage(request, content.request)
-    const paid = openMessage(transfer, content.transfer)
-    const { own } = this.#own
-    const { identity, element } = customer
-    if (!bytesEqual(asked.content.vendor, own.element)) return COIN_SW.NOT_FOR_ME
-    if (!crypto.verify(asked, own.publicKey)) return COIN_SW.BAD_SIGNATURE
-    const digest = requestDigest(asked)
-    const authorised = authorisation.encode({
-      identity: identity.element,
-      element: element.element,
-      request: digest,
-    })
-    host.spend('ecdsa-verify')
-    const good =
-      bytesEqual(asked.content.element, element.element) &&
-      bytesEqual(asked.content.identity, identity.element) &&
-      paid.content.kind === 'pay' &&
-      bytesEqual(paid.content.giver, element.element) &&
-      bytesEqual(paid.content.taker, own.element) &&
-      bytesEqual(paid.content.request, requestId(digest)) &&
-      crypto.verify(paid, element.publicKey) &&
-      verify(identity.publicKey, authorised, content.countersignature)
-    if (!good) return COIN_SW.BAD_SIGNATURE
-    return { customer, bytes, asked, digest, paid, coins: content.coins.map(readCoin) }
-  }
-
-  /** In the order of {@link COIN_SW}. */
-  #refusalOfCoins({ coins, paid, asked, customer }: Received): Refused | undefined {
-    const { element, identity, bank } = customer
-    const banks = [...this.#own.banks, bank]
-    const good =
-      namesExactly(paid.content, coins) &&
-      coins.every(
-        (read) =>
-          read.hops.length < HOPS_MAX &&
-          read.coin.content.expires >= asked.content.madeAt &&
-          (isUnbound(read) || bytesEqual(read.coin.content.identity, identity.element)) &&
-          this.#isGood(read, element.element, banks),
-      )
-    if (!good) return COIN_SW.BAD_COIN
-    return valueOf(coins) < asked.content.amount ? COIN_SW.NOT_ENOUGH : undefined
   }
 
   /** Gives everything back if the change that was there when it asked has gone to somebody else. */
@@ -448,15 +357,13 @@ class VendorSession implements AppletSession {
     return response(SW.OK)
   }
 
-  #isGood(read: ReadCoin, holder: Bytes, banks: readonly Confirmed[]): boolean {
-    const { currency } = this.#own
-    const bank = banks.find((candidate) => candidate.bank === read.coin.content.bank)
-    return isGoodCoin(read, { holder, currency, bank, crypto: this.#core.crypto })
+  get #check(): PaymentCheck {
+    return new PaymentCheck(this.#core, this.#own)
   }
 
   /** What the bank wrote: read once a session. */
-  get #own(): Plan {
-    const plan = this.#plan ?? unlessMalformed(() => readPlan(this.#core.plan))
+  get #own(): VendorData {
+    const plan = this.#plan ?? unlessMalformed(() => readVendorPlan(this.#core.plan))
     invariant(plan, 'an element that is not blank has a plan')
     this.#plan = plan
     return plan
@@ -465,23 +372,6 @@ class VendorSession implements AppletSession {
 
 const NOTHING: Bytes = new Uint8Array()
 const RETURN: Decision = { kind: 'returned', change: [], kept: [] }
-
-type Plan = ReturnType<typeof readPlan>
-
-/** @throws {FormatError} if it is no plan of a vendor element. */
-function readPlan(bytes: Bytes) {
-  const plan = vendorPlan.decode(bytes)
-  return {
-    ...plan,
-    root: readCertificate(plan.root),
-    banks: plan.banks.map((bank) => readCertificate(bank)),
-    own: readCertificate(plan.own),
-  }
-}
-
-function isUnbound({ coin: { content } }: ReadCoin): boolean {
-  return bytesEqual(content.identity, NO_ELEMENT)
-}
 
 const LONG: ReadonlySet<number> = new Set([INS.PERSONALISE, INS.LOAD, INS.REQUEST, INS.ACCEPT])
 const FORMS: Forms = new Map([

@@ -19,11 +19,9 @@ import {
 } from '../../../src/schemes/coin/bank.ts'
 import { bankSubject, certify, readCertificate } from '../../../src/schemes/coin/certificates.ts'
 import { loadCoins, readChip, writePlan } from '../../../src/schemes/coin/issuing.ts'
+import { COIN_SW } from '../../../src/schemes/coin/instructions.ts'
 import {
   authorisation,
-  cardPlan,
-  chipReport,
-  COIN_SW,
   CONTEXT,
   envelope,
   evidence,
@@ -40,6 +38,7 @@ import {
   type Payment,
   type Request,
 } from '../../../src/schemes/coin/message.ts'
+import { cardPlan, chipReport } from '../../../src/schemes/coin/plans.ts'
 import { CoinCard, VendorElement } from '../../../src/schemes/coin/terminal.ts'
 import { contains, crackedKey, leaks } from './bench.ts'
 import { closeTills, pay, Till } from './till.ts'

@@ -21,14 +21,9 @@ import {
 } from '../../../src/schemes/coin/bank.ts'
 import { coinChip, vendorChip } from '../../../src/schemes/coin/chips.ts'
 import { loadCoins, readChip, writePlan, type ChipKind } from '../../../src/schemes/coin/issuing.ts'
-import {
-  cardPlan,
-  CONTEXT,
-  evidence,
-  openMessage,
-  vendorPlan,
-  type Outcome,
-} from '../../../src/schemes/coin/message.ts'
+import { CONTEXT, evidence, openMessage } from '../../../src/schemes/coin/message.ts'
+import { type Outcome } from '../../../src/schemes/coin/orders.ts'
+import { cardPlan, vendorPlan } from '../../../src/schemes/coin/plans.ts'
 import { openSealed } from '../../../src/kernel/p256.ts'
 import { CoinCard, VendorElement } from '../../../src/schemes/coin/terminal.ts'
 import { keystream } from '../../card/puf/silicon.ts'
