@@ -2,6 +2,7 @@ import { bytesEqual } from '../../kernel/bytes.ts'
 import { isValidAt } from '../../kernel/cvc.ts'
 import { unlessMalformed } from '../../kernel/errors.ts'
 import { sameParty, type Party } from '../../kernel/party.ts'
+import type { Instant } from '../../kernel/ports.ts'
 import type { Desk } from '../../till/scheme.ts'
 import { tillPapers } from './authority.ts'
 import { isCertifiedBy, readCertificate, type ReadSubject } from './certificates.ts'
@@ -35,8 +36,12 @@ export function readPapers({ secrets, till, key }: Desk): Papers | undefined {
   })
 }
 
-export function haveEnded({ own }: Papers, { clock }: Desk): boolean {
-  return !isValidAt(own.certificate, clock.now())
+/**
+ * Whether it is over at that instant. That it has not begun is nobody’s fault but of a clock that is
+ * behind, and the card says so.
+ */
+export function hasEnded({ certificate }: ReadSubject, at: Instant): boolean {
+  return at > certificate.to && !isValidAt(certificate, at)
 }
 
 /** Whether the root stands behind these certificates, and they are of the card that says so of itself. */

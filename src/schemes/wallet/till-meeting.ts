@@ -1,12 +1,11 @@
 import { toHex } from '../../kernel/bytes.ts'
-import { isValidAt } from '../../kernel/cvc.ts'
 import { cardIdOf } from '../../kernel/ids.ts'
 import { currencyByNumber } from '../../kernel/money.ts'
 import type { Channel } from '../../reader/channel.ts'
 import type { CardView, Desk, Refusal } from '../../till/scheme.ts'
 import { readCertificate } from './certificates.ts'
 import { SCHEME, type CardState } from './message.ts'
-import { areGenuine, haveEnded, readPapers, type Papers } from './papers.ts'
+import { areGenuine, hasEnded, readPapers, type Papers } from './papers.ts'
 import { refused } from './statuses.ts'
 import { shownIn } from './till-records.ts'
 import { WalletCard, type OwnCertificates } from './terminal.ts'
@@ -23,14 +22,14 @@ export async function meet(channel: Channel, desk: Desk): Promise<Met | Refusal>
   const card = await WalletCard.connect(channel, desk.random)
   if (card?.state.phase !== 'in use') return refused('unknown_card')
   const papers = readPapers(desk)
-  if (!papers || haveEnded(papers, desk)) return refused('no_certificate')
+  const now = desk.clock.now()
+  if (!papers || hasEnded(papers.own, now)) return refused('no_certificate')
   const known = certificatesKept(card, desk)
   if (known) card.introduceAs(known)
   const certificates = await card.certificates()
   const id = { kind: 'card', office: card.state.office, card: card.card } as const
   if (!areGenuine(certificates, papers, id)) return refused('counterfeit_card')
-  const isOver = !isValidAt(certificates.card.certificate, desk.clock.now())
-  return isOver ? refused('card_expired') : { card, certificates, papers }
+  return hasEnded(certificates.card, now) ? refused('card_expired') : { card, certificates, papers }
 }
 
 /**
