@@ -66,7 +66,7 @@ interface Scene {
   readonly known: boolean
   readonly refused: boolean
   readonly request: Partial<PaymentRequest>
-  readonly pin: 'none' | 'right' | 'wrong' | 'blocked'
+  readonly pin: 'none' | 'right' | 'wrong' | 'blocked' | 'blocked and none'
   readonly spoil: (data: Bytes) => Bytes
 }
 
@@ -97,8 +97,9 @@ async function prepare(scene: Scene) {
   })
   if (scene.refused) await card.tapped((held) => held.refund(refusalBy(scene.payee, asked)))
   const { digest } = openMessage(request, asked)
-  const pin = scene.pin === 'none' || scene.blank ? NOTHING : sealed(card, digest, pinOf(scene))
-  if (scene.pin === 'blocked') memoryOf(card).writeTries({ pin: 0, unblocking: 3 })
+  const isGiven = !scene.pin.includes('none') && !scene.blank
+  const pin = isGiven ? sealed(card, digest, pinOf(scene)) : NOTHING
+  if (scene.pin.includes('blocked')) memoryOf(card).writeTries({ pin: 0, unblocking: 3 })
   select(card)
   const data = scene.spoil(concat(asked, pin))
   return { card, asked, run: () => send(card, INS.PAY, data) }
@@ -236,6 +237,12 @@ describe('PAY', () => {
     },
     { what: 'refused by its payee', sw: 'REFUSED', change: having({ refused: true }) },
     { what: 'a blocked PIN', sw: 'BLOCKED', touches: 'pin', change: having({ pin: 'blocked' }) },
+    {
+      what: 'a blocked PIN, and none given',
+      sw: 'BLOCKED',
+      touches: 'pin',
+      change: (scene) => limited({ pinFreeMax: 99n })({ ...scene, pin: 'blocked and none' }),
+    },
     {
       what: 'more than goes without PIN',
       sw: 'PIN_NEEDED',
