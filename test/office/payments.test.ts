@@ -325,6 +325,42 @@ describe('a card whose key is out', () => {
   })
 
   test.for([
+    ['accepted', '70 settled', '70', '-70'],
+    ['refused', '70 returned', undefined, undefined],
+  ] as const)(
+    'stays blocked when somebody has looked; what waits is %s',
+    async ([decision, line, paid, lost]) => {
+      const card = await town.addCard(100n)
+      const [one, other] = [await town.addTill(), await town.addTill()]
+      const first = town.mint.buy(card, one, 60n, { keep: false })
+      const second = town.mint.buy(card, other, 70n)
+      await town.report(one, first.evidence)
+      await town.report(other, second.evidence)
+      const [found] = await town.cases()
+      const decisions = [first, second].map(({ content, digest }) => ({
+        card: card.id,
+        sequence: content.sequence,
+        record: digestOf(digest),
+        decision,
+      }))
+      const resolution = { id: found?.id ?? '', card: card.id, reason: 'looked', decisions }
+      await town.db.transaction().execute((trx) => town.service.resolve(trx, resolution))
+      await town.check()
+      expect((await town.payments()).toSorted()).toEqual(['60 settled', line])
+      const balances = await town.balances()
+      expect(balances[`merchant ${other.merchant}`]).toBe(paid)
+      expect(balances['losses ']).toBe(lost)
+      expect(await town.shadow(card)).toBe(40n)
+      const lines = await town.ledger(card)
+      const states = lines.map(({ payment }) => payment?.state)
+      expect(states).toEqual(expect.arrayContaining([line.slice(3), 'settled', undefined]))
+      const { rows } = await sql<{ status: string }>`
+        select status from card where id = ${card.id}`.execute(town.db)
+      expect(rows).toEqual([{ status: 'frozen' }])
+    },
+  )
+
+  test.for([
     ['a record on another history', { previous: new Uint8Array(32) }, 'card-key-extracted'],
     ['a balance that does not follow', { balance: 1_000_000n }, 'wrong-arithmetic'],
   ] as const)('is proven so by %s, in either order', async ([, lie, kind]) => {

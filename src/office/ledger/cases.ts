@@ -95,16 +95,19 @@ export async function withdrawFindings(
   )
 }
 
-/** Which of these cards stand in an open fork: they are contained until somebody has looked. */
-export async function forkedCards(
+/**
+ * Which of these cards are to be contained: those that stand in an open fork, until somebody has looked,
+ * and those that are proven to have signed what no card of ours signs, for good.
+ */
+export async function containedCards(
   trx: Transaction<Tables>,
   cards: readonly CardId[],
 ): Promise<ReadonlySet<CardId>> {
   if (cards.length === 0) return new Set()
   const { rows } = await sql<{ card: CardId }>`
     select distinct card from "case"
-    where kind in ('fork', 'card-key-extracted') and not withdrawn and resolved_at is null
-      and card = any(${[...cards]}::text[])`.execute(trx)
+    where card = any(${[...cards]}::text[]) and not withdrawn
+      and ((kind = 'fork' and resolved_at is null) or kind = 'card-key-extracted')`.execute(trx)
   return new Set(rows.map(({ card }) => card))
 }
 

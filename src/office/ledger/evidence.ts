@@ -5,7 +5,7 @@ import { FormatError } from '../../kernel/errors.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import type { Bytes } from '../../kernel/bytes.ts'
 import { openDisclosure } from '../../kernel/disclosure.ts'
-import { forkedCards, type ChangedCase } from './cases.ts'
+import { containedCards, type ChangedCase } from './cases.ts'
 import { loadCards, loadGroupFacts, type CardSecrets } from './group-facts.ts'
 import { Intake, storeCardUpload, type CardUpload, type IntakeResult } from './intake.ts'
 import type { Office } from '../office.ts'
@@ -117,10 +117,7 @@ async function loadVerifyContext(office: Office) {
   }
 }
 
-async function loadDocumentVersions(
-  office: Office,
-  till: TillNumber,
-): Promise<DocumentVersions> {
+async function loadDocumentVersions(office: Office, till: TillNumber): Promise<DocumentVersions> {
   const { rows } = await sql<Record<Exclude<keyof DocumentVersions, 'secrets'>, bigint>>`
     select
       (select version from document_version where kind = 'keys') as keys,
@@ -150,12 +147,12 @@ async function containForks(
   at: Instant,
 ): Promise<void> {
   if (cards.length === 0) return
-  const forked = await forkedCards(trx, cards)
-  for (const id of forked) await setCardStatus(trx, id, 'frozen', FORKED, at)
+  const contained = await containedCards(trx, cards)
+  for (const id of contained) await setCardStatus(trx, id, 'frozen', FORKED, at)
   const { rows } = await sql<{ id: CardId }>`
     select id from card where id = any(${[...cards]}::text[])
       and status = 'frozen' and status_reason = ${FORKED}`.execute(trx)
-  for (const { id } of rows) if (!forked.has(id)) await setCardStatus(trx, id, 'active', '', at)
+  for (const { id } of rows) if (!contained.has(id)) await setCardStatus(trx, id, 'active', '', at)
 }
 
 /**

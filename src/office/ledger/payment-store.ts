@@ -204,6 +204,18 @@ export async function openPayments(
   return rows.map(rowOf)
 }
 
+/** Which payment each of these records shows, if any. */
+export async function paymentsShownBy(
+  trx: Transaction<Tables>,
+  records: readonly Digest[],
+): Promise<ReadonlyMap<Digest, Digest>> {
+  const { rows } = await sql<{ record: Digest; payment: Digest }>`
+    select encode(record, 'hex') as record, encode(payment.id, 'hex') as payment
+    from unnest(${packed(records).hex((record) => record)}) as wanted (record)
+    join payment on payment.id = record or payment.receipt = record`.execute(trx)
+  return new Map(rows.map(({ record, payment }) => [record, payment]))
+}
+
 /** Locked until the transaction ends. */
 export async function lockPayments(
   trx: Transaction<Tables>,

@@ -15,6 +15,7 @@ import {
   type LockedAccount,
   type Transfer,
 } from './accounts.ts'
+import type { Decision } from './chain.ts'
 import { owedBy, settleMoves, type Purse } from './cover.ts'
 import { liquidityOf } from './liquidity.ts'
 import { lockLedger } from './lock.ts'
@@ -29,6 +30,7 @@ import {
   nextPoolMoves,
   openPayments,
   paymentsForNotary,
+  paymentsShownBy,
   updateOwed,
   updatePayments,
   type CardPurse,
@@ -86,7 +88,52 @@ export async function placePayments(
   await settleOpen(trx, [...cards, ...parties], [], others, at)
 }
 
-/** Money that moves whether its payer has it or not: the notary has settled it. */
+/**
+ * What somebody who has looked says of payments that wait for cover that will not come: the office pays
+ * them, or nobody does. What is settled stays so. The caller holds the ledger's lock.
+ *
+ * @param decisions by the payer's record, or the payee's.
+ */
+export async function decidePayments(
+  trx: Transaction<Tables>,
+  decisions: readonly { readonly record: Digest; readonly decision: Decision }[],
+  at: Instant,
+): Promise<void> {
+  if (decisions.length === 0) return
+  const shown = await paymentsShownBy(
+    trx,
+    decisions.map(({ record }) => record),
+  )
+  const waiting = [...(await lockPayments(trx, [...new Set(shown.values())])).values()].filter(
+    ({ state, atNotary }) => state === 'pending' && !atNotary,
+  )
+  const merchantOf = await merchantsOf(trx, tillsPaid(waiting))
+  const decided = new Map(
+    decisions.map(({ record, decision }) => [shown.get(record), decision] as const),
+  )
+  const forced = waiting
+    .filter(({ id }) => decided.get(id) === 'accepted')
+    .map((payment): Forced => {
+      const from: AccountName = { kind: 'losses', owner: '', currency: payment.currency }
+      return { ...moveOf(payment, merchantOf), from }
+    })
+  const refused = waiting.filter(({ id }) => decided.get(id) === 'refused')
+  await updatePayments(
+    trx,
+    refused.map((payment) => ({ ...payment, state: 'returned' })),
+  )
+  const touched = waiting.flatMap(({ payer, currency }) => {
+    const card = cardOf(payer)
+    return card ? { card, currency } : []
+  })
+  await settleOpen(trx, touched, forced, [], at)
+}
+
+function tillsPaid(payments: readonly PaymentRow[]): readonly TillNumber[] {
+  return payments.flatMap(({ payee }) => (payee.kind === 'till' ? payee.till : []))
+}
+
+/** Money that moves whether its payer has it or not: the notary, or somebody who has looked, says so. */
 interface Forced {
   readonly payment: PaymentRow
   readonly from: AccountName
@@ -104,9 +151,9 @@ async function settleOpen(
 ): Promise<void> {
   if (touched.length + forced.length === 0) return
   const joined = await joinedCards(trx, touched)
-  const open = await openPayments(trx, joined)
-  const tills = open.flatMap(({ payee }) => (payee.kind === 'till' ? payee.till : []))
-  const merchantOf = await merchantsOf(trx, tills)
+  const settled = new Set(forced.map(({ payment }) => payment.id))
+  const open = (await openPayments(trx, joined)).filter(({ id }) => !settled.has(id))
+  const merchantOf = await merchantsOf(trx, tillsPaid(open))
   const moves = open.map((payment) => moveOf(payment, merchantOf))
   const currencies = new Set(joined.map(({ currency }) => currency))
   for (const { payment } of forced) currencies.add(payment.currency)

@@ -16,7 +16,7 @@ import {
   type Source,
 } from './chain.ts'
 import type { Finding } from './findings.ts'
-import { NOTHING_PAID, placePayments, shadowOf, type Paid } from './payments.ts'
+import { decidePayments, NOTHING_PAID, placePayments, shadowOf, type Paid } from './payments.ts'
 import {
   insertRecords,
   insertTokenUses,
@@ -152,6 +152,8 @@ export async function decide(
   const traced = traceAll(group, facts)
   const transfers = settleAll(group, facts, at)
   await updateRecords(trx, group.changes().updated)
+  const signed = decisions.filter(({ card }) => group.chain(card).isSignedByCard)
+  await decidePayments(trx, signed, at)
   await post(trx, transfers)
   return traced
 }

@@ -210,12 +210,12 @@ function Deed({ line, currency }: { readonly line: LedgerLine; readonly currency
 }
 
 function Settlement({ line }: { readonly line: LedgerLine }) {
+  if (line.payment) return <PaymentTag line={line} payment={line.payment} />
   if (line.decision === 'accepted') return <Tag tone="good">paid by decision</Tag>
   if (line.decision === 'refused') return <Tag tone="plain">not paid by decision</Tag>
   if (line.refuted) return <Tag tone="bad">refuted, not paid</Tag>
   if (line.outcome === 'void') return <Tag tone="plain">not taken</Tag>
   if (line.outcome === 'unconfirmed') return <Tag tone="wait">unconfirmed</Tag>
-  if (line.payment) return <PaymentTag payment={line.payment} />
   switch (line.settlement) {
     case 'settled':
       return <Tag tone="good">settled</Tag>
@@ -226,15 +226,23 @@ function Settlement({ line }: { readonly line: LedgerLine }) {
   }
 }
 
-function PaymentTag({ payment }: { readonly payment: NonNullable<LedgerLine['payment']> }) {
+function PaymentTag({
+  line: { decision },
+  payment,
+}: {
+  readonly line: LedgerLine
+  readonly payment: NonNullable<LedgerLine['payment']>
+}) {
   switch (payment.state) {
     case 'pending':
       return <Tag tone="wait">{payment.atNotary ? 'at the notary' : 'waits for cover'}</Tag>
     case 'settled':
-      return <Tag tone="good">settled</Tag>
+      return <Tag tone="good">{decision === 'accepted' ? 'paid by decision' : 'settled'}</Tag>
     case 'returning':
       return <Tag tone="wait">to be given back</Tag>
     case 'returned':
-      return <Tag tone="plain">given back</Tag>
+      return (
+        <Tag tone="plain">{decision === 'refused' ? 'not paid by decision' : 'given back'}</Tag>
+      )
   }
 }
