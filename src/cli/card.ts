@@ -54,12 +54,12 @@ async function issue(
   cards: CardDirectory,
   io: Io,
 ): Promise<void> {
-  const { image: name, scheme, office, json, currency: code, passcode } = command
+  const { image: name, scheme, office, json, currency: code, passcode, holder } = command
   const balance = amountOf(command)
   await checkFree(cards, name)
   const client = officeClient(fetchedWay(office), await readLogin(command.login))
   const { file, ...codes } = await asked(office, () =>
-    issueToImage(client, cards, { name, scheme, balance, currency: code, passcode }),
+    issueToImage(client, cards, { name, scheme, balance, currency: code, passcode, holder }),
   )
   const secrets =
     codes.unblocking === undefined

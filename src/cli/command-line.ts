@@ -8,6 +8,7 @@ import { ENDINGS } from './card-images.ts'
 import { parseCertificate, type CertificateCommand } from './certificate-command.ts'
 import { parseMembership, type MembershipCommand } from './membership-command.ts'
 import { parseNotary, type NotaryCommand } from './notary-command.ts'
+import { parsePhone, type PhoneCommand } from './phone-command.ts'
 import {
   actOf,
   currencyOf,
@@ -33,6 +34,7 @@ export type Command =
   | CertificateCommand
   | TillCommand
   | CardCommand
+  | PhoneCommand
   | ReaderCommand
   | PlayCommand
   | CaseCommand
@@ -86,6 +88,8 @@ export type CardCommand =
       readonly balance: string
       readonly currency: CurrencyCode
       readonly passcode: string | undefined
+      /** Number of the person who holds it. */
+      readonly holder: string | undefined
       readonly office: string
       readonly login: string
     })
@@ -255,6 +259,7 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
   notary: (argv, environment) => parseNotary(argv, environment),
   certificate: (argv, environment) => parseCertificate(argv, environment),
   card: (argv, environment) => parseCard(argv, environment),
+  phone: (argv, environment) => parsePhone(argv, environment),
   reader: (argv) => parseReader(argv),
   play: (argv, { DATABASE_URL }) => {
     const words = { json: 'flag', trace: 'flag', database: 'value' } as const
@@ -400,6 +405,7 @@ function parseIssue(argv: readonly string[], environment: Environment): CardComm
     balance: 'value',
     currency: 'value',
     passcode: 'value',
+    holder: 'value',
     office: 'value',
     login: 'value',
   } as const
@@ -413,6 +419,7 @@ function parseIssue(argv: readonly string[], environment: Environment): CardComm
     balance: options.balance ?? '0',
     currency: currencyOf('card', options.currency),
     passcode: options.passcode,
+    holder: options.holder,
   }
 }
 

@@ -16,6 +16,7 @@ network, the office names whoever cheated.
   kontant certificate …      a root, and what it certifies
   kontant till               a till
   kontant card …             card images: issue, show, list, clone and more
+  kontant phone …            a wallet and its holder’s phone: load, pay, synchronise and more
   kontant reader …           card readers: list, watch, apdu
   kontant case …             a proven case as a file, and the key to check it with
   kontant verify-case FILE   checks such a file, offline
@@ -145,8 +146,8 @@ code that an operator gets in the console.
 
 ${EXIT}
 `,
-  card: `kontant card issue CARD [--scheme block|purse] [--balance 25.00] [--currency EUR]
-                        [--passcode 4821] [--office URL] [--login FILE] [--cards DIR] [--json]
+  card: `kontant card issue CARD [--scheme block|purse|wallet] [--balance 25.00] [--currency EUR]
+                        [--passcode 4821] [--holder N] [--office URL] [--login FILE] [--cards DIR] [--json]
 kontant card module CARD --till N [--office URL] [--login FILE] [--cards DIR] [--json]
 kontant card show CARD      [--cards DIR] [--json]
 kontant card list           [--cards DIR] [--json]
@@ -175,12 +176,57 @@ module.
   --balance        what it holds at first; default 0
   --currency       that it holds; default EUR
   --passcode       4 to 8 digits; default of a new card: made up
+  --holder N       number of the person who holds it, from whose online wallet it is loaded
   --office URL     default http://127.0.0.1:${DEFAULT_PORT}
   --port N         where a virtual reader listens on this machine; default 35963, the first one
   --reader NAME    the virtual reader as PC/SC names it, or a part of that
   --login FILE     name and password of an operator, a line each; default: the variable
                    KONTANT_LOGIN, else ${DEFAULT_DATA}/login
   --json           the answer as JSON
+
+${EXIT}
+`,
+  phone: `kontant phone show
+kontant phone records --pin PIN
+kontant phone sync    [--pin PIN]
+kontant phone load AMOUNT --pin PIN
+kontant phone unload AMOUNT --pin PIN
+kontant phone ask AMOUNT  [--out FILE]
+kontant phone pay FILE --pin PIN [--out FILE]
+kontant phone receive FILE
+kontant phone refuse FILE [--out FILE]
+kontant phone refund FILE
+kontant phone pin --pin PIN --new PIN
+kontant phone unblock --code CODE --new PIN
+              all with (--card CARD [--cards DIR] | --reader NAME) [--office URL]
+              [--login FILE] [--memory DIR] [--json]
+
+What the holder of a wallet card does with a phone. The phone only carries messages: the card signs,
+checks and decides. If something gets lost, the same command again goes on from there, and nothing
+happens twice.
+
+  show     what anybody who has the card sees: what is on it, and what may be spent
+  records  what the card has done that its office does not know yet
+  sync     tells the office what the card did, and the card what the office has to say. Without the
+           PIN only the latter, for a card whose PIN an operator has unblocked
+  load     from the holder's online wallet to the card
+  unload   back
+  ask      the payee's card asks for money; FILE is for the payer's phone
+  pay      the payer's card pays what FILE asks for; its answer is for the payee's phone
+  receive  the payee's card takes the payment in
+  refuse   the payee will not have what was asked for in FILE, paid or not; for the payer's phone
+  refund   the payer's card takes its payment back
+  pin      a new PIN; unblock does that with the code that came with the card
+
+  --card CARD      an image of --cards DIR; default ${DEFAULT_DATA}/cards
+  --reader NAME    the PC/SC reader that holds the card instead
+  --pin PIN        of the card; default: the variable KONTANT_PIN, which nobody else sees
+  --out FILE       default kontant.ask, kontant.paid, kontant.refused
+  --office URL     default http://127.0.0.1:${DEFAULT_PORT}
+  --login FILE     name and password of the holder, a line each, to load and unload; default: the
+                   variable KONTANT_LOGIN, else ${DEFAULT_DATA}/login
+  --memory DIR     where the phone keeps what it has begun; default ${DEFAULT_DATA}/phone
+  --json           the answer as JSON; amounts in minor units
 
 ${EXIT}
 `,

@@ -16,6 +16,8 @@ export interface ImageOrder {
   readonly currency: CurrencyCode
   /** Made up if there is none. */
   readonly passcode: string | undefined
+  /** Number of a person at the office. */
+  readonly holder?: string | undefined
 }
 
 export interface IssuedImage {
@@ -30,7 +32,7 @@ export interface IssuedImage {
 export async function issueToImage(
   client: OfficeClient,
   cards: CardDirectory,
-  { name, scheme, balance, currency, passcode }: ImageOrder,
+  { name, scheme, balance, currency, passcode, holder }: ImageOrder,
 ): Promise<IssuedImage> {
   const number = chipNumber()
   const card = TownCard.blank({ name, scheme, number, random: systemRandom })
@@ -41,6 +43,7 @@ export async function issueToImage(
     balance,
     currency,
     ...(passcode !== undefined && { passcode }),
+    ...(holder !== undefined && { holder }),
   })
   const chip = cardScheme(scheme).card
   checkWritten(

@@ -7,6 +7,7 @@ import { runCase } from './case.ts'
 import { parseCommand, type Command } from './command-line.ts'
 import { runMembership } from './membership.ts'
 import { runNotary } from './notary.ts'
+import { runPhone } from './phone.ts'
 import { UsageError } from './options.ts'
 import { HELP, TOPIC_HELP } from './help.ts'
 import { CommandFailed, EXIT, InputError, type ExitStatus, type Io } from './io.ts'
@@ -54,6 +55,9 @@ async function run(command: Command, io: Io): Promise<ExitStatus> {
       return EXIT.OK
     case 'card':
       await runCard(command, io)
+      return EXIT.OK
+    case 'phone':
+      await runPhone(command, io)
       return EXIT.OK
     case 'reader':
       await runReader(command, io)

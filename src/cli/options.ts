@@ -10,6 +10,7 @@ export const TOPICS = [
   'certificate',
   'till',
   'card',
+  'phone',
   'reader',
   'play',
   'case',

@@ -253,6 +253,14 @@ describe('a command line', () => {
     ['card clone ada', 'expected CARD COPY here, got ada'],
     ['card serve ada --port 1 --reader x', 'give --port or --reader, not both'],
     ['card serve ada --port 0', '--port: expected 1 to 65535, got "0"'],
+    ['phone', 'expected one of show, records, sync, load'],
+    ['phone show', 'which card? --card NAME of an image, or --reader NAME'],
+    ['phone show --card a --reader b', 'which card? --card NAME of an image, or --reader NAME'],
+    ['phone load --card a --pin 4821', 'expected AMOUNT here, got nothing'],
+    ['phone load 5 --card a', 'the card asks for its PIN: --pin PIN, or the variable KONTANT_PIN'],
+    ['phone load 5 --card a --pin 12', '--pin: expected 4 to 8 digits'],
+    ['phone pin --card a --pin 4821', 'pin needs --new'],
+    ['phone pay --card a --pin 4821', 'expected FILE here, got nothing'],
     ['reader', 'expected one of list, watch, apdu after "reader".'],
     ['reader lst', 'expected one of list, watch, apdu after "reader". Did you mean list?'],
     ['reader list x', 'expected nothing here, got x'],
@@ -293,6 +301,9 @@ describe('a command line', () => {
     expect(parse('play a', { DATABASE_URL })).toMatchObject({ database: DATABASE_URL })
     expect(parse('play a --database x', { DATABASE_URL })).toMatchObject({ database: 'x' })
     expect(parse('card issue a', { KONTANT_LOGIN: 'l' })).toMatchObject({ login: 'l' })
+    const KONTANT_PIN = '4821'
+    expect(parse('phone sync --card a', { KONTANT_PIN })).toMatchObject({ pin: '4821' })
+    expect(parse('phone show --card a', { KONTANT_PIN })).toMatchObject({ pin: undefined })
   })
 })
 
@@ -310,6 +321,7 @@ describe('the help', () => {
       certificate: ['root x', 'sign x', 'show x'],
       till: [''],
       card: ['issue x', 'module x', 'unblock x', 'serve x'],
+      phone: ['load 1 --pin 4821', 'pin --pin 4821', 'unblock --code 4821'],
       reader: ['apdu 00a40000'],
       play: ['x'],
       case: ['export 1', 'key'],

@@ -191,7 +191,7 @@ describe('online wallets', () => {
 describe('a load', () => {
   test.each([
     ['more than the wallet has', 1000_01n, 'There is not so much in the online wallet.'],
-    ['more than the card may hold', 3000_01n, 'The card holds 0 and may hold 300000'],
+    ['more than the card may hold', 3000_01n, 'The card holds 0.00 SEK and may hold 3000.00 SEK'],
   ])('of %s is refused before any money moves', async (_what, amount, message) => {
     const alice = await world.person()
     const result = await alice.load(amount)
@@ -337,7 +337,7 @@ describe('an operator', () => {
     await synchronise(alice, bob)
     expect((await alice.state()).paymentsLeft).toBe(1)
     expect((await bob.state()).paymentsLeft).toBe(5)
-    expect(JSON.stringify(await alice.load(600_00n))).toContain('may hold 50000')
+    expect(JSON.stringify(await alice.load(600_00n))).toContain('may hold 500.00 SEK')
     const all = { scheme: 'wallet', policy: { ...policy, paymentsMax: 2 }, ...REASON }
     expect((await office.call('administrator', 'POST', '/api/wallet-policy', all)).status).toBe(200)
     await synchronise(alice, bob)

@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely'
 import type { Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import type { CardId } from '../../kernel/ids.ts'
-import { currency, type Amount } from '../../kernel/money.ts'
+import { currency, formatAmount, type Amount } from '../../kernel/money.ts'
 import { OfficeError } from '../errors.ts'
 import { shadowBalances } from '../books.ts'
 import { completeBalance } from '../issue.ts'
@@ -47,7 +47,7 @@ export async function loadCard(
   order: LoadOrder,
 ): Promise<number> {
   const { holdings, card, said } = await readyCard(office, trx, order)
-  await requireRoom(trx, holdings, said, order.amount)
+  await requireRoom(trx, holdings, card, said, order.amount)
   const payer = holderOf(card)
   const { amount, person } = order
   const wanted = { kind: 'load', amount, payer, person } as const
@@ -119,7 +119,7 @@ export async function restoreCard(
     throw new OfficeError('conflict', 'The card has records to hand in: synchronise it first.')
   }
   const { amount, person, reason } = order
-  await requireRoom(trx, holdings, { ...said, balance: 0n }, amount)
+  await requireRoom(trx, holdings, card, { ...said, balance: 0n }, amount)
   const record = { sequence: said.sequence, digest: said.last }
   const more = amount - (await completeBalance(trx, card.id))
   const wanted = { kind: 'restore', amount, more, record, person, reason } as const
@@ -233,6 +233,7 @@ async function readyCard(
 async function requireRoom(
   trx: Transaction<Tables>,
   holdings: Holdings,
+  { currency: code }: Card,
   { balance, policyVersion }: Pick<CardStatement, 'balance' | 'policyVersion'>,
   amount: Amount,
 ): Promise<void> {
@@ -242,7 +243,8 @@ async function requireRoom(
   }
   const max = holdings.balanceMax(policy)
   if (balance + amount <= max) return
-  const message = `The card holds ${balance} and may hold ${max}: at most ${max - balance} more.`
+  const [has, may] = [balance, max].map((one) => formatAmount(one, currency(code)))
+  const message = `The card holds ${has} ${code} and may hold ${may} ${code}.`
   throw new OfficeError('conflict', message, 'body.amount')
 }
 
@@ -254,15 +256,13 @@ function holderOf({ id, holder }: Card): string {
 /** @throws {OfficeError} `conflict`, with what is there. */
 async function requireBalance(
   trx: Transaction<Tables>,
-  { id }: Card,
+  { id, currency: code }: Card,
   amount: Amount,
 ): Promise<void> {
   const balances = await shadowBalances(trx, [id])
   const balance = balances.get(id) ?? 0n
   if (balance >= amount) return
-  throw new OfficeError(
-    'conflict',
-    `The card has ${balance}, as far as it is covered.`,
-    'body.amount',
-  )
+  const has = formatAmount(balance, currency(code))
+  const message = `Of what the card holds, ${has} ${code} can be paid back: synchronise it first.`
+  throw new OfficeError('conflict', message, 'body.amount')
 }
