@@ -147,7 +147,8 @@ code that an operator gets in the console.
 ${EXIT}
 `,
   card: `kontant card issue CARD [--scheme block|purse|wallet] [--balance 25.00] [--currency EUR]
-                        [--passcode 4821] [--holder N] [--office URL] [--login FILE] [--cards DIR] [--json]
+                        [--passcode 4821] [--holder N] [--office URL] [--login FILE]
+                        [--cards DIR] [--json]
 kontant card module CARD --till N [--office URL] [--login FILE] [--cards DIR] [--json]
 kontant card show CARD      [--cards DIR] [--json]
 kontant card list           [--cards DIR] [--json]
