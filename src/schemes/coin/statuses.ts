@@ -8,8 +8,8 @@ export const COIN_STATUSES = [
   'unknown_card',
   'module_missing',
   'module_refused',
-  'not_allowed',
   'damaged_card',
+  'not_allowed',
   'foreign_currency',
   'hot_card',
   'no_token',
@@ -35,10 +35,10 @@ const EXPLANATIONS: Readonly<Record<Exclude<CoinStatus, 'done'>, string>> = {
     'The vendor element of this till is missing. Put it into its slot, then tap again.',
   module_refused:
     'The vendor element of this till is not one for this till. Ask the bank for the right one.',
-  not_allowed:
-    'This till may not do that with a card of coins. Coins are bought from a bank; to sell, choose products instead of typing an amount.',
   damaged_card:
     'The card cannot be read. Hold it still and tap again; if that does not help, send the customer to the bank, which knows what coins it has sold.',
+  not_allowed:
+    'This till may not do that with a card of coins. Coins are bought from a bank; to sell, choose products instead of typing an amount.',
   foreign_currency: 'The card holds another currency than this till takes. Ask for another card.',
   hot_card: 'This card is blocked. Take no money from it and send the customer to the bank.',
   no_token:
