@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { EVIDENCE_SIZE_MAX } from './batch.ts'
 import { concat, utf8, type Bytes } from './bytes.ts'
 import { encodeCbor } from './cbor.ts'
 import { decodeSigned, signDocument, verifySigned, type SignedDocument } from './cose.ts'
@@ -23,7 +24,8 @@ export const REQUEST_NONCE_SIZE = 16
 /** Offices whose clock is further off than this are told so and nothing else; ms. */
 export const REQUEST_AGE_MAX = 10 * 60 * 1000
 export const FEED_PAGE_MAX = 500
-const MESSAGE_MAX = 6144
+/** A till’s evidence of a payment has the tokens of everything that was sold in it. */
+const MESSAGE_MAX = EVIDENCE_SIZE_MAX
 
 const message = bytes.upTo(MESSAGE_MAX)
 
@@ -159,7 +161,12 @@ const result = z.union([
   z.strictObject({ act: z.literal('settle'), result: z.literal('known'), ...payment }),
   z.strictObject({ act: z.literal('settle'), result: z.enum(SETTLE_REFUSALS) }),
   z.strictObject({ act: z.literal('show'), result: z.enum(SHOW_RESULTS) }),
-  z.strictObject({ act: z.literal('feed'), entries: z.array(feedEntry).max(FEED_PAGE_MAX) }),
+  z.strictObject({
+    act: z.literal('feed'),
+    /** Number of the newest entry that there is. */
+    upTo: z.int().nonnegative(),
+    entries: z.array(feedEntry).max(FEED_PAGE_MAX),
+  }),
   z.strictObject({
     act: z.literal('accounts'),
     accounts: z.array(

@@ -1,13 +1,13 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { toHex } from '../kernel/bytes.ts'
 import { FormatError, InvariantError } from '../kernel/errors.ts'
-import { ACTS_MAX, NOTARY_PATH } from '../kernel/notary.ts'
+import { NOTARY_PATH } from '../kernel/notary.ts'
 import { listRevoked, listRoots } from './keys.ts'
 import type { Notary } from './notary.ts'
 
 const COSE = 'application/cose'
-/** As many acts as a request has, with a payment’s evidence each. */
-const REQUEST_SIZE_MAX = ACTS_MAX * 8192
+/** A page of an office, with the largest evidence that there is. */
+const REQUEST_SIZE_MAX = 16 * 1024 * 1024
 
 export interface NotaryHttpOptions {
   /** A broken invariant: the process must stop. */

@@ -150,7 +150,7 @@ export class Notary {
         return show(db, trust, keys, act.evidence, at)
       }
       case 'feed':
-        return { act: 'feed', entries: [...(await readFeed(db, asking.office, act.after))] }
+        return { act: 'feed', ...(await readFeed(db, asking.office, act.after)) }
       case 'accounts':
         return { act: 'accounts', accounts: [...(await accountsOf(db, asking.office))] }
     }

@@ -10,7 +10,7 @@ export async function readFeed(
   db: NotaryDb,
   office: OfficeNumber,
   after: number,
-): Promise<readonly FeedEntry[]> {
+): Promise<{ upTo: number; entries: FeedEntry[] }> {
   const { rows } = await sql<{
     number: bigint
     id: Buffer
@@ -25,7 +25,9 @@ export async function readFeed(
       = (payment.payer_office, payment.payer_card, payment.request)
     where feed.office = ${office} and feed.number > ${after}
     order by feed.number limit ${FEED_PAGE_MAX}`.execute(db)
-  return rows.map(({ number, id, state, evidence, refund }) => ({
+  const newest = await sql<{ feed: bigint }>`
+    select feed from office where number = ${office}`.execute(db)
+  const entries = rows.map(({ number, id, state, evidence, refund }) => ({
     number: Number(number),
     id: new Uint8Array(id),
     state,
@@ -33,6 +35,7 @@ export async function readFeed(
     evidence: new Uint8Array(evidence),
     refund: refund === null ? [] : [new Uint8Array(refund)],
   }))
+  return { upTo: Number(newest.rows[0]?.feed ?? 0n), entries }
 }
 
 export interface Reserve {

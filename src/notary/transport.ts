@@ -1,5 +1,5 @@
 import { utf8 } from '../kernel/bytes.ts'
-import { FormatError } from '../kernel/errors.ts'
+import { FormatError, InvariantError } from '../kernel/errors.ts'
 import { NOTARY_PATH } from '../kernel/notary.ts'
 import type { Transport } from '../kernel/ports.ts'
 import type { Notary } from './notary.ts'
@@ -12,8 +12,11 @@ export function notaryTransport(notary: Pick<Notary, 'answer'>): Transport {
       try {
         return { status: 200, body: await notary.answer(body) }
       } catch (error) {
-        if (error instanceof FormatError) return { status: 400, body: utf8(error.message) }
-        throw error
+        if (error instanceof InvariantError) throw error
+        // As over HTTP: who asks learns nothing of what broke.
+        return error instanceof FormatError
+          ? { status: 400, body: utf8(error.message) }
+          : { status: 500, body: utf8('something broke') }
       }
     },
   }

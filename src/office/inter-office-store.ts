@@ -48,23 +48,64 @@ export async function noteTold(
     on conflict (payment, what) do update set said = excluded.said, at = excluded.at`.execute(db)
 }
 
+/** Where a page of a list ended, and the next one starts. */
+export interface Page<T> {
+  readonly items: readonly T[]
+  /** Undefined behind the last one. */
+  readonly next: string | undefined
+}
+
+function pageOf<R, T>(
+  rows: readonly R[],
+  limit: number,
+  place: (row: R) => string,
+  items: (row: R) => readonly T[],
+): Page<T> {
+  const last = rows.length < limit ? undefined : rows.at(-1)
+  return { items: rows.flatMap(items), next: last && place(last) }
+}
+
+interface TellingRow {
+  readonly id: Digest
+  readonly received_at: bigint
+  readonly evidence: Buffer
+  readonly refund: Buffer | null
+}
+
+const PAYMENT_AND_REFUND = sql`
+  select encode(payment.id, 'hex') as id, payment.received_at, payment.evidence,
+    refund.evidence as refund
+  from payment left join refund
+    on (refund.payer_office, refund.payer, refund.request)
+      = (payment.payer_office, payment.payer, payment.request)
+    and (refund.payee_office, refund.payee_kind, refund.payee)
+      = (payment.payee_office, payment.payee_kind, payment.payee)`
+
+function behind(after: string | undefined) {
+  const [at = null, id = null] = after?.split(' ') ?? []
+  return sql`(${at}::bigint is null
+    or (payment.received_at, payment.id) > (${at}::bigint, decode(${id}::text, 'hex')))`
+}
+
+function tellingPage(rows: readonly TellingRow[], limit: number): Page<Telling> {
+  const place = ({ received_at, id }: TellingRow) => `${received_at} ${id}`
+  return pageOf(rows, limit, place, ({ id, evidence, refund }): readonly Telling[] => [
+    { payment: id, what: 'payment', evidence: new Uint8Array(evidence) },
+    ...(refund ? [{ payment: id, what: 'refund', evidence: new Uint8Array(refund) } as const] : []),
+  ])
+}
+
 /**
  * What cards of this office paid to parties of this office that are no cards, and what came back of it:
- * settled here, and to be told because it sets reserve free. Each until the notary has said so.
+ * settled here, and to be told because it sets reserve free. Each until the notary has settled it.
  */
-export async function ownTellings(db: Kysely<Tables>, limit: number): Promise<readonly Telling[]> {
-  const { rows } = await sql<{
-    id: Digest
-    evidence: Buffer
-    refund: Buffer | null
-  }>`
-    select encode(payment.id, 'hex') as id, payment.evidence, refund.evidence as refund
-    from payment left join refund
-      on payment.state = 'returned'
-        and (refund.payer_office, refund.payer, refund.request)
-        = (payment.payer_office, payment.payer, payment.request)
-        and (refund.payee_office, refund.payee_kind, refund.payee)
-        = (payment.payee_office, payment.payee_kind, payment.payee)
+export async function ownTellings(
+  db: Kysely<Tables>,
+  limit: number,
+  after: string | undefined,
+): Promise<Page<Telling>> {
+  const { rows } = await sql<TellingRow>`
+    ${PAYMENT_AND_REFUND} and payment.state = 'returned'
     where not payment.at_notary and payment.payee_kind <> 'card'
       and payment.state in ('settled', 'returned')
       and not exists (
@@ -72,11 +113,42 @@ export async function ownTellings(db: Kysely<Tables>, limit: number): Promise<re
           and told.what = case payment.state when 'returned' then 'refund' else 'payment' end
           and told.said in ('settled', 'returned')
       )
+      and ${behind(after)}
     order by payment.received_at, payment.id limit ${limit}`.execute(db)
-  return rows.flatMap(({ id, evidence, refund }): readonly Telling[] => [
-    { payment: id, what: 'payment', evidence: new Uint8Array(evidence) },
-    ...(refund ? [{ payment: id, what: 'refund', evidence: new Uint8Array(refund) } as const] : []),
-  ])
+  return tellingPage(rows, limit)
+}
+
+/** Everything that the notary has been told ever: for one that has forgotten. */
+export async function allTellings(
+  db: Kysely<Tables>,
+  limit: number,
+  after: string | undefined,
+): Promise<Page<Telling>> {
+  const { rows } = await sql<TellingRow>`
+    ${PAYMENT_AND_REFUND}
+    where (payment.at_notary or payment.payee_kind <> 'card') and ${behind(after)}
+    order by payment.received_at, payment.id limit ${limit}`.execute(db)
+  return tellingPage(rows, limit)
+}
+
+/** Loads that the notary has permitted, and that their cards have, or may have. */
+export async function permittedLoads(
+  db: Kysely<Tables>,
+  limit: number,
+  after: string | undefined,
+): Promise<Page<Bytes>> {
+  const [card = '', number = '0'] = after?.split(' ') ?? []
+  const { rows } = await sql<{ card: CardId; number: bigint; bytes: Buffer }>`
+    select card, number, bytes from instruction
+    where permit is not null and state <> 'void' and kind = 'load'
+      and (card, number) > (${card}, ${number}::bigint)
+    order by card, number limit ${limit}`.execute(db)
+  return pageOf(
+    rows,
+    limit,
+    (row) => `${row.card} ${row.number}`,
+    ({ bytes }) => [new Uint8Array(bytes)],
+  )
 }
 
 /** A permit that is no longer of use: the card has given its number away. */
@@ -91,7 +163,9 @@ export interface ReturnedPermit {
 export async function returnedPermits(
   db: Kysely<Tables>,
   limit: number,
-): Promise<readonly ReturnedPermit[]> {
+  after: string | undefined,
+): Promise<Page<ReturnedPermit>> {
+  const [from = '', behindNumber = '0'] = after?.split(' ') ?? []
   const { rows } = await sql<{
     card: CardId
     number: bigint
@@ -106,14 +180,22 @@ export async function returnedPermits(
         select from notary_given_back done
         where done.card = instruction.card and done.number = instruction.number
       )
+      and (instruction.card, instruction.number) > (${from}, ${behindNumber}::bigint)
     order by instruction.card, instruction.number limit ${limit}`.execute(db)
-  return rows.map(({ card, number, void_bytes, statement, uid }) => ({
-    card,
-    number: Number(number),
-    void: new Uint8Array(void_bytes),
-    statement: new Uint8Array(statement),
-    publicKey: new Uint8Array(uid),
-  }))
+  return pageOf(
+    rows,
+    limit,
+    (row) => `${row.card} ${row.number}`,
+    ({ card, number, void_bytes, statement, uid }) => [
+      {
+        card,
+        number: Number(number),
+        void: new Uint8Array(void_bytes),
+        statement: new Uint8Array(statement),
+        publicKey: new Uint8Array(uid),
+      },
+    ],
+  )
 }
 
 export async function noteGivenBack(
@@ -155,6 +237,11 @@ export async function advanceFeed(
   const { rows } = await sql`
     update notary_seat set fed = ${to} where fed = ${from} returning fed`.execute(trx)
   return rows.length === 1
+}
+
+/** The notary has begun anew: its feed is read from the start. What was done is not done again. */
+export async function restartFeed(db: Kysely<Tables>): Promise<void> {
+  await sql`update notary_seat set fed = 0`.execute(db)
 }
 
 export interface Unread {

@@ -7,6 +7,7 @@ import {
   feedEntry,
   permitContext,
   type FeedEntry,
+  type NotaryAct,
   type ResultOf,
 } from '../kernel/notary.ts'
 import { sealTo } from '../kernel/p256.ts'
@@ -16,6 +17,7 @@ import { encodeSynchronisation } from '../kernel/synchronisation.ts'
 import { NoAnswer, NotaryClient, type NotarySeat } from './inter-office-client.ts'
 import {
   advanceFeed,
+  allTellings,
   cardIsHere,
   cardNow,
   fedUpTo,
@@ -26,8 +28,12 @@ import {
   noteGivenBack,
   noteTold,
   ownTellings,
+  permittedLoads,
+  restartFeed,
   returnedPermits,
   untold,
+  type Page,
+  type ReturnedPermit,
   type Telling,
 } from './inter-office-store.ts'
 import type { EvidenceService } from './ledger/evidence.ts'
@@ -97,20 +103,28 @@ class Worker {
 
   /** Undefined if it is not permitted, or nobody answers: whoever asked asks again, or gives it up. */
   async permit({ card, kind, instruction }: PermitRequest): Promise<Bytes | undefined> {
-    const { seat } = this.#parts
-    const context = permitContext(seat.office)
-    const { random } = this.#office
-    // Sealed: what the office has signed and nobody permitted is of use to whoever has a card’s key.
-    const order = sealTo(seat.notary.publicKey, instruction, context, random)
     const said = kind === 'restore' ? await cardNow(this.#db, card) : undefined
-    const statement = said ? [said.statement, ...seat.certificatesOf(card, said.publicKey)] : []
+    const statement = said
+      ? [said.statement, ...this.#parts.seat.certificatesOf(card, said.publicKey)]
+      : []
     try {
-      const [result] = await this.#client.ask([{ act: 'permit', order, statement }])
+      const [result] = await this.#client.ask([this.#permitAct(instruction, statement)])
       return result?.permit[0]
     } catch (error) {
       if (error instanceof NoAnswer) return undefined
       throw error
     }
+  }
+
+  /** Sealed: what the office has signed and nobody permitted is of use to whoever has a card’s key. */
+  #permitAct(
+    instruction: Bytes,
+    statement: readonly Bytes[],
+  ): Extract<NotaryAct, { readonly act: 'permit' }> {
+    const { office, notary } = this.#parts.seat
+    const { random } = this.#office
+    const order = sealTo(notary.publicKey, instruction, permitContext(office), random)
+    return { act: 'permit', order, statement: [...statement] }
   }
 
   /** Payments between this office and others, and refusals of them, that the notary has not settled. */
@@ -131,43 +145,67 @@ class Worker {
 
   /** What this office has settled by itself and what sets its reserve free: unloads, and its own tills. */
   async tellOwn(): Promise<void> {
-    for (;;) {
-      const page = await ownTellings(this.#db, PAGE)
-      const told = await this.#tell(page)
-      // What was left waiting stays on the list: it comes again with the next exchange.
-      if (page.length < PAGE || told === 0) return
-    }
+    await eachPage(
+      (after) => ownTellings(this.#db, PAGE, after),
+      (tellings) => this.#tell(tellings),
+    )
   }
 
-  /** @returns how many there was something to say of. */
-  async #tell(tellings: readonly Telling[]): Promise<number> {
-    const now = this.#office.clock.now()
-    const news = await untold(this.#db, tellings, now - AGAIN_AFTER)
-    if (news.length === 0) return 0
+  async #tell(tellings: readonly Telling[]): Promise<void> {
+    const since = this.#office.clock.now() - AGAIN_AFTER
+    await this.#tellAll(await untold(this.#db, tellings, since))
+  }
+
+  async #tellAll(tellings: readonly Telling[]): Promise<void> {
+    if (tellings.length === 0) return
     const results = await this.#client.ask(
-      news.map(({ evidence }) => ({ act: 'settle', evidence }) as const),
+      tellings.map(({ evidence }) => ({ act: 'settle', evidence }) as const),
     )
-    const said = news.map(({ payment, what }, index) => {
+    const said = tellings.map(({ payment, what }, index) => {
       const result = results[index]
       invariant(result, 'every act has a result')
       return { payment, what, said: result.result === 'known' ? result.state : result.result }
     })
-    await noteTold(this.#db, said, now)
-    return news.length
+    await noteTold(this.#db, said, this.#office.clock.now())
   }
 
   /** Permits of instructions that no card will carry out. */
   async giveBack(): Promise<void> {
-    const { seat } = this.#parts
-    for (const one of await returnedPermits(this.#db, PAGE)) {
-      const certificates = [...seat.certificatesOf(one.card, one.publicKey)]
-      const [result] = await this.#client.ask([
-        { act: 'give back', void: one.void, statement: one.statement, certificates },
-      ])
-      const said = result?.result ?? 'malformed'
-      const isOver = said === 'given back' || said === 'not permitted'
-      if (isOver) await noteGivenBack(this.#db, one, said, this.#office.clock.now())
-    }
+    await eachPage(
+      (after) => returnedPermits(this.#db, PAGE, after),
+      async (permits) => {
+        for (const one of permits) await this.#giveBackOne(one)
+      },
+    )
+  }
+
+  async #giveBackOne(one: ReturnedPermit): Promise<void> {
+    const certificates = [...this.#parts.seat.certificatesOf(one.card, one.publicKey)]
+    const [result] = await this.#client.ask([
+      { act: 'give back', void: one.void, statement: one.statement, certificates },
+    ])
+    const said = result?.result ?? 'malformed'
+    const isOver = said === 'given back' || said === 'not permitted'
+    if (isOver) await noteGivenBack(this.#db, one, said, this.#office.clock.now())
+  }
+
+  /**
+   * The notary was put back to an older state: it hears everything again. It does what it has forgotten,
+   * and this office nothing twice.
+   */
+  async #tellEverything(): Promise<void> {
+    await eachPage(
+      (after) => permittedLoads(this.#db, PAGE, after),
+      async (loads) => {
+        const acts = loads.map((load) => this.#permitAct(load, []))
+        await this.#client.ask(acts)
+      },
+    )
+    await eachPage(
+      (after) => allTellings(this.#db, PAGE, after),
+      (tellings) => this.#tellAll(tellings),
+    )
+    await restartFeed(this.#db)
   }
 
   /** Does what the notary has settled, page by page: the page and its number in one transaction. */
@@ -175,7 +213,12 @@ class Worker {
     for (;;) {
       const after = await fedUpTo(this.#db)
       const [answer] = await this.#client.ask([{ act: 'feed', after }])
-      const entries = answer?.entries ?? []
+      invariant(answer, 'every act has a result')
+      const { entries, upTo } = answer
+      if (upTo < after) {
+        await this.#tellEverything()
+        continue
+      }
       if (!isNext(entries, after)) throw new NoAnswer('the notary’s feed has a gap')
       if (entries.length === 0) return
       await this.#apply(after, entries)
@@ -239,6 +282,18 @@ class Worker {
     const [answer]: readonly ResultOf<'accounts'>[] = await this.#client.ask([{ act: 'accounts' }])
     await noteAccounts(this.#db, answer?.accounts ?? [], this.#office.clock.now())
   }
+}
+
+async function eachPage<T>(
+  read: (after: string | undefined) => Promise<Page<T>>,
+  work: (items: readonly T[]) => Promise<void>,
+): Promise<void> {
+  let after: string | undefined
+  do {
+    const { items, next } = await read(after)
+    await work(items)
+    after = next
+  } while (after !== undefined)
 }
 
 function isNext(entries: readonly FeedEntry[], after: number): boolean {

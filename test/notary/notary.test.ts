@@ -10,7 +10,16 @@ import { orderReserve } from '../../src/notary/operator.ts'
 import { readReport } from '../../src/notary/reports.ts'
 import { revoke } from '../../src/schemes/wallet/root.ts'
 import { RANDOM } from '../support/office.ts'
-import { createWorld, flip, START, withRefusal, type Bank, type Till, type World } from './world.ts'
+import {
+  createWorld,
+  flip,
+  START,
+  withRefusal,
+  type Bank,
+  type Card,
+  type Till,
+  type World,
+} from './world.ts'
 
 let world: World
 let first: Bank
@@ -167,14 +176,20 @@ describe('a permit', () => {
   test('for a restore is for what the card holds less', async () => {
     const card = first.card()
     await card.topUp(100_00n)
-    const restore = first.instruct({
-      kind: 'restore',
-      card: card.bytes,
-      number: 2,
-      amount: 150_00n,
-      sequence: card.sequence,
-      record: card.previous,
-    })
+    const restoreOf = ({ bytes, sequence, previous }: Card) =>
+      ({
+        kind: 'restore',
+        card: bytes,
+        number: 2,
+        amount: 150_00n,
+        sequence,
+        record: previous,
+      }) as const
+    const restore = first.instruct(restoreOf(card))
+    const elsewhere = { ...restoreOf(card), record: new Uint8Array(32) }
+    expect(
+      await first.send(first.permitAct(first.instruct(elsewhere), card.statement())),
+    ).toMatchObject([{ result: 'no statement' }])
     expect(await first.send(first.permitAct(restore, first.card().statement()))).toMatchObject([
       { result: 'no statement' },
     ])
@@ -461,6 +476,17 @@ describe('unbacked money', () => {
     ).toMatchObject([{ result: 'permitted' }])
     await second.send({ act: 'show', evidence: stripped.load(signed) })
     expect(await cases()).toEqual(['unbacked-money proven 1 withdrawn'])
+  })
+
+  test('is proven by another load than the one that was permitted with its number', async () => {
+    const card = first.card()
+    const load = { kind: 'load', card: card.bytes, number: 1 } as const
+    await first.send(first.permitAct(first.instruct({ ...load, amount: 5_00n })))
+    const evidence = card.load(first.instruct({ ...load, amount: 50_00n }))
+    expect(await second.send({ act: 'show', evidence })).toMatchObject([
+      { result: 'not permitted' },
+    ])
+    expect(await cases()).toEqual(['unbacked-money proven 1'])
   })
 
   test('of one office stops nobody else, nor its other cards for good', async () => {

@@ -192,8 +192,8 @@ function permitted(): Promise<Bytes | undefined> {
   })
 }
 
-/** Back to where Alice has her 200 and nobody has handed anything in. */
-async function reset(): Promise<void> {
+/** The notary’s books as they were when it had permitted Alice’s load. */
+async function forgetNotary(): Promise<void> {
   await sql`truncate account, transfer, permit, payment, refund, feed, "case" cascade`.execute(
     world.opened.db,
   )
@@ -201,16 +201,21 @@ async function reset(): Promise<void> {
   const deposit = { office: 1, currency: 'SEK', amount: 200n, reason: 'test' } as const
   const order = { act: 'deposit', ...deposit, reference: String(Math.random()) } as const
   expect(await orderReserve(world.opened.db, order, START)).toBe('done')
-  for (const { town, wire } of houses) {
+  expect(await permitted()).toHaveLength(64)
+}
+
+/** Back to where Alice has her 200 and nobody has handed anything in. */
+async function reset(): Promise<void> {
+  for (const { wire } of houses) wire.reset(undefined)
+  await forgetNotary()
+  for (const { town } of houses) {
     await town.forget()
-    wire.reset(undefined)
     await town.setLiquidity({ policy: 'hold', poolMax: 0n })
     await sql`update notary_seat set fed = 0`.execute(town.db)
     for (const table of ['notary_told', 'notary_unread', 'notary_account']) {
       await sql`delete from ${sql.table(table)}`.execute(town.db)
     }
   }
-  expect(await permitted()).toHaveLength(64)
 }
 
 const NAMES = ['Alice', 'Bob', 'Charlie'] as const
@@ -374,6 +379,23 @@ describe('a message between office and notary', () => {
     const [first] = houses
     await first.interOffice.exchange()
     world.clock.instant = START
+  })
+
+  test('to a notary that was put back to its beginning is said again, and nothing is done twice', async () => {
+    for (const name of NAMES) await synchronise(name)
+    await exchangeAll()
+    await expectDone()
+    await forgetNotary()
+    await exchangeAll()
+    await expectDone()
+    // Put back again, and nobody has come since: what is new is heard all the same.
+    await forgetNotary()
+    const [first, , third] = houses
+    const office = third.town.mint.authority.certificates[0].bytes
+    const sold = first.town.mint.buy({ ...alice }, { ...till, office }, 20n)
+    await third.town.report(till, [sold.evidence, 'confirmed'])
+    await exchangeAll()
+    expect(await reserves()).toEqual(['1: 0 100', '2: 0 30', '3: 20 50'])
   })
 
   test('of an office whose clock is wrong is made again by the notary’s', async () => {
