@@ -3,7 +3,7 @@ import { formatAmount, parseAmount, type Currency } from '../kernel/money.ts'
 import type { AccountRow, CaseResult, CashUpRow, LedgerRow, PlayResult, TillRow } from './result.ts'
 import type { Path } from './scenario-check.ts'
 import type { AmountText } from './scenario-values.ts'
-import type { ExpectedCase, ExpectedRow, Expectations } from './scenario.ts'
+import { NOTARY_NAME, type ExpectedCase, type ExpectedRow, type Expectations } from './scenario.ts'
 
 /** What there is at one moment, as far as a scenario can ask. */
 export interface Snapshot extends Pick<PlayResult, 'ledgers' | 'accounts' | 'cases' | 'tills'> {
@@ -247,7 +247,7 @@ class Checker {
 
   conservation(path: Path): readonly Miss[] {
     const { accounts, issued, cases, chips } = this.#snapshot
-    const total = this.#sum(accounts)
+    const total = this.#sum(accounts.filter(({ office }) => office !== NOTARY_NAME))
     const books =
       total === 0n
         ? []
@@ -262,6 +262,7 @@ class Checker {
     const cards = issued.filter((card) => !disputed.has(card))
     return [
       ...books,
+      ...this.#backing(path),
       ...cards.flatMap((card) => {
         const shadow = this.#sum(
           accounts.filter(({ kind, owner }) => kind === 'shadow' && owner === card),
@@ -273,6 +274,24 @@ class Checker {
         return [{ path, expected: `${held} on ${card}, as its shadow account says`, found }]
       }),
     ]
+  }
+
+  /** What the notary says is on an office's cards is what the office has reserved for them. */
+  #backing(path: Path): readonly Miss[] {
+    const { accounts } = this.#snapshot
+    const offices = new Set(
+      accounts.filter(({ kind }) => kind === 'free' || kind === 'issued').map(({ owner }) => owner),
+    )
+    return [...offices].flatMap((office) => {
+      const shadow = this.#sum(
+        accounts.filter((row) => row.office === office && row.kind === 'shadow'),
+      )
+      const issued = accounts.filter(({ kind, owner }) => kind === 'issued' && owner === office)
+      const held = formatAmount(shadow, this.#currency)
+      const found = formatAmount(this.#sum(issued), this.#currency)
+      if (held === found) return []
+      return [{ path, expected: `${held} issued by ${office}, as its shadow accounts say`, found }]
+    })
   }
 
   #sum(rows: readonly AccountRow[]): bigint {

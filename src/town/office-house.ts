@@ -1,18 +1,24 @@
-import { randomUUID } from 'node:crypto'
-import { Client } from 'pg'
 import type { Bytes } from '../kernel/bytes.ts'
 import type { CurrencyCode } from '../kernel/money.ts'
 import type { Clock, RandomSource } from '../kernel/ports.ts'
 import { createApi } from '../office/api.ts'
 import { connect } from '../office/database.ts'
-import { startEvidence } from '../office/ledger/evidence.ts'
+import type { OfficeNumber } from '../kernel/party.ts'
+import { NoAnswer } from '../office/inter-office-client.ts'
+import { createInterOffice, type InterOffice } from '../office/inter-office.ts'
+import { startEvidence, type EvidenceService } from '../office/ledger/evidence.ts'
 import { migrate } from '../office/migrate.ts'
 import { createOffice, type Office } from '../office/office.ts'
 import { hashPassword } from '../office/passwords.ts'
 import { addPerson, hasNobody } from '../office/registry/people.ts'
 import { injectTransport } from '../office/transport.ts'
 import { localVerifier } from '../office/ledger/verifier.ts'
+import { replaceSchemeSecrets } from '../office/registry/office-secrets.ts'
 import { officeSchemes } from '../schemes/office.ts'
+import { SCHEME } from '../schemes/wallet/message.ts'
+import { notarySeatOf } from '../schemes/wallet/seat.ts'
+import { TownDatabase, type DatabaseServer } from './databases.ts'
+import type { NotaryHouse } from './notary-house.ts'
 import {
   injectedWay,
   officeClient,
@@ -23,14 +29,6 @@ import {
 import { Rewind } from './rewind.ts'
 import type { TownOffice } from './town-office.ts'
 
-/** Where databases can be made and dropped. */
-export interface DatabaseServer {
-  /** With the password in it: secret. */
-  readonly url: string
-  /** A migrated, empty database to copy; without one each new database is migrated. */
-  readonly template?: string
-}
-
 export interface HouseOptions {
   /** Of the office. */
   readonly name: string
@@ -38,6 +36,14 @@ export interface HouseOptions {
   readonly currency: CurrencyCode
   readonly clock: Clock
   readonly random: RandomSource
+  /** Undefined: it is an office for itself. */
+  readonly notary: Membership | undefined
+}
+
+/** An office's place among others. */
+export interface Membership {
+  readonly house: NotaryHouse
+  readonly number: OfficeNumber
 }
 
 const OPERATOR: Login = { name: 'operator', password: 'correct horse battery' }
@@ -48,14 +54,14 @@ const OPERATOR: Login = { name: 'operator', password: 'correct horse battery' }
  */
 export class OfficeHouse {
   readonly #options: HouseOptions
-  readonly #database: string
+  readonly #database: TownDatabase
   readonly #dataKey: Bytes
   /** The operator's, in this house and its copies: signing in takes longer than all else. */
   readonly #session: SessionCookie
 
   private constructor(
     options: HouseOptions,
-    database: string,
+    database: TownDatabase,
     dataKey: Bytes,
     session: SessionCookie,
   ) {
@@ -67,12 +73,10 @@ export class OfficeHouse {
 
   static async build(options: HouseOptions): Promise<OfficeHouse> {
     const { server, random } = options
-    const name = newName()
-    await makeDatabase(server.url, name, server.template)
-    const house = new OfficeHouse(options, name, random.bytes(32), {})
-    if (server.template === undefined) {
-      await migrateAt(house.#url)
-    }
+    const database = await TownDatabase.make(server.url, server.template)
+    const house = new OfficeHouse(options, database, random.bytes(32), {})
+    if (server.template === undefined) await migrateAt(database.url)
+    if (options.notary) await house.#join(options.notary)
     return house
   }
 
@@ -82,25 +86,46 @@ export class OfficeHouse {
 
   /** The same office, as it stands, with a database of its own. Nobody may be in this one meanwhile. */
   async copy(): Promise<OfficeHouse> {
-    const name = newName()
-    await makeDatabase(this.#options.server.url, name, this.#database)
-    return new OfficeHouse(this.#options, name, this.#dataKey, this.#session)
+    const { server } = this.#options
+    const database = await TownDatabase.make(server.url, this.#database.name)
+    return new OfficeHouse(this.#options, database, this.#dataKey, this.#session)
   }
 
   /** Remembers what is in the database, to be put back. */
   async keep(): Promise<Rewind> {
-    return Rewind.keep(this.#url)
+    return Rewind.keep(this.#database.url)
   }
 
   async drop(): Promise<void> {
-    await onServer(this.#options.server.url, (client) =>
-      client.query(`drop database ${this.#database} with (force)`),
-    )
+    await this.#database.drop()
+  }
+
+  /** Before its first wallet is issued: those know the root of all then, and no other. */
+  async #join({ house, number }: Membership): Promise<void> {
+    const { clock, random, currency } = this.#options
+    const db = connect(this.#database.url, 1)
+    try {
+      const parts = { db, schemes: officeSchemes, clock, random, dataKey: this.#dataKey, currency }
+      const office = await createOffice(parts)
+      const secrets = house.admit(number, office.secretsOf(SCHEME))
+      await db
+        .transaction()
+        .execute((trx) => replaceSchemeSecrets(trx, office.vault, SCHEME, secrets, clock.now()))
+    } finally {
+      await db.destroy()
+    }
+  }
+
+  #interOffice(office: Office, evidence: EvidenceService): InterOffice | undefined {
+    const { notary } = this.#options
+    const seat = notarySeatOf(office.secretsOf(SCHEME), () => office.clock.now())
+    if (!notary || !seat) return undefined
+    return createInterOffice(office, { seat, transport: notary.house.transport, evidence })
   }
 
   async open(): Promise<TownOffice> {
     const { clock, random, currency } = this.#options
-    const db = connect(this.#url, 4)
+    const db = connect(this.#database.url, 4)
     const dataKey = this.#dataKey
     const office = await createOffice({
       db,
@@ -113,7 +138,9 @@ export class OfficeHouse {
     const broken: unknown[] = []
     const fail = (error: unknown) => void broken.push(error)
     const evidence = startEvidence(office, { verifier: localVerifier(officeSchemes), fail })
-    const api = await createApi(office, { evidence, fail })
+    const interOffice = this.#interOffice(office, evidence)
+    const permit = interOffice && { permit: interOffice.permit }
+    const api = await createApi(office, { evidence, fail, ...permit })
     await addOperator(office)
     const transport = injectTransport(api)
     const way = injectedWay(api)
@@ -132,24 +159,19 @@ export class OfficeHouse {
         await evidence.settled()
         if (broken.length > 0) throw broken[0]
       },
+      secretsOf: (scheme) => office.secretsOf(scheme),
+      async exchange() {
+        try {
+          await interOffice?.exchange()
+        } catch (error) {
+          if (!(error instanceof NoAnswer)) throw error
+        }
+      },
       crash: async () => {
-        // Whatever is under way is lost; a connection that only idles has nothing to lose.
-        await onServer(this.#options.server.url, (client) =>
-          client.query(
-            `select pg_terminate_backend(pid) from pg_stat_activity
-             where datname = $1 and state <> 'idle'`,
-            [this.#database],
-          ),
-        )
+        await this.#database.breakConnections()
         await stop().catch(() => {})
       },
     }
-  }
-
-  get #url(): string {
-    const url = new URL(this.#options.server.url)
-    url.pathname = `/${this.#database}`
-    return url.href
   }
 }
 
@@ -167,25 +189,5 @@ async function migrateAt(url: string): Promise<void> {
     await migrate(db)
   } finally {
     await db.destroy()
-  }
-}
-
-function newName(): string {
-  return `kontant_town_${randomUUID().replaceAll('-', '')}`
-}
-
-async function makeDatabase(server: string, name: string, template?: string): Promise<void> {
-  // A copy of files takes a tenth of the time that a copy through the log takes.
-  const from = template === undefined ? '' : ` template ${template} strategy file_copy`
-  await onServer(server, (client) => client.query(`create database ${name}${from}`))
-}
-
-async function onServer(url: string, work: (client: Client) => Promise<unknown>): Promise<void> {
-  const client = new Client({ connectionString: url })
-  await client.connect()
-  try {
-    await work(client)
-  } finally {
-    await client.end()
   }
 }

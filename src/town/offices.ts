@@ -1,4 +1,5 @@
 import { invariant } from '../kernel/errors.ts'
+import type { NotaryHouse } from './notary-house.ts'
 import type { TownOffice } from './town-office.ts'
 
 /** How one office is opened, over whatever it was before. */
@@ -8,10 +9,13 @@ export type OpenOffice = () => Promise<TownOffice>
 export class Offices {
   readonly #openers: ReadonlyMap<string, OpenOffice>
   readonly #open = new Map<string, TownOffice>()
+  /** Undefined where there is none. */
+  readonly notary: NotaryHouse | undefined
 
-  /** None is open yet. */
-  constructor(openers: ReadonlyMap<string, OpenOffice>) {
+  /** None is open yet; the notary is. */
+  constructor(openers: ReadonlyMap<string, OpenOffice>, notary?: NotaryHouse) {
     this.#openers = openers
+    this.notary = notary
   }
 
   get names(): readonly string[] {
@@ -54,9 +58,17 @@ export class Offices {
     for (const name of this.names) await this.stop(name)
   }
 
-  /** When everything that has arrived anywhere is in a ledger. */
+  /** When everything that has arrived anywhere is in a ledger, and the notary's news is everywhere. */
   async settled(): Promise<void> {
     for (const office of this.#open.values()) await office.settled()
+    if (!this.notary) return
+    // What one tells the notary, another hears; and what it hears may be news for a third.
+    for (let round = 0; round <= this.#open.size; round++) {
+      for (const office of this.#open.values()) {
+        await office.exchange()
+        await office.settled()
+      }
+    }
   }
 }
 

@@ -5,7 +5,9 @@ import { invariant } from '../kernel/errors.ts'
 import type { Instant } from '../kernel/ports.ts'
 import { TownClock } from './clock.ts'
 import { checkExpectations, checkSameEnd, type Miss, type Snapshot } from './expectations.ts'
-import { OfficeHouse, type DatabaseServer } from './office-house.ts'
+import type { DatabaseServer } from './databases.ts'
+import { OfficeHouse } from './office-house.ts'
+import { NotaryHouse } from './notary-house.ts'
 import { Offices } from './offices.ts'
 import type { CarriedBatch } from './party.ts'
 import { seededRandom } from './random.ts'
@@ -20,7 +22,16 @@ import {
 import type { Failure, PlayResult, StepResult } from './result.ts'
 import type { Path } from './scenario-check.ts'
 import type { ScenarioFile } from './scenario-file.ts'
-import { officeNames, startOf, timeOf, verbOf, type Scenario, type Step } from './scenario.ts'
+import {
+  hasNotary,
+  NOTARY_NAME,
+  officeNames,
+  startOf,
+  timeOf,
+  verbOf,
+  type Scenario,
+  type Step,
+} from './scenario.ts'
 import type { Outcome, Stage } from './outcome.ts'
 import { batchName, handIn, playStep } from './steps.ts'
 import { Town } from './town.ts'
@@ -54,15 +65,21 @@ export async function playScenario(file: ScenarioFile, options: PlayOptions): Pr
   const directory = await mkdtemp(join(tmpdir(), 'kontant-town-'))
   const { scenario } = file
   const houses: OfficeHouse[] = []
+  let notary: NotaryHouse | undefined
   try {
-    for (const name of officeNames(scenario)) {
-      const { currency, seed } = scenario
-      const random = seededRandom(`${name} ${seed}`)
-      houses.push(
-        await OfficeHouse.build({ name, server: options.server, currency, clock, random }),
-      )
+    const { server } = options
+    const { currency, seed } = scenario
+    const randomOf = (name: string) => seededRandom(`${name} ${seed}`)
+    if (hasNotary(scenario)) {
+      notary = await NotaryHouse.build({ server: server.url, clock, random: randomOf(NOTARY_NAME) })
     }
-    const offices = new Offices(new Map(houses.map((house) => [house.name, () => house.open()])))
+    for (const [index, name] of officeNames(scenario).entries()) {
+      const place = notary && { house: notary, number: index + 1 }
+      const parts = { name, server, currency, clock, random: randomOf(name), notary: place }
+      houses.push(await OfficeHouse.build(parts))
+    }
+    const openers = new Map(houses.map((house) => [house.name, () => house.open()]))
+    const offices = new Offices(openers, notary)
     const heard: TraceLine[] = []
     const trace = options.trace && ((line: TraceLine) => void heard.push(line))
     const town = await Town.open({ scenario, clock, directory, offices, trace })
@@ -73,6 +90,7 @@ export async function playScenario(file: ScenarioFile, options: PlayOptions): Pr
     }
   } finally {
     for (const house of houses) await house.drop()
+    await notary?.drop()
     await rm(directory, { recursive: true, force: true })
   }
 }
@@ -163,7 +181,8 @@ class Play {
   #checkOutcome(step: Step, { result, status, text }: Outcome, path: Path): void {
     const wanted = 'expect' in step && typeof step.expect === 'string' ? step.expect : undefined
     if (wanted === undefined) {
-      const isTorn = 'tear' in step && step.tear !== undefined
+      const isTorn =
+        ('tear' in step && step.tear !== undefined) || ('lose' in step && step.lose !== undefined)
       const isWell = result === 'done' || result === 'acknowledged'
       if (!isTorn && !isWell) {
         this.#miss([{ path, expected: `${text}: done`, found: outcomeText(result, status) }])

@@ -146,13 +146,17 @@ export function transactionTable(
 }
 
 export function accountTable(accounts: readonly AccountRow[], currency: Currency): Table {
+  // With one office, everybody knows whose.
+  const isOne = new Set(accounts.map(({ office }) => office)).size < 2
+  const whose = ({ office }: AccountRow) => (isOne ? [] : [office])
   return {
     title: 'Accounts',
-    header: ['account', 'of', 'balance'],
-    rows: accounts.map(({ kind, owner, balance }) => [
-      kind,
-      owner === '' ? NONE : owner,
-      moneyText(balance, currency),
+    header: [...(isOne ? [] : ['at']), 'account', 'of', 'balance'],
+    rows: accounts.map((account) => [
+      ...whose(account),
+      account.kind,
+      account.owner === '' ? NONE : account.owner,
+      moneyText(account.balance, currency),
     ]),
   }
 }

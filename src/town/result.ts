@@ -1,5 +1,6 @@
 import type { CurrencyCode } from '../kernel/money.ts'
 import type { AccountKind } from '../office/ledger/account-kinds.ts'
+import type { NotaryCaseKind } from '../notary/cases.ts'
 import type { CaseKind, Strength } from '../office/ledger/findings.ts'
 import type { EntryKind } from '../office/scheme.ts'
 import type { Verb } from './scenario.ts'
@@ -54,19 +55,23 @@ export interface LedgerRow {
   readonly complete: boolean
 }
 
+/** At the notary: what an office has not promised to anybody, and what is on its cards. */
+export const RESERVE_KINDS = ['free', 'issued'] as const
+export type ReserveKind = (typeof RESERVE_KINDS)[number]
+
 export interface AccountRow {
   /** Whose books it is in. */
   readonly office: string
-  readonly kind: AccountKind
-  /** A card, a till or a merchant by name; empty for the office's own. */
+  readonly kind: AccountKind | ReserveKind
+  /** A card, a till, a merchant or a person by name, an office at the notary; empty for the office's own. */
   readonly owner: string
   readonly balance: Money
 }
 
 export interface CaseResult {
-  /** Which office has found it. */
+  /** Which office has found it, or the notary. */
   readonly office: string
-  readonly kind: CaseKind
+  readonly kind: CaseKind | NotaryCaseKind
   readonly card: string | null
   /** Most suspect first. */
   readonly suspects: readonly string[]

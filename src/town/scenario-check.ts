@@ -5,8 +5,10 @@ import { AmountText } from './scenario-values.ts'
 import type { HostilePhone } from './scenario-wallet.ts'
 import { cardScheme, type Cheat, type SchemeName } from './chips.ts'
 import {
+  hasNotary,
   holderOf,
   moduleScheme,
+  NOTARY_NAME,
   officeNames,
   officeOf,
   peopleOf,
@@ -59,6 +61,8 @@ class Names {
   readonly tills: ReadonlySet<string>
   readonly products: ReadonlySet<string>
   readonly offices: ReadonlySet<string>
+  /** What crashes and restarts beside tills. */
+  readonly machines: ReadonlySet<string>
   /** Whose scheme each is of. */
   readonly images = new Map<string, SchemeName | undefined>()
   readonly tapes = new Set<string>()
@@ -75,6 +79,8 @@ class Names {
     this.cards = new Set(Object.keys(cards))
     this.tills = new Set(Object.keys(tills))
     this.products = new Set(Object.keys(products))
+    const notary = hasNotary(scenario) ? [NOTARY_NAME] : []
+    this.machines = new Set([...officeNames(scenario), ...notary])
     this.offices = new Set(officeNames(scenario))
     this.toIssue = new Set(steps.flatMap((step) => ('issue' in step ? [step.issue] : [])))
     this.modules = new Set(moduleScheme(scenario) ? tillsWithModule(tills) : [])
@@ -135,7 +141,8 @@ class Names {
   }
 
   suspect(name: string, path: Path): readonly Issue[] {
-    return unknown('card or till', name, [...this.cards, ...this.tills], path)
+    const offices = this.machines.has(NOTARY_NAME) ? this.offices : []
+    return unknown('card or till', name, [...this.cards, ...this.tills, ...offices], path)
   }
 
   lists(kind: 'card' | 'till', list: readonly string[], path: Path): readonly Issue[] {
@@ -180,7 +187,7 @@ function amountsIn(value: unknown, path: Path): readonly { path: Path; amount: A
 
 /** Cards and tills share the list of suspects, so they cannot share a name. */
 function nameClashes(scenario: Scenario): readonly Issue[] {
-  const reserved = [ALL, ...officeNames(scenario)]
+  const reserved = [ALL, NOTARY_NAME, ...officeNames(scenario)]
   const { cards, tills } = scenario
   const taken = (where: string, names: object) =>
     reserved.flatMap((name) =>
@@ -329,6 +336,8 @@ const CHECKS: { readonly [V in Verb]: Check<V> } = {
     ...phoneIssues(step, path, names),
   ],
   refund: ({ refund: words }, path, names) => namesOfTap(words, [...path, 'refund'], names),
+  loadUnbacked: ({ loadUnbacked }, path, names) =>
+    names.wallet(loadUnbacked.card, [...path, 'loadUnbacked', 'card']),
   walletPolicy: ({ of }, path, names) => (of ? names.wallets(of, [...path, 'of']) : []),
   clone: (step, path, names) => cloneIssues(step, path, names),
   snapshot: ({ snapshot, as }, path, names) => {
@@ -479,7 +488,7 @@ function tillsWithModule(tills: Scenario['tills']): readonly string[] {
 }
 
 function machines(list: readonly string[], path: Path, names: Names): readonly Issue[] {
-  return list.flatMap((name) => (names.offices.has(name) ? [] : names.lists('till', [name], path)))
+  return list.flatMap((name) => (names.machines.has(name) ? [] : names.lists('till', [name], path)))
 }
 
 function caseIssues(

@@ -148,6 +148,16 @@ export function walletSteps<E extends z.ZodType>(expect: E) {
       at: phoneWords.at,
       expect,
     }),
+    loadUnbacked: z.strictObject({
+      loadUnbacked: z
+        .strictObject({ card: name, ...money })
+        .describe(
+          'The card’s office puts money on it that it does not have, and tells nobody. Such a card it ' +
+            'makes without the notary’s key.',
+        ),
+      at: phoneWords.at,
+      expect,
+    }),
     walletPolicy: z.strictObject({
       walletPolicy: walletPolicyWords.describe('The office changes what wallets may do offline.'),
       of: names.optional().describe('Which; all: every one. Default: all.'),

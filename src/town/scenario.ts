@@ -4,11 +4,12 @@ import { TEARS } from '../card/nvm.ts'
 import { CURRENCY_CODES } from '../kernel/money.ts'
 import type { Instant } from '../kernel/ports.ts'
 import { ACCOUNT_KINDS } from '../office/ledger/account-kinds.ts'
+import { NOTARY_CASE_KINDS } from '../notary/cases.ts'
 import { CASE_KINDS } from '../office/ledger/findings.ts'
 import { CUTS } from '../till/fuse.ts'
 import { MIDDLEMAN_STARTS } from './cheats/middleman.ts'
 import { cardScheme, SCHEME_NAMES, type SchemeName } from './chips.ts'
-import { RESULTS } from './result.ts'
+import { RESERVE_KINDS, RESULTS } from './result.ts'
 import { officeWords, personWords, walletPolicyWords, walletSteps } from './scenario-wallet.ts'
 import {
   amount,
@@ -211,7 +212,9 @@ const outcome = z
   )
 
 const expectedCase = z.strictObject({
-  kind: z.enum(CASE_KINDS).describe('As docs/threats.md lists them.'),
+  kind: z
+    .enum([...new Set([...CASE_KINDS, ...NOTARY_CASE_KINDS])])
+    .describe('As docs/threats.md lists them.'),
   card: name.optional().describe('The card that it is about.'),
   suspect: name.optional().describe('The first of its suspects: a card or a till.'),
   suspects: z.array(name).optional().describe('All of its suspects, in any order.'),
@@ -254,14 +257,16 @@ const expectations = z.strictObject({
   cards: z.record(name, amount).optional().describe('What the chip of a card holds.'),
   accounts: z
     .partialRecord(
-      z.enum(ACCOUNT_KINDS),
+      z.enum([...ACCOUNT_KINDS, ...RESERVE_KINDS]),
       z.union(
         [amount, z.record(name, amount)],
         'expected an amount, or an amount for each of some names',
       ),
     )
     .optional()
-    .describe('Balances in the office’s books: of a whole kind, or of some of its owners.'),
+    .describe(
+      'Balances in the offices’ books, and at the notary: of a whole kind, or of some of its owners.',
+    ),
   tills: z
     .record(
       name,
@@ -542,6 +547,7 @@ export const stepSchema = z.union([
   STEPS.synchronise,
   STEPS.give,
   STEPS.refund,
+  STEPS.loadUnbacked,
   STEPS.walletPolicy,
   STEPS.advance,
   STEPS.show,
@@ -590,6 +596,14 @@ export type PersonWords = Scenario['people'][string]
 export function officeNames({ offices }: Scenario): readonly string[] {
   const described = Object.keys(offices)
   return described.length === 0 ? [OFFICE_NAME] : described
+}
+
+/** Reserved for the notary, where there is one. */
+export const NOTARY_NAME = 'notary'
+
+/** Several offices whose wallets pay each other settle at a notary. */
+export function hasNotary(scenario: Scenario): boolean {
+  return officeNames(scenario).length > 1 && schemesOf(scenario).includes('wallet')
 }
 
 /** Whose wallet that card is: the name of somebody. */

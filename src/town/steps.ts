@@ -20,6 +20,7 @@ import {
 import type { CaseResult } from './result.ts'
 import type { Path } from './scenario-check.ts'
 import {
+  NOTARY_NAME,
   verbOf,
   type MiddlemanWords,
   type Step,
@@ -32,6 +33,7 @@ import type { Town } from './town.ts'
 import {
   deposit,
   give,
+  loadUnbacked,
   refund,
   synchronise,
   topUp,
@@ -86,14 +88,16 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   upload: (step, stage) => upload(step, stage),
   crash: async ({ crash }, { town }) => {
     for (const name of crash) {
-      if (isOffice(town, name)) await town.offices.crash(name)
+      if (name === NOTARY_NAME) await town.offices.notary?.crash()
+      else if (isOffice(town, name)) await town.offices.crash(name)
       else for (const party of town.someParties([name])) party.stop()
     }
     return done(`${crash.join(', ')}: no power`)
   },
   restart: async ({ restart }, { town }) => {
     for (const name of restart) {
-      if (isOffice(town, name)) await town.offices.start(name)
+      if (name === NOTARY_NAME) await town.offices.notary?.start()
+      else if (isOffice(town, name)) await town.offices.start(name)
       else for (const party of town.someParties([name])) party.start()
     }
     await town.offices.settled()
@@ -136,6 +140,7 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   synchronise,
   give,
   refund,
+  loadUnbacked,
   walletPolicy,
   advance: ({ advance }) => done(`time goes by: ${advance / 1000} s`),
   show: (step, stage) => show(step, stage),

@@ -118,6 +118,10 @@ export interface TownOffice {
   signIn(login: Login): Promise<string>
   /** When everything that has arrived is in the ledger. */
   settled(): Promise<void>
+  /** What it makes cards and tills with: for one that cheats. */
+  secretsOf(scheme: SchemeName): Bytes
+  /** Brings the notary what it has to know, and does what the notary has settled; nothing if that is down. */
+  exchange(): Promise<void>
   stop(): Promise<void>
   /** Every connection to its database breaks at once. */
   crash(): Promise<void>

@@ -10,11 +10,13 @@ import { tillSchemes } from '../schemes/till.ts'
 import { DEFAULT_POLICY, type WalletPolicy } from '../schemes/wallet/message.ts'
 import type { Refusal } from '../till/scheme.ts'
 import type { Cheating } from './cheats/crook.ts'
+import { withoutNotary } from './cheats/office.ts'
 import type { Exchanged } from './cheats/middleman.ts'
 import { cardScheme, type SchemeName } from './chips.ts'
 import type { TownClock } from './clock.ts'
 import type { Snapshot } from './expectations.ts'
 import { Line } from './network.ts'
+import { notaryAccounts, notaryCase, type NotaryNaming } from './notary-view.ts'
 import type { Offices } from './offices.ts'
 import { TownPerson } from './people.ts'
 import { Party as Vendor, type CarriedBatch } from './party.ts'
@@ -177,8 +179,17 @@ export class Town {
   }
 
   async #equipOffice(name: string): Promise<void> {
-    const { client } = this.offices.get(name)
-    const { liquidity: policy, poolMax } = this.scenario.offices[name] ?? {}
+    const office = this.offices.get(name)
+    const { client } = office
+    const { liquidity: policy, poolMax, reserve } = this.scenario.offices[name] ?? {}
+    const { notary } = this.offices
+    if (notary) {
+      // The notary hears of it.
+      await office.exchange()
+      const number = this.offices.names.indexOf(name) + 1
+      const amount = reserve?.in(this.currency) ?? RESERVE
+      await notary.deposit(number, this.currency.code, amount)
+    }
     if (policy) {
       await client.setLiquidity({ policy, poolMax: poolMax?.in(this.currency) ?? 0n })
     }
@@ -337,11 +348,19 @@ export class Town {
     card.id = issued.id
     card.passcode = issued.passcode
     card.unblocking = issued.unblocking
+    const plan = this.#isCrooked(name) ? withoutNotary(issued.plan) : issued.plan
     const status = await card.tap(tear, (channel) =>
-      card.scheme.card.write(channel, issued.plan, card.parts.random),
+      card.scheme.card.write(channel, plan, card.parts.random),
     )
     if (status === 'written') return this.#hand(card)
     return status === 'torn' ? { result: 'unfinished' } : { result: 'refused', status }
+  }
+
+  /** Whether its office is going to put money on it that it does not have. */
+  #isCrooked(card: string): boolean {
+    return this.scenario.steps.some(
+      (step) => 'loadUnbacked' in step && step.loadUnbacked.card === card,
+    )
   }
 
   /** To its holder. A wallet is empty when it is issued: what is to be on it, its holder puts there. */
@@ -514,16 +533,31 @@ export class Town {
   }
 
   async accounts(offices: Offices = this.offices): Promise<readonly AccountRow[]> {
-    return (await inTurn(this.views(offices), (view) => view.accounts())).flat()
+    const own = (await inTurn(this.views(offices), (view) => view.accounts())).flat()
+    const reports = (await offices.notary?.reports()) ?? []
+    return [...own, ...notaryAccounts(reports, this.#notaryNaming())]
   }
 
   async cases(offices: Offices = this.offices): Promise<readonly CaseResult[]> {
-    return (await inTurn(this.views(offices), (view) => view.cases())).flat()
+    const own = (await inTurn(this.views(offices), (view) => view.cases())).flat()
+    const found = (await offices.notary?.cases()) ?? []
+    return [...own, ...found.map((one) => notaryCase(one, this.#notaryNaming()))]
   }
 
-  /** What there is to see at one office, or at each. */
+  #notaryNaming(): NotaryNaming {
+    const { currency } = this
+    return {
+      currency,
+      office: (number) => this.officeName(number),
+      card: (id) => this.cardName(id),
+    }
+  }
+
+  /** What there is to see at one office, or at each that is up. */
   views(offices: Offices, ...names: readonly string[]): readonly OfficeView[] {
-    const wanted = names.length === 0 ? offices.names : names
+    const up = offices.names.filter((name) => offices.ifUp(name))
+    // With one alone there would be nothing to see at all.
+    const wanted = names.length > 0 ? names : up.length > 0 ? up : offices.names
     return wanted.map((name) => new OfficeView(offices.get(name), this.#naming(name)))
   }
 
@@ -608,6 +642,8 @@ export class Town {
   }
 }
 
+/** More than the cards of any town hold, minor units. */
+const RESERVE = 100_000_000n
 /** Of each product, unless a till says otherwise. */
 const TOKENS = 10
 const MINUTE = 60_000

@@ -2,6 +2,7 @@ import { Unreachable } from '../kernel/ports.ts'
 import { askMessage } from '../schemes/wallet/phone-messages.ts'
 import type { Phone, Problem, Result } from '../schemes/wallet/phone.ts'
 import type { Channel } from '../reader/channel.ts'
+import { loadUnbacked as putUnbacked } from './cheats/office.ts'
 import { OfficeRefused } from './office-client.ts'
 import { OfficeDown } from './offices.ts'
 import type { TownPerson } from './people.ts'
@@ -298,6 +299,21 @@ export async function walletPolicy(
       await town.officeOfCard(name).client.setWalletPolicy(town.card(name).id, wanted)
     }
   })
+}
+
+export async function loadUnbacked(
+  { loadUnbacked: words }: StepOf<'loadUnbacked'>,
+  { town }: Stage,
+): Promise<Outcome> {
+  const card = town.card(words.card)
+  const amount = words.amount.in(town.currency)
+  const text = `the office of ${words.card} puts ${money(town, amount)} on it that it does not have`
+  const secrets = town.officeOfCard(words.card).secretsOf('wallet')
+  const load = { secrets, amount, at: town.clock.now() }
+  const status = await card.tap(undefined, (channel) =>
+    putUnbacked(channel, load, card.parts.random),
+  )
+  return status === 'done' ? done(text) : refused(status, text)
 }
 
 /** The last payment that a till took, given back. */

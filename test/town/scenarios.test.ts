@@ -10,6 +10,14 @@ const read = (name: string) => readFileSync(new URL(name, DIRECTORY), 'utf8')
 
 /** Scenarios in which nobody cheats: there is nothing to take out of them. */
 const HONEST = [
+  'ekrona-flows.yaml',
+  'ekrona-limits.yaml',
+  'ekrona-liquidity-hold.yaml',
+  'ekrona-liquidity-pool.yaml',
+  'ekrona-liquidity-provenance.yaml',
+  'ekrona-lost.yaml',
+  'ekrona-offices.yaml',
+  'ekrona-refusals.yaml',
   'honest-town.yaml',
   'lost-and-repeated.yaml',
   'purse-tears.yaml',
@@ -36,7 +44,7 @@ function withoutCheats(text: string): string {
     for (const copy of copies) delete cards?.[copy]
   }
   const isCheat = (step: Record<string, unknown>) => {
-    const verbs = ['clone', 'snapshot', 'restore', 'invent', 'release', 'rewrite']
+    const verbs = ['clone', 'snapshot', 'restore', 'invent', 'release', 'rewrite', 'loadUnbacked']
     if (verbs.some((verb) => verb in step)) return true
     return 'pay' in step && copies.includes((step['pay'] as { card: string }).card)
   }
@@ -44,6 +52,7 @@ function withoutCheats(text: string): string {
   for (const step of steps) {
     delete step['cheat']
     delete step['middleman']
+    delete step['hostile']
     delete step['order']
   }
   return JSON.stringify({ ...words, steps })
