@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { cardIdBytes } from '../../../src/kernel/ids.ts'
 import type { Bytes } from '../../../src/kernel/bytes.ts'
@@ -285,6 +286,12 @@ describe('a tap is answered by the first thing that is wrong', () => {
     expect(till.states()).toEqual(['pay confirmed'])
     expect(said(await till.tap(card, pay()))).toBe('done')
     for (const status of ['other_card', 'older_key']) shown.add(status)
+  })
+
+  test('as docs/protocol/wallet-till.md lists them', () => {
+    const page = readFileSync('docs/protocol/wallet-till.md', 'utf8')
+    const listed = [...page.matchAll(/^\| `(\w+)` +\|/gm)].map(([, status]) => status)
+    expect(listed).toEqual(WALLET_STATUSES)
   })
 
   test('and every status was shown', () => {

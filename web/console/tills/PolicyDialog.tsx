@@ -15,6 +15,7 @@ import { FormDialog } from '../FormDialog.tsx'
 interface Draft {
   readonly mayLoad: boolean
   readonly freeAmounts: boolean
+  readonly foreignCards: boolean
   readonly paymentMax: string
   readonly balanceMax: string
   readonly offlinePaymentsMax: string
@@ -76,6 +77,11 @@ export function PolicyDialog({
         checked={draft.freeAmounts}
         onChange={(event) => setDraft({ ...draft, freeAmounts: event.currentTarget.checked })}
       />
+      <Checkbox
+        label="Take cards of other offices"
+        checked={draft.foreignCards}
+        onChange={(event) => setDraft({ ...draft, foreignCards: event.currentTarget.checked })}
+      />
       {AMOUNTS.map(([field, label]) => (
         <TextInput
           key={field}
@@ -106,6 +112,7 @@ function draftOf(policy: PolicyJson): Draft {
   return {
     mayLoad: policy.mayLoad,
     freeAmounts: policy.freeAmounts,
+    foreignCards: policy.foreignCards !== false,
     paymentMax: text(policy.paymentMax),
     balanceMax: text(policy.balanceMax),
     offlinePaymentsMax: policy.offlinePaymentsMax === null ? '' : String(policy.offlinePaymentsMax),
@@ -114,10 +121,11 @@ function draftOf(policy: PolicyJson): Draft {
 }
 
 function limitsOf(draft: Draft, currency: CurrencyCode): Partial<PolicyJson> {
-  const { mayLoad, freeAmounts, offlinePaymentsMax } = draft
+  const { mayLoad, freeAmounts, foreignCards, offlinePaymentsMax } = draft
   return {
     mayLoad,
     freeAmounts,
+    foreignCards,
     paymentMax: limitField(draft.paymentMax, currency, 'paymentMax'),
     balanceMax: amountField(draft.balanceMax, currency, 'balanceMax'),
     offlinePaymentsMax: offlinePaymentsMax === '' ? null : Number(offlinePaymentsMax),

@@ -75,6 +75,7 @@ function PolicyList({ policy }: { readonly policy: PolicyJson }) {
     <dl className={classes.list}>
       <Fact name="Add money to cards">{policy.mayLoad ? 'yes' : 'no'}</Fact>
       <Fact name="Take amounts without products">{policy.freeAmounts ? 'yes' : 'no'}</Fact>
+      <Fact name="Take cards of other offices">{policy.foreignCards === false ? 'no' : 'yes'}</Fact>
       <Fact name="One payment">{limit(policy.paymentMax)}</Fact>
       <Fact name="Most that a card may hold">{limit(policy.balanceMax)}</Fact>
       <Fact name="Payments without the office">{policy.offlinePaymentsMax ?? 'no limit'}</Fact>
