@@ -84,6 +84,8 @@ export const CHIP_OPERATIONS = [
   'ecdh',
   /** AES-GCM over at most 256 bytes, with its key set. */
   'aes-gcm',
+  /** The same over 256 bytes more. */
+  'aes-gcm-more',
   /** One reading of a PUF, with the correction of its errors. */
   'puf',
   /** Several readings of a PUF, for a response to rely on. */

@@ -14,7 +14,9 @@ export class PufFailed extends Error {
   override readonly name = 'PufFailed'
 }
 
-const HASHED = 256
+const HKDF_HASHES = 4
+/** Bytes that one operation of the chip ciphers. */
+const CIPHERED = 256
 
 /**
  * The cryptographic element: encrypts, decrypts, signs and verifies what comes into an element and what
@@ -81,10 +83,11 @@ export class CryptographicElement {
     return isConfirmedBy(subject, issuer)
   }
 
-  /** Of AES-GCM, with the derivation of its key. */
+  /** AES-GCM, and HKDF for its key: two HMACs, each of two hashes. */
   #cipher(size: number): void {
-    this.#host.spend('sha-256')
-    for (let done = 0; done < size; done += HASHED) this.#host.spend('aes-gcm')
+    for (let hash = 0; hash < HKDF_HASHES; hash++) this.#host.spend('sha-256')
+    this.#host.spend('aes-gcm')
+    for (let done = CIPHERED; done < size; done += CIPHERED) this.#host.spend('aes-gcm-more')
   }
 
   #use<T>(work: (key: PrivateKey) => T): T {

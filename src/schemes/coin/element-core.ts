@@ -238,6 +238,7 @@ export class ElementCore {
     return new DataView(this.host.memory.read(OWN_SEEDS_AT, 2).buffer).getUint16(0)
   }
 
+  /** For each a reading of the PUF and a decryption; the key of its own of each is why it is a whole one. */
   #spendOnCoins(count: number): void {
     for (let index = 0; index < count; index++) {
       this.host.spend('puf')
