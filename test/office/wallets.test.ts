@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Digest } from '../../src/kernel/ids.ts'
+import type { PermitRequest } from '../../src/office/wallets/permit.ts'
 import {
   STANDINGS,
   standingOf,
@@ -459,3 +460,60 @@ test('a card that tells another history is stopped', async () => {
   }>`select status from card where id = ${alice.card}`.execute(world.office.db)
   expect(rows).toEqual([{ status: 'frozen' }])
 })
+
+describe('an office under a notary', () => {
+  let under: PhoneWorld
+  let answers: (Uint8Array<ArrayBuffer> | undefined)[] = []
+  const asked: PermitRequest[] = []
+  beforeAll(async () => {
+    under = await PhoneWorld.create(async (request) => {
+      asked.push(request)
+      return answers.shift()
+    })
+  })
+  afterAll(() => under.close())
+
+  const permit = new Uint8Array(64).fill(7)
+
+  test('lets no order out that is not permitted, and asks for each once', async () => {
+    const alice = await under.person()
+    answers = [permit]
+    done(await alice.load(10_00n))
+    expect(asked).toMatchObject([{ card: alice.card, kind: 'load', amount: 10_00n }])
+    const [order] = await ordersOf(under, alice)
+    expect(order).toEqual(Buffer.from(permit))
+    expect(await agree(alice)).toMatchObject([{ online: 990_00n, card: 10_00n }])
+  })
+
+  test('gives up what is refused: the money comes back in the same contact', async () => {
+    const alice = await under.person()
+    answers = [undefined]
+    expect(await alice.load(10_00n)).toMatchObject({
+      status: 'office_refused',
+      refusal: { status: 409 },
+    })
+    await synchronise(alice)
+    expect(await agree(alice)).toMatchObject([{ online: 1000_00n, card: 0n }])
+    answers = [permit]
+    done(await alice.load(10_00n))
+    expect(await agree(alice)).toMatchObject([{ online: 990_00n, card: 10_00n }])
+  })
+
+  test('waits with a restore until it is permitted', async () => {
+    const alice = await under.person()
+    const body = { amount: '500', statement: await alice.statement(), ...REASON }
+    const url = `/api/cards/${alice.card}/restore`
+    expect((await under.office.call('operator', 'POST', url, body)).status).toBe(200)
+    answers = [undefined, permit]
+    await synchronise(alice)
+    expect((await alice.state()).balance).toBe(0n)
+    await synchronise(alice)
+    expect(await agree(alice)).toMatchObject([{ card: 500n }])
+  })
+})
+
+async function ordersOf({ office }: PhoneWorld, { card }: Holder) {
+  const { rows } = await sql<{ permit: Buffer | null }>`
+    select permit from instruction where card = ${card} order by number`.execute(office.db)
+  return rows.map(({ permit }) => permit)
+}

@@ -11,6 +11,7 @@ import { addMerchant } from '../../src/office/registry/merchants.ts'
 import { addPerson } from '../../src/office/registry/people.ts'
 import { ROLES, type Role } from '../../src/office/roles.ts'
 import type { Tables } from '../../src/office/tables.ts'
+import type { Permit } from '../../src/office/wallets/permit.ts'
 import { localVerifier } from '../../src/office/ledger/verifier.ts'
 import { createTestDatabase } from './database.ts'
 
@@ -64,7 +65,9 @@ export interface TestOffice {
   close(): Promise<void>
 }
 
-export async function createTestOffice(): Promise<TestOffice> {
+export async function createTestOffice({
+  permit,
+}: { readonly permit?: Permit } = {}): Promise<TestOffice> {
   const { db, drop } = await createTestDatabase()
   const clock = new TestClock()
   const broken: unknown[] = []
@@ -80,7 +83,7 @@ export async function createTestOffice(): Promise<TestOffice> {
     currency: 'USD',
   })
   const evidence = startEvidence(office, { verifier: localVerifier(officeSchemes), fail })
-  const api = await createApi(office, { evidence, fail })
+  const api = await createApi(office, { evidence, fail, ...(permit && { permit }) })
   const merchant = await addMerchant(db, 'Kiosk', clock.now())
   const passwordHash = await hashPassword(PASSWORD, RANDOM)
   const cookies = new Map<Role, string>()

@@ -177,8 +177,8 @@ export async function giveUpInstruction(
 /**
  * The order for a card’s instruction, once it is certain.
  *
- * @throws {OfficeError} `conflict` if who must permit it has not: then it is given up, and what was set
- *   aside comes back with the card’s next synchronisation.
+ * @throws {OfficeError} `conflict` if it was given up, also because who must permit it has not: what was
+ *   set aside comes back with the card’s next synchronisation.
  */
 export async function orderFor(
   { office, permit }: WalletOffice,
@@ -188,14 +188,17 @@ export async function orderFor(
   const { card, holdings } = await holdingCard(office, id)
   const one = await findInstruction(office.db, id, number)
   invariant(one, 'an instruction that was given is remembered')
+  if (one.voidBytes) throw new OfficeError('conflict', GIVEN_UP)
   const order = await orderUnderWay(office, holdings, card, one, permit)
   if (order) return order
   await office.db.transaction().execute(async (trx) => giveUp(office, trx, holdings, card, one))
   throw new OfficeError(
     'conflict',
-    'The notary does not permit it, or does not answer. Synchronise the card: what was set aside comes back.',
+    `The notary does not permit it, or does not answer. ${GIVEN_UP}`,
   )
 }
+
+const GIVEN_UP = 'This was given up: synchronise the card, and what was set aside comes back.'
 
 interface ReadyCard extends Told {
   readonly holdings: Holdings

@@ -12,6 +12,7 @@ import { addPerson } from '../../../src/office/registry/people.ts'
 import { openSession } from '../../../src/office/registry/sessions.ts'
 import { SESSION_COOKIE } from '../../../src/office/routes/session.ts'
 import { injectTransport } from '../../../src/office/transport.ts'
+import type { Permit } from '../../../src/office/wallets/permit.ts'
 import { deposit } from '../../../src/office/wallets/online.ts'
 import { CardTorn, type Channel } from '../../../src/reader/channel.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
@@ -42,8 +43,8 @@ export class PhoneWorld {
     this.office = office
   }
 
-  static async create(): Promise<PhoneWorld> {
-    return new PhoneWorld(await createTestOffice())
+  static async create(permit?: Permit): Promise<PhoneWorld> {
+    return new PhoneWorld(await createTestOffice(permit && { permit }))
   }
 
   async close(): Promise<void> {
