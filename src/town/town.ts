@@ -545,9 +545,8 @@ export class Town {
   }
 
   #notaryNaming(): NotaryNaming {
-    const { currency } = this
     return {
-      currency,
+      currency: this.currency,
       office: (number) => this.officeName(number),
       card: (id) => this.cardName(id),
     }
