@@ -179,12 +179,15 @@ describe('what a till holds', () => {
       return { ...envelope(5), type: 'secrets' as const, generation: 1, secrets, ...change }
     }
     const rows = [
-      document({ generation: 2 }, tillKey, 2),
-      document({}, tillKey, 2),
-      document({}, generatePrivateKey().publicKey),
-    ]
-    for (const row of rows) {
-      expect(till.applyDocument(office.sign(row))).toMatchObject({ outcome: 'unusable' })
+      [document({ generation: 2 }, tillKey, 2), 'document.generation'],
+      [document({}, tillKey, 2), 'sealed'],
+      [document({}, generatePrivateKey().publicKey), 'sealed'],
+    ] as const
+    for (const [row, problem] of rows) {
+      expect(till.applyDocument(office.sign(row))).toMatchObject({
+        outcome: 'unusable',
+        problem: expect.stringContaining(problem),
+      })
     }
     expect(till.documents?.secrets().size).toBe(1)
     expect(till.applyDocument(office.sign(document({})))).toMatchObject({ outcome: 'applied' })

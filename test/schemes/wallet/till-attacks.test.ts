@@ -161,6 +161,91 @@ test('a card that signs something else than it was asked for is not believed, an
   expect((await audit(card, [till])).owed).toBe(10_00n)
 })
 
+test('a card that shows certificates of a root of its own, or of another card, is counterfeit', async () => {
+  const card = await office.card()
+  const stranger = generatePrivateKey()
+  const rootParty = { kind: 'office', office: 0 } as const
+  const fakeRoot = {
+    subject: { role: 'root', party: rootParty, generation: 1 },
+    key: stranger,
+  } as const
+  const fakeOffice = certificateFor('office', office.party, stranger.publicKey, fakeRoot)
+  const by = {
+    subject: { role: 'office', party: office.party, generation: 1 },
+    key: stranger,
+  } as const
+  const fakeCard = certificateFor('card', card.party, stranger.publicKey, by)
+  const [genuine, above] = await (await office.card()).papers()
+  const rows = [
+    [fakeCard, fakeOffice],
+    [genuine, above ?? genuine],
+  ] as const
+  for (const shown of rows) {
+    const result = await withField(card, (channel) =>
+      till.tapAt(
+        between(
+          channel,
+          (apdu) => apdu,
+          (answer, apdu) => {
+            const certificate = apdu[1] === INS.GET_DATA ? shown[(apdu[3] ?? 1) - 1] : undefined
+            return certificate ? concat(certificate, Uint8Array.of(0x90, 0x00)) : answer
+          },
+        ),
+        pay(),
+      ),
+    )
+    expect(said(result)).toBe('counterfeit_card')
+  }
+  expect(till.states(card.id)).toEqual([])
+})
+
+test('a card that was copied and went another way is known by its digest', async () => {
+  const card = await office.card()
+  await till.tap(card, pay(1n))
+  const copy = card.clone()
+  const other = new Counter(office, 8)
+  expect(said(await till.tap(card, pay(2n)))).toBe('done')
+  expect(said(await other.tap(copy, pay(3n)))).toBe('done')
+  expect((await copy.state()).sequence).toBe((await card.state()).sequence)
+  expect(said(await till.tap(copy, pay(4n)))).toBe('copied_card')
+  other.close()
+})
+
+test('a till whose certificate is for another key than its own has none', async () => {
+  const odd = new Counter(office, 12)
+  const card = await office.card()
+  odd.reenrol({ ...odd.signatory, key: generatePrivateKey() }, 2)
+  expect(said(await odd.tap(card, pay()))).toBe('no_certificate')
+  odd.close()
+})
+
+test('what a card is not known to have signed is no refund, and no balance', async () => {
+  const card = await office.card()
+  const payment = recordOf(await till.tap(card, pay(10_00n)))
+  const unsigned = (ins: number) => (channel: Channel) =>
+    between(
+      channel,
+      (apdu) => apdu,
+      (answer, apdu) => {
+        if (apdu[1] !== ins) return answer
+        const changed = answer.slice()
+        changed[answer.length - 3] = (changed[answer.length - 3] ?? 0) ^ 0x01
+        return changed
+      },
+    )
+  const order = refund(payment)
+  const result = await withField(card, (channel) =>
+    till.tapAt(unsigned(INS.REFUND)(channel), order),
+  )
+  expect(result).toMatchObject({ result: 'done', record: { state: 'intended' } })
+  expect(result).toHaveProperty('note')
+  expect(recordOf(await till.tap(card, order)).state).toBe('confirmed')
+  const shown = await withField(card, (channel) =>
+    till.engine.show(unsigned(INS.STATEMENT)(channel)),
+  )
+  expect(shown).toMatchObject({ status: 'counterfeit_card' })
+})
+
 test('the PIN is never in clear: not on the wire, not in the till’s file', async () => {
   const card = await office.card()
   const wire: Bytes[] = []
@@ -287,6 +372,23 @@ test('a stopped till: its certificate ends, and no card pays it', async () => {
     expect(refused(await card.tapped((held) => held.pay(bytes, { payee: papers })))).toBe('expired')
   }
   stopped.close()
+})
+
+test('a till whose certificate was renewed in time goes on at cards that know the old one', async () => {
+  const elsewhere = new Office(1)
+  const today = START - (START % DAY)
+  const renewed = new Counter(elsewhere, 7, { life: { from: today, to: today + 60 * DAY } })
+  const card = await elsewhere.card()
+  expect(said(await renewed.tap(card, pay()))).toBe('done')
+  const { key, party } = renewed.signatory
+  const life = { from: today + 30 * DAY, to: today + 90 * DAY }
+  const certificate = certificateFor('till', party, key.publicKey, elsewhere.authority, life)
+  renewed.reenrol({ key, party, certificate }, 1)
+  elsewhere.now = START + 62 * DAY
+  // The card has heard of the day, and that the certificate it knows has ended.
+  await card.acknowledge()
+  expect(said(await renewed.tap(card, pay()))).toBe('done')
+  renewed.close()
 })
 
 test('a refund is of use for its payment only, and once', async () => {
