@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
+import { sha256 } from '../../../src/kernel/hash.ts'
 import { cardIdBytes } from '../../../src/kernel/ids.ts'
 import { SEQUENCE_MAX } from '../../../src/schemes/wallet/card-log.ts'
 import {
@@ -449,5 +450,21 @@ describe('PAY', () => {
     expect(await card.payPerson(first, till.papers)).toMatchObject({ refusal: 'expired' })
     expect(await card.payPerson(second, till.papers)).toMatchObject({ refusal: 'stale' })
     expect(taken(await card.payPerson(seventeenth, till.papers)).content.amount).toBe(1n)
+  })
+
+  test('what is acknowledged in part is remembered in part', async () => {
+    const card = payer.clone()
+    memoryOf(card).commit({ balance: 100n })
+    const digests: Bytes[] = []
+    for (let count = 0; count < 3; count++) {
+      const paid = taken(await card.payPerson(requestBy(till, { amount: 1n }), till.papers))
+      digests.push(paid.content.cause)
+    }
+    const remembered = () => memoryOf(card).paid.map((each) => each.request)
+    for (const sequence of [1, 3]) {
+      const digest = sha256(memoryOf(card).logSlot(sequence).record)
+      taken(await card.tell('acknowledge', { sequence, record: digest }))
+      expect(remembered()).toEqual(digests.slice(0, sequence))
+    }
   })
 })

@@ -1,8 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { LINK_CUTS } from '../../../src/card/field.ts'
-import { TEARS } from '../../../src/card/nvm.ts'
-import { toHex, type Bytes } from '../../../src/kernel/bytes.ts'
-import { CardTorn } from '../../../src/reader/channel.ts'
+import { toHex } from '../../../src/kernel/bytes.ts'
 import { openMessage, request } from '../../../src/schemes/wallet/message.ts'
 import type { WalletCard } from '../../../src/schemes/wallet/terminal.ts'
 import { memoryOf } from './card-bench.ts'
@@ -17,6 +14,7 @@ import {
   UNBLOCKING,
   type Card,
 } from './card-world.ts'
+import { cutsOf, torn, tornPayments } from './card-tearing.ts'
 
 /** The power fails in every page write of every command, and the link in every APDU. */
 const office = new Office(1)
@@ -25,27 +23,6 @@ const alice = await office.card(1000_00n)
 const bob = await office.card(100_00n)
 const alicesPapers = await alice.papers()
 const bobsPapers = await bob.papers()
-
-type Cut = (card: Card) => void
-
-async function cutsOf(card: Card, work: (card: Card) => Promise<unknown>): Promise<Cut[]> {
-  const counted = card.clone()
-  await work(counted)
-  const places = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
-  return [
-    ...places(counted.nvm.writes).flatMap((atWrite) =>
-      TEARS.map((tear) => (each: Card) => each.nvm.arm({ atWrite, tear })),
-    ),
-    ...places(counted.field.traffic.apdus).flatMap((atApdu) =>
-      LINK_CUTS.map((cut) => (each: Card) => each.field.arm({ atApdu, cut })),
-    ),
-  ]
-}
-
-function disarm(card: Card): void {
-  card.nvm.arm(undefined)
-  card.field.arm(undefined)
-}
 
 /** What a tear may leave as it was or as it should be, but nothing between. Not what chance makes. */
 function standing(card: Card) {
@@ -61,16 +38,6 @@ function standing(card: Card) {
     refused: memory.refused,
     pin: toHex(memory.secrets.pin),
     carried: Array.from({ length: 4 }, (_, block) => memory.carried(block).length),
-  }
-}
-
-async function unlessTorn(work: () => Promise<unknown>): Promise<'torn' | 'done'> {
-  try {
-    await work()
-    return 'done'
-  } catch (error) {
-    if (error instanceof CardTorn) return 'torn'
-    throw error
   }
 }
 
@@ -152,16 +119,14 @@ describe('torn anywhere, a command happened or it did not, and happens when it i
     const further = name === 'CARRY' ? { ...after, carried: [0, 510, 0, 0] } : after
     const cuts = await cutsOf(card, (each) => each.tapped(act))
     for (const cut of cuts) {
-      const torn = card.clone()
-      cut(torn)
-      await unlessTorn(() => torn.tapped(act))
-      disarm(torn)
-      expect([before, between, further, after]).toContainEqual(standing(torn))
-      if (tries) expect(memoryOf(torn).tries[tries]).toBeGreaterThanOrEqual(2)
-      expect(await torn.tapped(act)).toMatchObject({ ok: true })
-      expect(standing(torn)).toEqual(after)
-      expect(await torn.tapped(act)).toMatchObject({ ok: true })
-      expect(standing(torn)).toEqual(after)
+      const copy = card.clone()
+      await torn(copy, cut, () => copy.tapped(act))
+      expect([before, between, further, after]).toContainEqual(standing(copy))
+      if (tries) expect(memoryOf(copy).tries[tries]).toBeGreaterThanOrEqual(2)
+      expect(await copy.tapped(act)).toMatchObject({ ok: true })
+      expect(standing(copy)).toEqual(after)
+      expect(await copy.tapped(act)).toMatchObject({ ok: true })
+      expect(standing(copy)).toEqual(after)
       total++
     }
   })
@@ -169,14 +134,12 @@ describe('torn anywhere, a command happened or it did not, and happens when it i
   test('EXECUTE unblock', async () => {
     const { act } = await telling(blocked, 'unblock')
     for (const cut of await cutsOf(blocked, (each) => each.tapped(act))) {
-      const torn = blocked.clone()
-      cut(torn)
-      await unlessTorn(() => torn.tapped(act))
-      disarm(torn)
-      const { instruction } = memoryOf(torn).state
-      expect(memoryOf(torn).tries.pin).toBe(instruction === 2 ? 0 : 3)
-      expect(await torn.tapped(act)).toMatchObject({ ok: true })
-      expect(memoryOf(torn).tries.pin).toBe(3)
+      const copy = blocked.clone()
+      await torn(copy, cut, () => copy.tapped(act))
+      const { instruction } = memoryOf(copy).state
+      expect(memoryOf(copy).tries.pin).toBe(instruction === 2 ? 0 : 3)
+      expect(await copy.tapped(act)).toMatchObject({ ok: true })
+      expect(memoryOf(copy).tries.pin).toBe(3)
       total++
     }
   })
@@ -186,13 +149,11 @@ describe('torn anywhere, a command happened or it did not, and happens when it i
     ['UNBLOCK PIN', blocked, PIN, (held: WalletCard) => held.unblockPin(UNBLOCKING, '1357')],
   ] as const)('%s', async ([, card, old, act]) => {
     for (const cut of await cutsOf(card, (each) => each.tapped(act))) {
-      const torn = card.clone()
-      cut(torn)
-      await unlessTorn(() => torn.tapped(act))
-      disarm(torn)
+      const copy = card.clone()
+      await torn(copy, cut, () => copy.tapped(act))
       const opens = []
       for (const pin of [old, '1357']) {
-        const answer = await torn.clone().tapped((held) => held.verifyPin(pin))
+        const answer = await copy.clone().tapped((held) => held.verifyPin(pin))
         if (answer.ok) opens.push(pin)
       }
       // The blocked PIN opens nothing until there is a new one.
@@ -204,85 +165,18 @@ describe('torn anywhere, a command happened or it did not, and happens when it i
   test('a wrong PIN takes its try, wherever it is torn once the chip has begun to write', async () => {
     const wrong = (held: WalletCard) => held.verifyPin('0000')
     for (const cut of await cutsOf(alice, (each) => each.tapped(wrong))) {
-      const torn = alice.clone()
+      const copy = alice.clone()
       for (let count = 0; count < 3; count++) {
-        cut(torn)
-        await unlessTorn(() => torn.tapped(wrong))
-        disarm(torn)
-        await torn.tapped(wrong)
+        await torn(copy, cut, () => copy.tapped(wrong))
+        await copy.tapped(wrong)
       }
-      expect(memoryOf(torn).tries.pin).toBe(0)
+      expect(memoryOf(copy).tries.pin).toBe(0)
       total++
     }
   })
 })
 
-/** What a phone has of a payment between two cards; it keeps what it was told. */
-interface Phone {
-  asked?: Bytes
-  payment?: Bytes
-  refusal?: Bytes
-}
-
-const plan = { currency: 752, amount: 80_00n, madeAt: START, expires: START + 1 }
-
-async function passing(phone: Phone, giver: Card, taker: Card): Promise<void> {
-  phone.asked ??= taken(await taker.tapped((held) => held.request(plan))).bytes
-  const { asked: bytes } = phone
-  phone.payment ??= taken(await giver.payPerson(bytes, bobsPapers)).bytes
-  const { payment: signed } = phone
-  taken(await taker.tapped((held) => held.receive(signed, alicesPapers)))
-}
-
-async function refusing(phone: Phone, giver: Card, taker: Card): Promise<void> {
-  phone.asked ??= taken(await taker.tapped((held) => held.request(plan))).bytes
-  const { digest } = openMessage(request, phone.asked)
-  phone.refusal ??= taken(
-    await taker.tapped((held) => held.refuse({ request: digest, madeAt: START })),
-  ).bytes
-  const { refusal: signed } = phone
-  const { asked: bytes } = phone
-  if (!phone.payment) {
-    const answer = await giver.payPerson(bytes, bobsPapers)
-    if (answer.ok) phone.payment = answer.value.bytes
-  }
-  taken(await giver.tapped((held) => held.refund(signed, bobsPapers)))
-}
-
 test('between two cards, torn anywhere: paid once when it goes on, not at all when it is refused', async () => {
-  const balances = (...cards: Card[]) => cards.map((card) => memoryOf(card).state.balance)
-  let cuts = 0
-  const paths = { passing, refusing }
-  for (const [first, begin] of Object.entries(paths)) {
-    for (const who of ['giver', 'taker'] as const) {
-      const counted = { giver: alice.clone(), taker: bob.clone() }
-      await begin({}, counted.giver, counted.taker)
-      const { nvm, field } = counted[who]
-      const armed: Cut[] = []
-      for (let at = 1; at <= nvm.writes; at++) {
-        for (const tear of TEARS) armed.push((card) => card.nvm.arm({ atWrite: at, tear }))
-      }
-      for (let at = 1; at <= field.traffic.apdus; at++) {
-        for (const cut of LINK_CUTS) armed.push((card) => card.field.arm({ atApdu: at, cut }))
-      }
-      for (const cut of armed) {
-        for (const end of first === 'passing' ? [passing, refusing] : [refusing]) {
-          const cards = { giver: alice.clone(), taker: bob.clone() }
-          const phone: Phone = {}
-          cut(cards[who])
-          await unlessTorn(() => begin(phone, cards.giver, cards.taker))
-          disarm(cards[who])
-          const isReceived = memoryOf(cards.taker).state.balance > 100_00n
-          if (isReceived || end === passing) await passing(phone, cards.giver, cards.taker)
-          else await refusing(phone, cards.giver, cards.taker)
-          const isPaid = isReceived || end === passing
-          expect(balances(cards.giver, cards.taker)).toEqual(
-            isPaid ? [920_00n, 180_00n] : [1000_00n, 100_00n],
-          )
-          cuts++
-        }
-      }
-    }
-  }
+  const cuts = await tornPayments(['half', 'after'], ['answer-lost'])
   console.log(`${total} tears of commands, ${cuts} of payments between two cards`)
 })
