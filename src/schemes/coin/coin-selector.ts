@@ -41,13 +41,13 @@ export function selectCoins(
   const changes = reachable(float, changeMax, totalOf(own) - amount)
   const most = amount + [...changes.keys()].reduce((a, b) => (a > b ? a : b), 0n)
   const payable = reachable(own, paidMax, most)
-  const best = [...changes]
+  const [best] = [...changes]
     .flatMap(([change, given]) => {
       const paid = payable.get(amount + change)
-      return paid ? [{ paid, change, moved: paid.length + given.length }] : []
+      return paid ? [{ choice: { paid, change }, moved: paid.length + given.length }] : []
     })
-    .toSorted((a, b) => a.moved - b.moved || Number(a.change - b.change))[0]
-  return best ?? nearest(own, amount, { changes, paidMax })
+    .toSorted((a, b) => a.moved - b.moved || Number(a.choice.change - b.choice.change))
+  return best?.choice ?? nearest(own, float, amount, { paidMax, changeMax })
 }
 
 /** The fewest coins that are exactly so much; undefined if none are. */
@@ -63,15 +63,15 @@ function totalOf(stocks: readonly Stock[]): Amount {
   return sum(stocks.map(({ value, count }) => value * BigInt(count)))
 }
 
-interface Reach {
-  readonly changes: ReadonlyMap<Amount, readonly Amount[]>
-  readonly paidMax: number
-}
-
 /** The payable sums next to the amount, below and above, from two sorted lists in one pass. */
-function nearest(own: readonly Stock[], amount: Amount, { changes, paidMax }: Reach): Impossible {
+function nearest(
+  own: readonly Stock[],
+  float: readonly Stock[],
+  amount: Amount,
+  { paidMax, changeMax }: SelectionLimits,
+): Impossible {
   const paidSums = ascending(reachable(own, paidMax, totalOf(own)))
-  const changeSums = ascending(changes)
+  const changeSums = ascending(reachable(float, changeMax, totalOf(own)))
   let below = 0n
   let above: Amount | undefined
   let next = 0

@@ -43,7 +43,7 @@ describe('a payment at the card', () => {
       times.push(
         `${rate} kbit/s ${Math.round(whole)} ms (link, reader, memory, computing: ${parts.join(', ')})`,
       )
-      // Two agreements, five signatures and their like: no chip of today does that in half a second.
+      // Five agreements and five signatures: docs/benchmarks.md has what each takes.
       expect(whole).toBeGreaterThan(500)
       expect(whole).toBeLessThan(1500)
     }

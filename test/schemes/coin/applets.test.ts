@@ -1,0 +1,147 @@
+import { afterAll, describe, expect, test } from 'vitest'
+import { encodeCommand, command } from '../../../src/kernel/apdu.ts'
+import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
+import { CLA, INS } from '../../../src/schemes/coin/instructions.ts'
+import { COIN_AID, IDENTITY_AID, VENDOR_AID } from '../../../src/schemes/coin/message.ts'
+import { Chance, mutated } from '../../fuzz/chance.ts'
+import { Chip, Counter, paid, World } from './world.ts'
+
+const world = new World('applets')
+const person = await world.customer({ coins: [10n, 20n, 5n] })
+const shop = await world.vendor({ float: [1n, 2n, 2n, 5n] })
+const counted = new Map<string, number>()
+afterAll(() => console.log([...counted].map(([sw, count]) => `${sw} ${count}`).join(', ')))
+
+function send(chip: Chip, apdu: Bytes): { data: Bytes; sw: number } {
+  const answer = chip.field.transmit(apdu)
+  const [sw1 = 0, sw2 = 0] = answer.subarray(-2)
+  return { data: answer.slice(0, -2), sw: (sw1 << 8) | sw2 }
+}
+
+function select(chip: Chip, aid: Bytes) {
+  chip.field.powerOn()
+  return send(chip, encodeCommand(command(0x00, 0xa4, 0x04, 0x00, aid, 256)))
+}
+
+const of = (ins: number, p1 = 0, data: Bytes = new Uint8Array()) =>
+  encodeCommand(command(CLA, ins, p1, 0, data, 256))
+
+describe('a vendor talks only to the identity element', () => {
+  test.each([
+    INS.PAY,
+    INS.SETTLE,
+    INS.STATUS,
+    INS.CLAIM,
+    INS.CERTIFICATE,
+    INS.PREPARE,
+    INS.RELEASE,
+  ])('the coin element does not know %i from a reader', (ins) => {
+    const { chip } = person.clone()
+    expect(select(chip, COIN_AID).sw).toBe(0x9000)
+    expect(send(chip, of(ins)).sw).toBe(0x6d00)
+  })
+
+  test.each([INS.PAIR, INS.PREPARE, INS.RELEASE, INS.ENROL, INS.LOAD])(
+    'the identity element has no %i',
+    (ins) => {
+      const { chip } = person.clone()
+      select(chip, IDENTITY_AID)
+      expect(send(chip, of(ins)).sw).toBe(0x6d00)
+    },
+  )
+})
+
+describe('what is in use is not made again', () => {
+  test.each([
+    [IDENTITY_AID, INS.GENERATE],
+    [IDENTITY_AID, INS.PERSONALISE],
+    [COIN_AID, INS.GENERATE],
+    [COIN_AID, INS.ENROL],
+    [COIN_AID, INS.PERSONALISE],
+    [VENDOR_AID, INS.GENERATE],
+    [VENDOR_AID, INS.ENROL],
+    [VENDOR_AID, INS.PERSONALISE],
+  ])('%o: %i', (aid, ins) => {
+    const { chip } = aid === VENDOR_AID ? shop.clone() : person.clone()
+    const before = chip.nvm.snapshot()
+    select(chip, aid)
+    expect(
+      send(
+        chip,
+        of(ins, ins === INS.PERSONALISE ? 1 : 0, new Uint8Array(ins === INS.PERSONALISE ? 8 : 0)),
+      ).sw,
+    ).toBe(0x6985)
+    expect(chip.nvm.snapshot()).toEqual(before)
+  })
+})
+
+test('a blank chip pays nothing and asks for nothing', () => {
+  const [card, vendor] = [new Chip(world, 'card'), new Chip(world, 'vendor element')]
+  select(card, IDENTITY_AID)
+  for (const ins of [INS.STATUS, INS.CERTIFICATE, INS.CLAIM]) {
+    expect(send(card, of(ins)).sw).toBe(0x6985)
+  }
+  expect(send(card, of(INS.PAY, 1)).sw).toBe(0x6985)
+  select(vendor, VENDOR_AID)
+  expect(send(vendor, of(INS.REQUEST, 1)).sw).toBe(0x6985)
+  expect(send(vendor, of(INS.SURRENDER)).sw).toBe(0x6985)
+})
+
+test('a PIN is unblocked with its code, and the code is blocked in turn', async () => {
+  const customer = person.clone()
+  const { chip } = customer
+  select(chip, IDENTITY_AID)
+  const digits = (text: string) =>
+    concat(new TextEncoder().encode(text), new Uint8Array(8 - text.length).fill(0xff))
+  const unblock = (code: string, pin: string) =>
+    send(chip, of(INS.UNBLOCK_PIN, 0, concat(digits(code), digits(pin)))).sw
+  expect(unblock('00000000', '9999')).toBe(0x63c2)
+  expect(unblock('12345678', 'abcd')).toBe(0x6a80)
+  expect(unblock('12345678', '9999')).toBe(0x9000)
+  const counter = new Counter(customer, shop.clone())
+  expect(await counter.pay(5n, '4821')).toBe(0x63c2)
+  paid(await counter.pay(5n, '9999'))
+  select(chip, IDENTITY_AID)
+  for (const left of [2, 1, 0]) expect(unblock('00000000', '9999')).toBe(0x63c0 + left)
+  expect(unblock('12345678', '1111')).toBe(0x6983)
+})
+
+/** Commands as anybody makes them up, and honest ones, mostly spoilt. */
+test('random commands move no money', async () => {
+  const chance = new Chance(7)
+  const honest: Bytes[] = []
+  const customer = person.clone()
+  const vendor = shop.clone()
+  for (const chip of [customer.chip, vendor.chip]) {
+    const transmit = chip.field.transmit.bind(chip.field)
+    chip.field.transmit = (apdu) => {
+      honest.push(apdu)
+      return transmit(apdu)
+    }
+  }
+  paid(await new Counter(customer, vendor).pay(13n))
+  const wealth = [(await person.status()).total, (await shop.status()).total]
+  for (const [holder, aids] of [
+    [person.clone(), [IDENTITY_AID, COIN_AID]],
+    [shop.clone(), [VENDOR_AID]],
+  ] as const) {
+    const { chip } = holder
+    for (let round = 0; round < 60; round++) {
+      select(chip, chance.one(aids))
+      for (let n = 0; n < 20; n++) {
+        const made =
+          chance.below(3) === 0
+            ? chance.bytes(chance.below(262))
+            : mutated(chance, chance.one(honest))
+        const { sw } = send(chip, made)
+        const name = sw >> 8 === 0x61 ? '61xx' : sw.toString(16)
+        counted.set(name, (counted.get(name) ?? 0) + 1)
+      }
+    }
+    const status = await holder.status()
+    // A vendor element may have been told to surrender: that is its till's business, and no loss.
+    if (holder instanceof person.constructor) expect(status.total).toBe(wealth[0])
+    else expect([wealth[1], 0n]).toContain(status.total)
+  }
+  expect(counted.size).toBeGreaterThan(8)
+})
