@@ -469,6 +469,15 @@ describe('evidence is none', () => {
       () => mint.receive(mint.card(), mint.buy(holder(), mint.card(), 40n)).evidence,
     ],
     [
+      'a receipt with another payment as large',
+      () => {
+        const [payer, payee] = [holder(), mint.card()]
+        const received = mint.receive(payee, mint.buy(payer, payee, 40n))
+        const { shown: again } = mint.buy(payer, payee, 40n)
+        return change(received, undefined, () => ({ payment: [again] }))
+      },
+    ],
+    [
       'a receipt of what its payer only might have paid',
       () => {
         const payee = mint.card()
