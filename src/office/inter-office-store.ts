@@ -227,16 +227,11 @@ export async function fedUpTo(db: Kysely<Tables>): Promise<number> {
   return Number(rows[0]?.fed ?? 0n)
 }
 
-/** @returns false if another process of this office was faster. */
-export async function advanceFeed(
-  trx: Transaction<Tables>,
-  from: number,
-  to: number,
-): Promise<boolean> {
-  await sql`insert into notary_seat default values on conflict do nothing`.execute(trx)
-  const { rows } = await sql`
-    update notary_seat set fed = ${to} where fed = ${from} returning fed`.execute(trx)
-  return rows.length === 1
+/** Never backwards: another process of this office may have been faster. */
+export async function advanceFeed(trx: Transaction<Tables>, to: number): Promise<void> {
+  await sql`
+    insert into notary_seat (fed) values (${to})
+    on conflict (one) do update set fed = greatest(notary_seat.fed, excluded.fed)`.execute(trx)
 }
 
 /** The notary has begun anew: its feed is read from the start. What was done is not done again. */

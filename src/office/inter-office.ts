@@ -231,8 +231,7 @@ class Worker {
     const read = entries.map((entry) => ({ entry, payment: this.#read(entry.evidence) }))
     for (const { entry, payment } of read) if (payment) await this.#handIn(entry, payment)
     await this.#db.transaction().execute(async (trx) => {
-      const isFirst = await advanceFeed(trx, after, after + entries.length)
-      if (!isFirst) return
+      await advanceFeed(trx, after + entries.length)
       const unread = read.flatMap(({ entry, payment }) => (payment ? [] : pack(entry)))
       await keepUnread(trx, unread, at)
       await applyAtNotary(trx, this.#parts.seat.office, read.flatMap(newsOf), at)

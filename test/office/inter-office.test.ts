@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Bytes } from '../../src/kernel/bytes.ts'
@@ -201,15 +202,19 @@ function permitted(): Promise<Bytes | undefined> {
   })
 }
 
+async function deposit(): Promise<void> {
+  const more = { office: 1, currency: 'SEK', amount: 200n, reason: 'test' } as const
+  const order = { act: 'deposit', ...more, reference: randomUUID() } as const
+  expect(await orderReserve(world.opened.db, order, START)).toBe('done')
+}
+
 /** The notary’s books as they were when it had permitted Alice’s load. */
 async function forgetNotary(): Promise<void> {
   await sql`truncate account, transfer, permit, payment, refund, feed, "case" cascade`.execute(
     world.opened.db,
   )
   await sql`update office set feed = 0`.execute(world.opened.db)
-  const deposit = { office: 1, currency: 'SEK', amount: 200n, reason: 'test' } as const
-  const order = { act: 'deposit', ...deposit, reference: String(Math.random()) } as const
-  expect(await orderReserve(world.opened.db, order, START)).toBe('done')
+  await deposit()
   expect(await permitted()).toHaveLength(64)
 }
 
@@ -321,6 +326,23 @@ describe('Figure 9 across three offices: Alice has 200 and pays Bob 80, Bob pays
   })
 })
 
+test('what a payee of another office refuses comes back, and the payer’s office hears why', async () => {
+  const [first, second] = houses
+  const { mint } = first.town
+  const asked = mint.request(bob, 25n, alice.id)
+  const paid = mint.pay({ ...alice }, asked)
+  await first.town.sync(alice, ...evidence.Alice.slice(0, 1), paid.evidence)
+  await exchangeAll()
+  expect(await reserves()).toEqual(['1: 0 175', '2: 0 25'])
+  await second.town.sync(bob, mint.refused(paid, mint.refuse(bob, asked)))
+  await exchangeAll()
+  expect(await reserves()).toEqual(['1: 0 200', '2: 0 0'])
+  expect(await first.town.shadow(alice)).toBe(200n)
+  expect(await second.town.shadow(bob)).toBe(0n)
+  const { rows } = await sql`select payer from refund`.execute(first.town.db)
+  expect(rows).toEqual([{ payer: alice.id }])
+})
+
 describe('what an office settles by itself', () => {
   test('is told the notary, sets reserve free, and is done here once', async () => {
     const [first] = houses
@@ -376,14 +398,7 @@ describe('a permit that no card will use', () => {
   test('is given back when the card has given its number away, whether it was known or not', async () => {
     const [first] = houses
     const { db, mint } = first.town
-    const deposit = {
-      office: 1,
-      currency: 'SEK',
-      amount: 70n,
-      reason: 'more',
-      reference: 'more',
-    } as const
-    await orderReserve(world.opened.db, { act: 'deposit', ...deposit }, START)
+    await deposit()
     const card = await first.town.addCard()
     const told = (kind: 'load' | 'void', amount: bigint) => {
       const content = {
@@ -416,7 +431,7 @@ describe('a permit that no card will use', () => {
       await first.interOffice.permit({ ...request, instruction: wanted.bytes }),
     ).toBeUndefined()
     first.wire.reset(undefined)
-    expect(await reserves()).toEqual(['1: 0 270'])
+    expect(await reserves()).toEqual(['1: 130 270'])
     const said = signMessage(
       statement,
       {
@@ -440,7 +455,7 @@ describe('a permit that no card will use', () => {
         ${cancelled.digest}, ${cancelled.bytes}, 'void', ${said})`.execute(db)
     for (let time = 0; time < 2; time += 1) {
       await first.interOffice.exchange()
-      expect(await reserves()).toEqual(['1: 70 200'])
+      expect(await reserves()).toEqual(['1: 200 200'])
     }
     const { rows } = await sql`select said from notary_given_back`.execute(db)
     expect(rows).toEqual([{ said: 'given back' }])
@@ -523,7 +538,16 @@ describe('a message between office and notary', () => {
     await forgetNotary()
     await exchangeAll()
     await expectDone()
-    // Put back again, and nobody has come since: what is new is heard all the same.
+    // It has forgotten the permit as well: what it cannot settle does not hold up the rest.
+    await forgetNotary()
+    await sql`truncate permit, account, transfer`.execute(world.opened.db)
+    await exchangeAll()
+    expect(await reserves()).toEqual([])
+    await deposit()
+    expect(await permitted()).toHaveLength(64)
+    await exchangeAll()
+    await expectDone()
+    // What is new is heard all the same.
     await forgetNotary()
     const [first, , third] = houses
     const office = third.town.mint.authority.certificates[0].bytes
