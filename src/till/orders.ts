@@ -5,7 +5,7 @@ import type { Store } from './store.ts'
 /**
  * What became of an order so far. It is read from the journal's records and kept nowhere else, so that
  * it survives a restart and cannot disagree with them. An order that was refused is `new`: it left
- * nothing behind.
+ * nothing behind; or `unfinished`, if its card could still carry it out with another PIN.
  */
 export const ORDER_STATES = ['new', 'unfinished', 'done', 'given_up'] as const
 export type OrderState = (typeof ORDER_STATES)[number]

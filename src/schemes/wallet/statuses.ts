@@ -4,7 +4,7 @@ import type { WalletRefusal } from './terminal.ts'
 /**
  * What a till says to a tap. The order is the order of the checks: the first that applies is the
  * answer. First what the till finds itself, from `clock_behind` on what the card says. Until `done` the
- * card is as it was, but for the tries of its PIN.
+ * card is as it was, but for the tries of its PIN. After a wrong PIN the same request waits for another.
  */
 export const WALLET_STATUSES = [
   'unknown_card',

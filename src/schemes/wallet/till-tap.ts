@@ -39,6 +39,9 @@ const LATER: Readonly<Record<Exclude<Settled, 'taken'>, string>> = {
     'The card cannot take the money now. It gets it when it is synchronised, or held here again after that.',
 }
 
+/** The holder may enter a PIN, and pay the same request. */
+const WAITING: ReadonlySet<WalletRefusal> = new Set(['pin_needed', 'wrong_pin'])
+
 /** The card says that this request is dead: by its nonce, its time, or because it was refused. */
 const DEAD: ReadonlySet<WalletRefusal> = new Set(['stale', 'refused', 'expired'])
 
@@ -123,10 +126,10 @@ export class Tap {
   /** Has the card pay the request of this record. Undefined if that request is dead. */
   async #ask(payment: JournalRecord, order: PayOrder): Promise<TapResult | undefined> {
     this.#record = payment
-    const { card, certificates, papers } = this.#met
+    const { card, certificates, papers, introduction } = this.#met
     const { passcode } = order
     const pin = passcode === '' ? undefined : passcode
-    const asked = { pin, payee: papers.introduced }
+    const asked = { pin, payee: papers.introduced, introduction }
     const answer = await card.pay(requestIn(payment), asked)
     if (!answer.ok) return this.#refusedBy(payment, answer)
     const taken = answer.value
@@ -142,6 +145,7 @@ export class Tap {
     payment: JournalRecord,
     { refusal, triesLeft }: { readonly refusal: WalletRefusal; readonly triesLeft?: number },
   ): Promise<Refusal | undefined> {
+    if (WAITING.has(refusal)) return refusedByCard(refusal, triesLeft)
     this.#abandon(payment)
     this.#record = undefined
     if (!DEAD.has(refusal)) return refusedByCard(refusal, triesLeft)

@@ -217,9 +217,11 @@ describe('a tap is answered by the first thing that is wrong', () => {
       expect(said(result)).toBe(status)
       expect(result).toHaveProperty('explanation', expect.stringMatching(/^[A-Z].{20,}\.$/))
       expect(changed).toBe(false)
-      // Nothing is left behind: the order can be tapped again.
-      expect(till.engine.order(order.id).state).toBe('new')
-      expect(till.states().filter((state) => state.endsWith('intended'))).toEqual([])
+      // Nothing is left behind, but by a wrong PIN: the same request waits for another.
+      const waits = status === 'wrong_passcode'
+      expect(till.engine.order(order.id).state).toBe(waits ? 'unfinished' : 'new')
+      const open = till.states().filter((state) => state.endsWith('intended'))
+      expect(open).toEqual(waits ? ['pay intended'] : [])
       const later = FAULTS.slice(index + 1).filter(
         ([name]) => !APART.some(([a, b]) => a === status && b === name),
       )
@@ -252,8 +254,30 @@ describe('a tap is answered by the first thing that is wrong', () => {
         ({ answer }) => answer.push((apdu) => ofPay(apdu, sw)),
       ])
       expect([sw, said(result)]).toEqual([sw, status])
-      expect(till.states()).toEqual(['pay void', 'reversal void'])
+      const waits = status === 'wrong_passcode' || status === 'passcode_needed'
+      expect(till.states()).toEqual(waits ? ['pay intended'] : ['pay void', 'reversal void'])
     }
+  })
+
+  test('a wrong PIN, then the right one: one request, and no unit is lost', async () => {
+    const office = new Office(1)
+    const till = counterOf(office, 7)
+    till.stock(300_00n, 1)
+    const card = await office.card()
+    const order = { ...pay(300_00n, '0000'), products: [PRODUCT] }
+    expect(await till.tap(card, order)).toMatchObject({
+      status: 'wrong_passcode',
+      explanation: expect.stringContaining('2 tries'),
+    })
+    expect(said(await till.tap(card, { ...order, passcode: PIN }))).toBe('done')
+    expect(till.states()).toEqual(['pay confirmed'])
+    // Whoever walks away is not charged later, whoever has heard the request.
+    const second = pay(300_00n, '0000')
+    expect(said(await till.tap(card, second))).toBe('wrong_passcode')
+    expect(till.engine.giveUp(second.id)).toBe('given_up')
+    expect(till.states()).toEqual(['pay confirmed', 'pay intended', 'reversal intended'])
+    expect(said(await till.tap(card, pay(1n)))).toBe('done')
+    expect(till.states().slice(1)).toEqual(['pay void', 'reversal void', 'pay confirmed'])
   })
 
   test('received money is not spent before it is synchronised', async () => {
