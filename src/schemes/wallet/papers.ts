@@ -11,6 +11,7 @@ import type { Introduced, OwnCertificates } from './terminal.ts'
 /** Who a till is to cards, and whom it believes: what its office gave it. */
 export interface Papers {
   readonly root: ReadSubject
+  readonly office: ReadSubject
   readonly own: ReadSubject
   /** The till, as requests and records name it. */
   readonly party: Party
@@ -32,7 +33,7 @@ export function readPapers({ secrets, till, key }: Desk): Papers | undefined {
       isCertifiedBy(own, office) &&
       isCertifiedBy(office, root)
     const introduced: Introduced = [own.bytes, office.bytes]
-    return isOurs ? { root, own, party: own.party, introduced } : undefined
+    return isOurs ? { root, office, own, party: own.party, introduced } : undefined
   })
 }
 

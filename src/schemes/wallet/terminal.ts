@@ -107,8 +107,13 @@ export interface Executed {
 export interface Payer {
   /** As the holder typed it; undefined if he did not. */
   readonly pin?: string | undefined
-  /** Of the payee; shown only if the card does not know them. */
+  /** Of the payee. */
   readonly payee?: Introduced
+  /**
+   * When the card is shown them: if it asks who that is, as without this; or first, by whoever meets it
+   * for the first time and so saves the refusal.
+   */
+  readonly introduction?: 'if asked' | 'first'
 }
 
 /**
@@ -159,11 +164,16 @@ export class WalletCard {
     this.#certificates = certificates
   }
 
-  /** Asked for once. */
-  async certificates(): Promise<OwnCertificates> {
-    this.#certificates ??= {
-      card: await shownCertificate(this.#channel, 'own'),
-      office: await shownCertificate(this.#channel, 'office'),
+  /** Asked for once, and that of its office only if it is not among those that are known. */
+  async certificates(known: readonly ReadSubject[] = []): Promise<OwnCertificates> {
+    if (!this.#certificates) {
+      const card = await shownCertificate(this.#channel, 'own')
+      const { authority } = card.certificate
+      const office = known.find(({ certificate }) => certificate.holder === authority)
+      this.#certificates = {
+        card,
+        office: office ?? (await shownCertificate(this.#channel, 'office')),
+      }
     }
     return this.#certificates
   }
@@ -174,7 +184,14 @@ export class WalletCard {
   }
 
   /** Has the card pay a request, and be told by whom it is signed if it does not know. */
-  async pay(signed: Bytes, { pin, payee }: Payer = {}): Promise<Answer<Signed<WalletRecord>>> {
+  async pay(
+    signed: Bytes,
+    { pin, payee, introduction }: Payer = {},
+  ): Promise<Answer<Signed<WalletRecord>>> {
+    if (payee && introduction === 'first') {
+      const shown = await this.#introduce(payee)
+      if (!shown.ok) return shown
+    }
     const { digest } = openMessage(request, signed)
     const sealed = pin === undefined ? NOTHING : await this.#seal(pinBlock(pin), digest)
     return this.#introduced(payee, INS.PAY, concat(signed, sealed), readRecord)

@@ -15,6 +15,8 @@ export interface Met {
   readonly card: WalletCard
   readonly certificates: OwnCertificates
   readonly papers: Papers
+  /** When the card is shown who the till is: first, if they have never met. */
+  readonly introduction: 'if asked' | 'first'
 }
 
 /** The statuses up to `card_expired`. */
@@ -26,10 +28,11 @@ export async function meet(channel: Channel, desk: Desk): Promise<Met | Refusal>
   if (!papers || hasEnded(papers.own, now)) return refused('no_certificate')
   const known = certificatesKept(card, desk)
   if (known) card.introduceAs(known)
-  const certificates = await card.certificates()
+  const certificates = await card.certificates([papers.office])
   const id = { kind: 'card', office: card.state.office, card: card.card } as const
   if (!areGenuine(certificates, papers, id)) return refused('counterfeit_card')
-  return hasEnded(certificates.card, now) ? refused('card_expired') : { card, certificates, papers }
+  if (hasEnded(certificates.card, now)) return refused('card_expired')
+  return { card, certificates, papers, introduction: known ? 'if asked' : 'first' }
 }
 
 /**

@@ -67,7 +67,7 @@ describe('a payment', () => {
   test('takes two APDUs at a card that was here before, and no more than announced', async () => {
     const card = await office.card()
     const at = counter()
-    expect(await apdusOf(card, () => at.tap(card, pay()))).toBe(6)
+    expect(await apdusOf(card, () => at.tap(card, pay()))).toBe(4)
     for (const order of [pay(), pay(300_00n, PIN)]) {
       const { bytesToCard, bytesFromCard } = card.field.traffic
       const cost = walletTill.cost(order)
@@ -79,7 +79,7 @@ describe('a payment', () => {
       })
     }
     const foreign = await abroad.card()
-    expect(await apdusOf(foreign, () => at.tap(foreign, pay()))).toBe(8)
+    expect(await apdusOf(foreign, () => at.tap(foreign, pay()))).toBe(7)
     expect(await apdusOf(foreign, () => at.tap(foreign, pay()))).toBe(2)
   })
 
