@@ -7,6 +7,7 @@ import { CASE_KINDS } from './ledger/findings.ts'
 import { cardIdText, currencyCode, idText, instantNumber } from './http.ts'
 import { CARD_STATUSES } from './registry-tables.ts'
 import { ROLES } from './roles.ts'
+import { INSTRUCTION_KINDS } from './wallets/holdings.ts'
 import { ONLINE_KINDS } from './wallets/online.ts'
 import { LIQUIDITY_POLICIES } from './ledger/liquidity.ts'
 import { PAYMENT_STATES } from './ledger/payment-store.ts'
@@ -80,6 +81,17 @@ const previousJson = z.object({
   shown: z.boolean().meta({ description: 'Whether it was shown with its maker’s signature' }),
 })
 
+const officeNumber = z.int().min(0).max(0xffff).meta({ description: 'Of an office among several' })
+export const partyJson = z
+  .discriminatedUnion('kind', [
+    z.object({ kind: z.literal('office'), office: officeNumber }),
+    z.object({ kind: z.literal('card'), office: officeNumber, card: cardIdText }),
+    z.object({ kind: z.literal('till'), office: officeNumber, till: z.int() }),
+  ])
+  .meta({ id: 'Party' })
+
+export type PartyJson = z.output<typeof partyJson>
+
 export const ledgerLineJson = z
   .object({
     card: cardIdText,
@@ -108,6 +120,7 @@ export const ledgerLineJson = z
         atNotary: z
           .boolean()
           .meta({ description: 'Another office takes part: the notary settles' }),
+        counterparty: partyJson.meta({ description: 'Whom this card paid, or who paid it' }),
       })
       .nullable()
       .meta({ description: 'Of a card that signs: what became of what it paid or received' }),
@@ -298,6 +311,34 @@ export const cardPolicyJson = z.object({
   card: cardIdText.nullable().meta({ description: 'Null: for all cards of the scheme' }),
   policy: z.record(z.string(), z.union([z.string(), z.int()])),
 })
+export type CardPolicyJson = z.output<typeof cardPolicyJson>
+
+export const holdingJson = z
+  .object({
+    said: z
+      .object({
+        balance: amountText,
+        sequence: z.int().meta({ description: 'Of its newest record; 0 for none' }),
+        acknowledged: z.int().meta({ description: 'The record up to which it was told to forget' }),
+        policyVersion: z.int().meta({ description: 'That it obeys' }),
+        at: instantNumber,
+      })
+      .nullable()
+      .meta({ description: 'What the card last said of itself; null before its first contact' }),
+    underWay: z
+      .object({
+        number: z.int(),
+        kind: z.enum(INSTRUCTION_KINDS),
+        amount: amountText,
+        expiresAt: instantNumber,
+        givenUp: z.boolean(),
+      })
+      .nullable()
+      .meta({ description: 'The instruction that it has still to carry out' }),
+    policy: cardPolicyJson.meta({ description: 'That it is to obey' }),
+  })
+  .meta({ id: 'Holding' })
+export type HoldingJson = z.output<typeof holdingJson>
 
 export const instructionJson = z.object({
   card: cardIdText,

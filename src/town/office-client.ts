@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { toHex, type Bytes } from '../kernel/bytes.ts'
 import { parseCardId } from '../kernel/ids.ts'
+import type { Party } from '../kernel/party.ts'
 import { parseWith } from '../kernel/schema.ts'
 import {
   accountJson,
@@ -18,6 +19,7 @@ import {
   type AccountJson,
   type CaseJson,
   type LedgerLineJson,
+  type PartyJson,
 } from '../office/answers.ts'
 import type { Api } from '../office/http.ts'
 import { policyToJson } from '../office/registry/policies.ts'
@@ -283,6 +285,10 @@ async function allAccounts(session: Session): Promise<readonly OfficeAccount[]> 
   return accounts.map(({ kind, owner, balance }) => ({ kind, owner, balance: BigInt(balance) }))
 }
 
+function partyOf(party: PartyJson): Party {
+  return party.kind === 'card' ? { ...party, card: parseCardId(party.card) } : party
+}
+
 function rowOf(line: LedgerLineJson): OfficeRow {
   const { sequence, kind, till, balance, at, uploaded, amount, previous, complete } = line
   return {
@@ -297,6 +303,7 @@ function rowOf(line: LedgerLineJson): OfficeRow {
       ? { till: previous.till, balance: BigInt(previous.balance), at: previous.at }
       : undefined,
     complete,
+    counterparty: line.payment ? partyOf(line.payment.counterparty) : undefined,
   }
 }
 

@@ -99,7 +99,7 @@ export function ledgerTable(
     title,
     header: LEDGER_HEADER,
     rows: rows.map((row) => [
-      row.till,
+      row.counterparty ?? row.till,
       moneyText(row.balance, currency),
       time(row.timestamp),
       row.previousTill ?? NONE,

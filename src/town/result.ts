@@ -43,6 +43,8 @@ export interface LedgerRow {
   readonly card: string
   readonly sequence: number
   readonly till: string
+  /** Whom a wallet paid, or who paid it; null of all else. */
+  readonly counterparty: string | null
   readonly kind: EntryKind
   readonly amount: Money
   readonly balance: Money

@@ -2,6 +2,7 @@ import type { Bytes } from '../kernel/bytes.ts'
 import type { Policy } from '../kernel/documents.ts'
 import type { CardId, TillNumber } from '../kernel/ids.ts'
 import type { Amount, CurrencyCode } from '../kernel/money.ts'
+import type { Party } from '../kernel/party.ts'
 import type { Instant, Transport } from '../kernel/ports.ts'
 import type { AccountKind } from '../office/ledger/account-kinds.ts'
 import type { CaseKind, Strength } from '../office/ledger/findings.ts'
@@ -86,6 +87,8 @@ export interface OfficeRow {
   readonly previous:
     { readonly till: TillNumber; readonly balance: Amount; readonly at: Instant } | undefined
   readonly complete: boolean
+  /** Of a payment from or to an account: who is at its other end. */
+  readonly counterparty: Party | undefined
 }
 
 export interface OfficeAccount {

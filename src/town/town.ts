@@ -571,6 +571,7 @@ export class Town {
       till: (number) => this.#tillNameAt(office, number),
       merchant: (id) => this.#merchantNameAt(office, id),
       person: (id) => this.#personNameAt(office, id),
+      party: (party) => this.partyName(party),
     }
   }
 

@@ -1,5 +1,6 @@
 import { OFFICE, type CardId, type TillNumber } from '../kernel/ids.ts'
 import { formatAmount, type Amount, type Currency } from '../kernel/money.ts'
+import type { Party } from '../kernel/party.ts'
 import { ACCOUNT_KINDS } from '../office/ledger/account-kinds.ts'
 import type { AccountRow, CaseResult, LedgerRow } from './result.ts'
 import type { OfficeAccount, OfficeCase, OfficeRow, TownOffice } from './town-office.ts'
@@ -15,6 +16,7 @@ export interface Naming {
   readonly till: (number: TillNumber) => string
   readonly merchant: (id: string) => string
   readonly person: (id: string) => string
+  readonly party: (party: Party) => string
 }
 
 /** What there is to see at an office, in the town's words and in an order that says nothing of arrival. */
@@ -104,6 +106,7 @@ export class OfficeView {
       card,
       sequence,
       till: row.till === OFFICE ? this.#naming.office : this.#naming.till(row.till),
+      counterparty: row.counterparty ? this.#naming.party(row.counterparty) : null,
       kind,
       amount: this.#money(amount),
       balance: this.#money(balance),

@@ -28,6 +28,7 @@ const row = (sequence: number, balance: string): LedgerRow => ({
   card: 'cleo',
   sequence,
   till: 'v1',
+  counterparty: null,
   kind: 'pay',
   amount: '1.00',
   balance,

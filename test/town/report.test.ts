@@ -34,6 +34,7 @@ describe('a table', () => {
     card: 'c1',
     sequence: 1,
     till: 'v1',
+    counterparty: null,
     kind: 'pay',
     amount: '5.00',
     balance: '95.00',

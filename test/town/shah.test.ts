@@ -105,6 +105,7 @@ describe('Shah et al.', () => {
       card: 'c1',
       sequence: 5,
       till: 'v4',
+      counterparty: null,
       kind: 'pay',
       amount: '4.00',
       balance: '81.00',

@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely'
 import type { Outcome } from '../../kernel/batch.ts'
 import type { CardId, Digest, TillNumber } from '../../kernel/ids.ts'
 import type { Amount } from '../../kernel/money.ts'
+import type { Party } from '../../kernel/party.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import type { Decision, Settlement } from './chain.ts'
 import type { PaymentState } from './payment-store.ts'
@@ -48,6 +49,8 @@ export interface LinePayment {
   readonly state: PaymentState
   /** Whether another office takes part: then the notary settles it. */
   readonly atNotary: boolean
+  /** Whom this card paid, or who paid it. */
+  readonly counterparty: Party
 }
 
 interface LineRow {
@@ -75,6 +78,9 @@ interface LineRow {
   payment: Digest | null
   state: PaymentState | null
   at_notary: boolean | null
+  other_kind: Party['kind'] | null
+  other_office: number | null
+  other: string | null
 }
 
 /** A card's whole ledger in order of sequence; where several claim a position, in order of digest. */
@@ -83,14 +89,17 @@ export async function ledgerOf(db: Kysely<Tables>, card: CardId): Promise<readon
     select card, entry.sequence, encode(digest, 'hex') as digest, kind, maker::text, balance::text,
       made_at::text, uploaded, amount::text, outcome, encode(previous, 'hex') as previous,
       previous_maker::text, previous_balance::text, previous_at::text, previous_shown, complete,
-      contested, refuted, decision, settlement, payment, state, at_notary,
+      contested, refuted, decision, settlement, payment, state, at_notary, other_kind, other_office, other,
       exists (
         select from account where kind = 'shadow' and owner = entry.card and covered
       ) as signed_by_card
     from entry left join lateral (
-      select encode(id, 'hex') as payment, state, at_notary from payment where id = entry.digest
+      select encode(id, 'hex') as payment, state, at_notary,
+        payee_kind as other_kind, payee_office as other_office, payee as other
+      from payment where id = entry.digest
       union all
-      select encode(id, 'hex'), state, at_notary from payment where receipt = entry.digest
+      select encode(id, 'hex'), state, at_notary, 'card', payer_office, payer
+      from payment where receipt = entry.digest
       limit 1
     ) as paid on true
     where card = ${card} order by entry.sequence, entry.digest`.execute(db)
@@ -137,10 +146,26 @@ function lineOf(row: LineRow): LedgerLine {
     refuted: row.refuted,
     decision: row.decision ?? undefined,
     settlement: row.settlement,
-    payment:
-      row.payment === null || row.state === null
-        ? undefined
-        : { id: row.payment, state: row.state, atNotary: row.at_notary ?? false },
+    payment: paymentOf(row),
+  }
+}
+
+function paymentOf({ payment: id, state, at_notary, ...row }: LineRow): LinePayment | undefined {
+  if (id === null || state === null) return undefined
+  return { id, state, atNotary: at_notary ?? false, counterparty: otherOf(row) }
+}
+
+function otherOf(row: Pick<LineRow, 'other_kind' | 'other_office' | 'other'>): Party {
+  const { other_kind: kind, other_office, other } = row
+  const office = other_office ?? 0
+  switch (kind) {
+    case 'card':
+      return { kind, office, card: other as CardId }
+    case 'till':
+      return { kind, office, till: Number(other) }
+    case 'office':
+    case null:
+      return { kind: 'office', office }
   }
 }
 
