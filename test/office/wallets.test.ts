@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Digest } from '../../src/kernel/ids.ts'
+import { CBOR_TYPE, encodeSynchronisation, SYNC_PATH } from '../../src/kernel/synchronisation.ts'
 import type { PermitRequest } from '../../src/office/wallets/permit.ts'
 import {
   STANDINGS,
@@ -436,6 +437,37 @@ describe('the tables', () => {
       ),
     ).rejects.toThrow('account_online_covered')
   })
+})
+
+test('a card that is stopped hands in what it has, and is told nothing until it is released', async () => {
+  const [alice, bob] = [await world.person(), await world.person()]
+  done(await alice.load(10_00n))
+  const body = { card: alice.card, amount: '100', statement: await alice.statement() }
+  expect((await own(alice, 'POST', '/api/wallet/loads', body)).status).toBe(200)
+  done(await alice.pay(done(await bob.ask(1_00n)).message))
+  const change = async (verb: string) =>
+    world.office.call('operator', 'POST', `/api/cards/${alice.card}/${verb}`, REASON)
+  expect((await change('freeze')).status).toBe(200)
+  expect(done(await alice.synchronise())).toMatchObject({ handedIn: 1, state: { balance: 9_00n } })
+  expect(await world.books(alice)).toMatchObject([{ shadow: 10_00n }])
+  expect(await instructions(alice)).toContain('load issued')
+  expect((await change('release')).status).toBe(200)
+  done(await alice.synchronise())
+  expect(await agree(alice)).toMatchObject([{ online: 989_00n, card: 10_00n }])
+})
+
+test('a synchronisation in the name of another scheme is refused', async () => {
+  const alice = await world.person()
+  const statement = new Uint8Array(Buffer.from(await alice.statement(), 'base64'))
+  const sent = { scheme: 'purse', card: alice.card, statement, items: [] }
+  const answer = await world.office.api.inject({
+    method: 'POST',
+    url: SYNC_PATH,
+    headers: { 'content-type': CBOR_TYPE },
+    payload: Buffer.from(encodeSynchronisation(sent)),
+  })
+  expect(answer.statusCode).toBe(400)
+  expect(answer.json()).toMatchObject({ error: { field: 'synchronisation.scheme' } })
 })
 
 test('a card that tells another history is stopped', async () => {

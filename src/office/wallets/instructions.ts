@@ -167,7 +167,7 @@ export async function giveUp(
   )
   await sql`
     update instruction set void_digest = ${fromHex(signed.digest)}, void_bytes = ${signed.bytes}
-    where card = ${card.id} and number = ${number}`.execute(trx)
+    where card = ${card.id} and number = ${number} and void_bytes is null`.execute(trx)
 }
 
 /** Notes what became of it, with the card’s own word for that. */

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 import { fromHex, type Bytes } from '../../kernel/bytes.ts'
+import { FormatError } from '../../kernel/errors.ts'
 import type { CardId, Digest } from '../../kernel/ids.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import {
@@ -45,7 +46,7 @@ export interface WalletOffice {
  * Any number of times, in any order and years later: what was said before changes nothing.
  *
  * @throws {OfficeError} `not_found` or `bad_signature`.
- * @throws {FormatError} if the statement is none.
+ * @throws {FormatError} if the statement is none, or of another scheme than the card.
  */
 export async function synchronise(
   wallets: WalletOffice,
@@ -54,8 +55,11 @@ export async function synchronise(
 ): Promise<SynchronisationAnswer> {
   const { office, evidence, permit } = wallets
   const { card, holdings } = await holdingCard(office, received.card)
+  const { items, scheme } = received
+  if (scheme !== card.scheme) {
+    throw new FormatError('synchronisation.scheme', `expected the card’s: ${card.scheme}`)
+  }
   const statement = openStatement(office, holdings, card, received.statement)
-  const { items } = received
   if (items.length > 0) {
     await evidence.handIn({ card: card.id, items: items.length, bytes: raw })
   }
@@ -66,7 +70,7 @@ export async function synchronise(
   })
   const { db } = office
   const upTo = await handedInUpTo(db, card.id, statement)
-  if (said.standing === 'strange') return { orders: [], notices: [], upTo }
+  if (isStopped(said)) return { orders: [], notices: [], upTo }
   const notices = await noticesFor(db, card.id)
   const under = await findInstruction(db, card.id)
   if (under?.state !== 'issued') return { orders: [], notices, upTo }
@@ -154,9 +158,13 @@ export async function hear(
   return { card, standing, underWay: now?.state === 'issued' ? now : undefined }
 }
 
-/** A card that is stopped hands in what it has and is told nothing new. */
-function mayInstruct({ card, standing }: Told): boolean {
-  return card.status === 'active' && standing !== 'older' && standing !== 'strange'
+/** It hands in what it has and is told nothing. */
+function isStopped({ card, standing }: Told): boolean {
+  return card.status !== 'active' || standing === 'strange'
+}
+
+function mayInstruct(told: Told): boolean {
+  return !isStopped(told) && told.standing !== 'older'
 }
 
 /** Sees to it that there is an instruction if there is something to say: one at a time. */
