@@ -211,11 +211,20 @@ test('a card that was copied and went another way is known by its digest', async
   other.close()
 })
 
-test('a till whose certificate is for another key than its own has none', async () => {
+test('a till whose certificate is another’s, or nobody’s, has none', async () => {
   const odd = new Counter(office, 12)
   const card = await office.card()
-  odd.reenrol({ ...odd.signatory, key: generatePrivateKey() }, 2)
-  expect(said(await odd.tap(card, pay()))).toBe('no_certificate')
+  const { key, party } = odd.signatory
+  const other = { ...office.authority, key: generatePrivateKey() }
+  const rows = [
+    { ...odd.signatory, key: generatePrivateKey() },
+    { key, party, certificate: certificateFor('till', party, key.publicKey, other) },
+    { key, party, certificate: office.till(13).certificate },
+  ]
+  for (const row of rows) {
+    odd.reenrol(row, 2)
+    expect(said(await odd.tap(card, pay()))).toBe('no_certificate')
+  }
   odd.close()
 })
 
