@@ -22,6 +22,7 @@ import { loadCoins, readChip, writePlan } from '../../../src/schemes/coin/issuin
 import { COIN_SW } from '../../../src/schemes/coin/instructions.ts'
 import {
   authorisation,
+  COIN_SIZE,
   CONTEXT,
   envelope,
   evidence,
@@ -378,6 +379,21 @@ describe('forged coins', () => {
         COIN_SW.BAD_COIN,
       )
     }
+    // One that is as it should be, the thief’s own and worth what was asked for: no bank signed it.
+    const body = first.slice(0, COIN_SIZE)
+    body.set(thief.id, COIN_SIZE - 16)
+    const made = concat(body, sign(generatePrivateKey(), body))
+    const own = await forgery(thief, vendor, (honest) => ({
+      ...honest,
+      coins: [{ coin: made, hops: [] }],
+    }))
+    expect(own).toBe(COIN_SW.BAD_COIN)
+    const genuine = concat(body, sign(world.bank().key, body))
+    const taken = await forgery(thief, vendor, (honest) => ({
+      ...honest,
+      coins: [{ coin: genuine, hops: [] }],
+    }))
+    expect(taken).toMatchObject({ kind: 'paid', amount: 10n })
   })
 
   test('a coin that is bound to somebody is taken from nobody else', async () => {
