@@ -1,4 +1,5 @@
-import { inject, describe, expect, test } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { playScenario } from '../../src/town/play.ts'
 import { parseScenario } from '../../src/town/scenario-file.ts'
 import type { PlayResult } from '../../src/town/result.ts'
@@ -14,6 +15,121 @@ async function traced(text: string): Promise<PlayResult> {
   const scenario = parseScenario(text, 'scenario.yaml')
   return playScenario(scenario, { server: inject('server'), trace: true })
 }
+
+/** What must be said at a step of scenarios/ekrona-flows.yaml, in this order; more may lie between. */
+const FIGURES: readonly (readonly [figure: string, step: number, said: readonly string[]])[] = [
+  [
+    'figure 3, top-up: 3.4, steps 2 to 8',
+    1,
+    [
+      // 3: the holder enters the PIN and holds the card to the phone
+      'Alice’s phone → alice: PIN, sealed to the card',
+      // 4: a signed request: the card's own
+      'alice → Alice’s phone: statement: 0.00 at record 0',
+      'Alice’s phone → office: load this card from my online wallet, with its statement',
+      // 5, 6: set aside, signed
+      'office → Alice’s phone: an instruction to load, signed',
+      // 7
+      'Alice’s phone → alice: instruction 1: load 500.00, signed by the office',
+      // 8
+      'alice → Alice’s phone: load 500.00 from office, 500.00 left',
+    ],
+  ],
+  [
+    'figure 4, reduction: 3.4, steps 2 to 10',
+    3,
+    [
+      // 2, 3: the PIN, and what the card says of itself with its one-time nonce
+      'Alice’s phone → alice: PIN, sealed to the card',
+      'alice → Alice’s phone: statement: 500.00',
+      // 4
+      'Alice’s phone → office: take money back from this card, with its statement',
+      // 5
+      'office → Alice’s phone: a request for the money, signed',
+      // 6
+      'Alice’s phone → alice: pay: request for 100.00, signed by office, with the PIN, sealed to the card',
+      // 7, 8
+      'alice → Alice’s phone: unload 100.00 to office, 400.00 left',
+      // 9, 10
+      'Alice’s phone → office: statement, and 1 records',
+    ],
+  ],
+  [
+    'figures 5 and 6, in a shop: 3.5, steps 1 to 7',
+    5,
+    [
+      // 1 to 3: request to pay, with the PIN; the till has signed it
+      'shop → alice: pay: request for 250.00, signed by shop, with the PIN, sealed to the card',
+      // 4, 5
+      'alice → shop: pay 250.00 to shop, 150.00 left',
+    ],
+  ],
+  [
+    'figure 6, submitted again: no new record, the same balance',
+    8,
+    [
+      // It has paid already,
+      'alice → shop: alice, holding 100.00; 2 payments left',
+      // and the same request gets the same payment.
+      'shop → alice: pay: request for 30.00, signed by shop, with the PIN, sealed to the card',
+      'alice → shop: pay 30.00 to shop, 100.00 left, record 5',
+    ],
+  ],
+  [
+    'figure 7, between users: 3.6, steps 1 to 5',
+    10,
+    [
+      // 1
+      'Bob’s phone → bob: request money',
+      'bob → Bob’s phone: request for 80.00, signed by bob',
+      // 2
+      'Bob’s phone → Alice’s phone: please pay 80.00, signed by bob',
+      // 3
+      'Alice’s phone → alice: pay: request for 80.00, signed by bob, with the PIN, sealed to the card',
+      'alice → Alice’s phone: pay 80.00 to bob, 20.00 left',
+      // 4
+      'Alice’s phone → Bob’s phone: paid 80.00, signed by both cards',
+      // 5
+      'Bob’s phone → bob: receive: pay 80.00 to bob',
+      'bob → Bob’s phone: receive 80.00 from alice, 80.00 left',
+    ],
+  ],
+  [
+    'figure 8, synchronisation: 3.7, steps 1 to 7',
+    12,
+    [
+      // 1, 2
+      'Bob’s phone → bob: PIN, sealed to the card',
+      'bob → Bob’s phone: receive 80.00 from alice',
+      // 3, 4
+      'Bob’s phone → office: statement, and 1 records',
+      // 5
+      'office → Bob’s phone: 1 instruction',
+      // 6
+      'Bob’s phone → bob: instruction 1: acknowledged up to record 1, signed by the office',
+      // 7
+      'bob → Bob’s phone: statement: 80.00 at record 1, acknowledged up to 1',
+    ],
+  ],
+]
+
+describe('the e-krona report, by its numbers', () => {
+  let steps: readonly (readonly string[])[]
+  beforeAll(async () => {
+    const file = new URL('../../scenarios/ekrona-flows.yaml', import.meta.url)
+    steps = told(await traced(readFileSync(file, 'utf8')))
+  })
+
+  test.each(FIGURES)('%s', (_figure, step, said) => {
+    const lines = steps[step - 1] ?? []
+    let from = 0
+    for (const wanted of said) {
+      const at = lines.findIndex((line, index) => index >= from && line.startsWith(wanted))
+      expect(at, `${wanted}\nafter line ${from} of\n${lines.join('\n')}`).toBeGreaterThanOrEqual(0)
+      from = at + 1
+    }
+  })
+})
 
 describe('a trace', () => {
   test('tells every message of a purse’s payment and of its upload, and what is lost', async () => {
