@@ -48,7 +48,7 @@ import {
 } from './message.ts'
 import { claim, preparation, prepared } from './orders.ts'
 import { coinPlan } from './plans.ts'
-import { Slots, SLOTS_SIZE } from './slots.ts'
+import { Slots, SLOTS_SIZE, type Slot, type SlotBody } from './slots.ts'
 
 /**
  * The coin element: docs/protocol/coin.md, "The coin element". A reader makes it and loads it; of
@@ -154,12 +154,10 @@ class CoinSession implements AppletSession {
   }
 
   #load(data: Bytes): ResponseApdu {
-    if (this.#core.stage === STAGES.blank) return response(COIN_SW.NOT_NOW)
-    const { bank } = this.#own
-    return this.#core.load(
-      data,
-      (read) => this.#isMine(read) && this.#isGood(read, bank, this.#own.own.element),
-    )
+    return this.#core.load(data, (read) => {
+      const { bank, own } = this.#own
+      return this.#isMine(read) && this.#isGood(read, bank, own.element)
+    })
   }
 
   /** Both certificates by one bank, and each names the other: the card is in use from here on. */
@@ -259,37 +257,30 @@ class CoinSession implements AppletSession {
     const sealed = this.#core.spend(ready.coins, (coins) => {
       const sequence = this.#core.sequence + 1
       const signed = this.#sign(coins, ready, sequence)
+      const content = {
+        request: asked.bytes,
+        transfer: signed,
+        countersignature,
+        coins: coins.map(({ held }) => held),
+      }
       const answer = this.#core.crypto.seal(
         vendor.publicKey,
-        payment.encode({
-          request: asked.bytes,
-          transfer: signed,
-          countersignature,
-          coins: coins.map(({ held }) => held),
-        }),
+        payment.encode(content),
         CONTEXT.payment,
       )
+      const { till, madeAt, amount: due } = asked.content
+      const known = { request: requestId(digest), vendor: vendor.element, till, madeAt, sequence }
       const paid = valueOf(coins)
-      const part = this.#slots.fill(
-        slot,
-        {
-          request: requestId(digest),
-          vendor: vendor.element,
-          till: asked.content.till,
-          madeAt: asked.content.madeAt,
-          sequence,
-        },
-        {
-          vendorKey: vendor.publicKey.bytes,
-          bank: bank.bank,
-          bankKey: bank.publicKey.bytes,
-          paid,
-          due: paid - asked.content.amount,
-          request: asked.bytes,
-          transfer: signed,
-          sealed: answer,
-        },
-      )
+      const part = this.#slots.fill(slot, known, {
+        vendorKey: vendor.publicKey.bytes,
+        bank: bank.bank,
+        bankKey: bank.publicKey.bytes,
+        paid,
+        due: paid - due,
+        request: asked.bytes,
+        transfer: signed,
+        sealed: answer,
+      })
       return { parts: [part, this.#core.sequencePart(sequence)], result: answer }
     })
     return response(SW.OK, sealed)
@@ -312,35 +303,47 @@ class CoinSession implements AppletSession {
     if (!opened) return response(COIN_SW.NOT_FOR_ME)
     const content = settlement.decode(opened)
     const signed = openMessage(transfer, content.transfer)
-    const { bank, own } = this.#own
-    const slot = this.#slots.find(signed.content.request)
-    if (!slot || !bytesEqual(signed.content.taker, own.element)) return response(COIN_SW.NOT_FOUND)
+    const { giver, taker, request: id } = signed.content
+    const slot = this.#slots.find(id)
+    if (!slot || !bytesEqual(taker, this.#own.own.element)) return response(COIN_SW.NOT_FOUND)
+    if (bytesEqual(giver, NO_ELEMENT)) return this.#close(signed, slot)
+    if (!bytesEqual(giver, slot.vendor)) return response(COIN_SW.NOT_FOUND)
     const body = this.#slots.body(slot)
-    const byBank = bytesEqual(signed.content.giver, NO_ELEMENT)
-    if (!byBank && !bytesEqual(signed.content.giver, slot.vendor)) {
-      return response(COIN_SW.NOT_FOUND)
+    if (!this.#core.crypto.verify(signed, publicKeyFrom(body.vendorKey))) {
+      return response(COIN_SW.BAD_SIGNATURE)
     }
-    const key = byBank ? bank.publicKey : publicKeyFrom(body.vendorKey)
-    if (!this.#core.crypto.verify(signed, key)) return response(COIN_SW.BAD_SIGNATURE)
     if (slot.state === 'settled') return response(SW.OK)
-    const vendorBank = { bank: body.bank, publicKey: publicKeyFrom(body.bankKey) }
-    const coins = content.coins.map(readCoin)
-    const known = (read: ReadCoin) =>
-      [bank, vendorBank].find((candidate) => candidate.bank === read.coin.content.bank)
-    const good = coins.every(
-      (read) => this.#isMine(read) && this.#isGood(read, known(read), signed.content.giver),
-    )
-    if (!good || !namesExactly(signed.content, coins)) return response(COIN_SW.BAD_COIN)
-    const due = byBank ? 0n : dueOf(signed.content, body)
-    if (due === undefined || valueOf(coins) !== due) return response(COIN_SW.NOT_ENOUGH)
-    return this.#take(content, signed, slot)
+    const refusal = this.#refusalOfCoins(content.coins.map(readCoin), signed.content, body)
+    return refusal === undefined ? this.#take(content, signed, slot) : response(refusal)
   }
 
-  #take(
-    content: Settlement,
-    signed: Signed<Transfer>,
-    slot: Parameters<Slots['settle']>[0],
-  ): ResponseApdu {
+  /** Its bank makes good for coins that no vendor can redeem any more: none is to get them again. */
+  #close(signed: Signed<Transfer>, slot: Slot): ResponseApdu {
+    const { kind, coins } = signed.content
+    if (!this.#core.crypto.verify(signed, this.#own.bank.publicKey)) {
+      return response(COIN_SW.BAD_SIGNATURE)
+    }
+    if (kind !== 'return' || coins.length > 0) return response(COIN_SW.BAD_COIN)
+    this.#core.host.memory.write(this.#slots.free(slot))
+    return response(SW.OK)
+  }
+
+  /** In the order of {@link COIN_SW}. */
+  #refusalOfCoins(
+    coins: readonly ReadCoin[],
+    given: Transfer,
+    { bank: number, bankKey, ...body }: SlotBody,
+  ): Refused | undefined {
+    const banks = [this.#own.bank, { bank: number, publicKey: publicKeyFrom(bankKey) }]
+    const good = coins.every((read) => {
+      const bank = banks.find((known) => known.bank === read.coin.content.bank)
+      return this.#isMine(read) && this.#isGood(read, bank, given.giver)
+    })
+    if (!good || !namesExactly(given, coins)) return COIN_SW.BAD_COIN
+    return valueOf(coins) === dueOf(given, body) ? undefined : COIN_SW.NOT_ENOUGH
+  }
+
+  #take(content: Settlement, signed: Signed<Transfer>, slot: Slot): ResponseApdu {
     const parts = this.#core.enclose(content.coins.map((held) => passedOn(held, signed)))
     if (isRefused(parts)) return response(parts)
     this.#core.host.memory.write(...parts, this.#slots.settle(slot))

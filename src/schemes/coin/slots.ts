@@ -95,12 +95,19 @@ export class Slots {
   fill(known: Slot, content: Omit<Slot, 'index' | 'size' | 'state'>, body: SlotBody): MemoryPart {
     const bytes = slotBody.encode(body)
     invariant(bytes.length <= BODY_STEP, 'a slot has room for any payment')
+    // What was there is forgotten before it is overwritten: no slot stands over half a payment.
+    if (known.state !== 'free') this.#memory.write(this.free(known))
     writeLong(this.#memory, OWN_AREA_AT + known.index * BODY_STEP, bytes)
     return this.#part(known.index, slot.encode({ ...content, state: 'open', size: bytes.length }))
   }
 
   settle(known: Slot): MemoryPart {
     return this.#part(known.index, slot.encode({ ...known, state: 'settled' }))
+  }
+
+  /** Nobody is answered from it any more. */
+  free({ index }: Slot): MemoryPart {
+    return this.#part(index, new Uint8Array(SLOT_SIZE))
   }
 
   #part(index: number, bytes: Bytes): MemoryPart {
