@@ -72,6 +72,31 @@ describe('a receipt on paper', () => {
     expect(receiptText(journalRecord(change), head)).toContain(said)
   })
 
+  test('of a refund names the payment, and the balance only if the card took it', () => {
+    const refund = { kind: 'refund', refuses: 9 } as const
+    const text = (change: Partial<JournalRecord>) =>
+      receiptText(journalRecord({ ...refund, ...change }), head)
+    expect(text({})).toContain(
+      [
+        'Paid back                               5.00 USD',
+        'Payment taken back                           7-9',
+        'Balance on the card                    95.00 USD',
+      ].join('\n'),
+    )
+    expect(text({ state: 'intended' })).toContain('has not taken it yet')
+    expect(text({ state: 'void', kind: 'reversal' })).toContain('had paid nothing')
+    for (const state of ['intended', 'void'] as const) {
+      expect(text({ state })).not.toContain('Balance')
+      expect(
+        Math.max(
+          ...text({ state })
+            .split('\n')
+            .map((line) => line.length),
+        ),
+      ).toBe(48)
+    }
+  })
+
   test('never is wider, whatever the names', () => {
     const text = receiptText(journalRecord(), {
       ...head,
