@@ -40,10 +40,12 @@ export const PERMISSIONS: Readonly<Record<string, Access>> = {
   'POST /api/wallet/sync': 'card',
   'POST /api/wallet/loads': [...DESK, 'cardholder'],
   'POST /api/wallet/unloads': [...DESK, 'cardholder'],
+  'GET /api/cards/:id/holding': [...STAFF, 'cardholder'],
   'POST /api/cards/:id/restore': DESK,
   'POST /api/cards/:id/unblock': HELP,
   'POST /api/cards/:id/give-up': [...DESK, 'cardholder'],
   'POST /api/cards/:id/wallet-policy': CHIEF,
+  'GET /api/wallet-policy': STAFF,
   'POST /api/wallet-policy': CHIEF,
 
   'GET /api/online/:person': [...STAFF, 'cardholder'],

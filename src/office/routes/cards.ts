@@ -75,6 +75,7 @@ export function cardRoutes(app: Api, { office }: Desk): void {
         querystring: z.object({
           search: z.string().max(100).optional(),
           status: z.enum(CARD_STATUSES).optional(),
+          holder: idText.optional().meta({ description: 'A person’s number' }),
           after: cardIdText.optional().meta({ description: 'The last one of the page before' }),
           limit: numberText(1, 500).default(100),
         }),
@@ -82,9 +83,9 @@ export function cardRoutes(app: Api, { office }: Desk): void {
       },
     },
     async (request) => {
-      const { search, status, after, limit } = request.query
+      const { search, status, holder, after, limit } = request.query
       const cards = await listCards(db, {
-        ...ownOnly(actorOf(request)),
+        holder: ownOnly(actorOf(request)).holder ?? holder,
         search,
         status,
         after: after === undefined ? undefined : cardIdParam(after),

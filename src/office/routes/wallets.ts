@@ -10,6 +10,7 @@ import { positiveAmountText, amountText } from '../amount-text.ts'
 import {
   cardPolicyJson,
   certificatesJson,
+  holdingJson,
   instructionJson,
   orderJson,
   unloadJson,
@@ -28,12 +29,14 @@ import {
   type Api,
   type Desk,
 } from '../http.ts'
+import { lastSaid, underWay } from '../holding-view.ts'
 import { answerOnce } from '../once.ts'
 import { schemeOf } from '../office.ts'
 import { recordAct } from '../registry/audit.ts'
 import { findCard } from '../registry/cards.ts'
 import type { Person } from '../registry/people.ts'
 import type { CardId } from '../../kernel/ids.ts'
+import type { Holdings } from '../wallets/holdings.ts'
 import {
   giveUpInstruction,
   loadCard,
@@ -42,8 +45,8 @@ import {
   unblockCard,
   unloadCard,
 } from '../wallets/loads.ts'
-import { setCardPolicy } from '../wallets/policies.ts'
-import { synchronise } from '../wallets/synchronise.ts'
+import { setCardPolicy, wantedPolicy } from '../wallets/policies.ts'
+import { holdingCard, synchronise } from '../wallets/synchronise.ts'
 
 const params = z.object({ id: cardIdText })
 const statement = z
@@ -159,6 +162,35 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
     },
   )
 
+  app.get(
+    '/api/cards/:id/holding',
+    {
+      schema: {
+        summary: 'What a card last said of itself, and what it is to do',
+        params,
+        response: answers(holdingJson),
+      },
+    },
+    async (request) => {
+      const id = await ownCard(actorOf(request), request.params.id)
+      const { card, holdings } = await holdingCard(office, id)
+      const [said, under] = [await lastSaid(db, id), await underWay(db, id)]
+      return {
+        said: said ? { ...said, balance: String(said.balance) } : null,
+        underWay: under
+          ? {
+              number: under.number,
+              kind: under.kind,
+              amount: String(under.amount),
+              expiresAt: under.expiresAt,
+              givenUp: under.voidBytes !== undefined,
+            }
+          : null,
+        policy: await policyToJson(card.scheme, id, holdings),
+      }
+    },
+  )
+
   app.post(
     '/api/cards/:id/restore',
     {
@@ -243,6 +275,21 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
     },
   )
 
+  app.get(
+    '/api/wallet-policy',
+    {
+      schema: {
+        summary: 'What all cards of a scheme may do offline',
+        querystring: z.object({ scheme: z.string() }),
+        response: answers(cardPolicyJson),
+      },
+    },
+    async (request) => {
+      const { scheme } = request.query
+      return policyToJson(scheme, undefined, toldOffline(scheme, 'query.scheme'))
+    },
+  )
+
   app.post(
     '/api/wallet-policy',
     {
@@ -264,10 +311,7 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
     card: CardId | undefined,
     { policy, reason: why }: { readonly policy?: unknown; readonly reason: string },
   ) {
-    const { holdings } = schemeOf(office, scheme, 'body.scheme')
-    if (!holdings) {
-      throw new OfficeError('conflict', `Cards of the scheme ${scheme} are not told a policy.`)
-    }
+    const holdings = toldOffline(scheme, 'body.scheme')
     const at = office.clock.now()
     return db.transaction().execute(async (trx) => {
       const wanted = { scheme, card, policy, person: actor.id }
@@ -278,6 +322,28 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
       await recordAct(trx, { person: actor.id, act: 'wallet.policy', subject, detail }, at)
       return { version, scheme, card: card ?? null, policy: shown }
     })
+  }
+
+  /** @throws {OfficeError} if cards of that scheme take no policy. */
+  function toldOffline(scheme: string, field: string): Holdings {
+    const { holdings } = schemeOf(office, scheme, field)
+    if (holdings) return holdings
+    throw new OfficeError('conflict', `Cards of the scheme ${scheme} are not told a policy.`)
+  }
+
+  async function policyToJson(scheme: string, card: CardId | undefined, holdings: Holdings) {
+    const [wanted, ofAll] = await Promise.all([
+      wantedPolicy(db, scheme, card, holdings),
+      wantedPolicy(db, scheme, undefined, holdings),
+    ])
+    const { version, bytes } = wanted
+    const isOwn = version !== ofAll.version
+    return {
+      version,
+      scheme,
+      card: isOwn ? (card ?? null) : null,
+      policy: holdings.showPolicy(bytes),
+    }
   }
 
   /** @throws {OfficeError} `not_found`, also for a card that is somebody else’s. */

@@ -10,16 +10,20 @@ export interface CardPolicy {
   readonly bytes: Bytes
 }
 
-/** What that card is to obey: of the policies for it and for all, the newest. */
+/**
+ * What that card is to obey: of the policies for it and for all, the newest.
+ *
+ * @param card undefined: one of which nothing was said.
+ */
 export async function wantedPolicy(
   db: Kysely<Tables>,
   scheme: string,
-  card: CardId,
+  card: CardId | undefined,
   { firstPolicy }: Holdings,
 ): Promise<CardPolicy> {
   const { rows } = await sql<{ version: bigint; bytes: Buffer }>`
     select version, bytes from card_policy
-    where scheme = ${scheme} and (card is null or card = ${card})
+    where scheme = ${scheme} and (card is null or card = ${card ?? null})
     order by version desc limit 1`.execute(db)
   const [row] = rows
   return row
