@@ -112,6 +112,20 @@ async function phoneOf(command: PhoneCommand): Promise<Phone> {
         cookie: await signIn(fetchedWay(office), await readLogin(login)),
       }))
     : {}
+  return phoneAt(office, memory, headers)
+}
+
+/**
+ * A phone that reaches its holder’s office.
+ *
+ * @param memory the directory of what it has begun.
+ * @param headers that show the office whose phone it is.
+ */
+export function phoneAt(
+  office: string,
+  memory: string,
+  headers: Readonly<Record<string, string>>,
+): Phone {
   return new Phone({
     clock: systemClock,
     random: systemRandom,
@@ -263,7 +277,7 @@ function recordJson({ content, digest }: Signed<WalletRecord>) {
 }
 
 /** @throws {CommandFailed} with what is wrong and what to do. */
-function done<T>(result: Result<T>): T {
+export function done<T>(result: Result<T>): T {
   if (result.status === 'done') return result
   throw new CommandFailed(textOf(result))
 }

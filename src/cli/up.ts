@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { injectedWay, officeClient } from '../town/office-client.ts'
 import { CardDirectory } from './card-directory.ts'
 import type { UpCommand } from './command-line.ts'
-import { layTown, UP_TILLS, type Codes, type UpTown } from './first-run.ts'
+import { EMPTY_WALLET, layTown, UP_TILLS, type Codes, type UpTown } from './first-run.ts'
 import { withProgress, type Io } from './io.ts'
 import { readLogin } from './login.ts'
 import { startOfficeServer, type OfficeServer } from './office-server.ts'
@@ -21,7 +21,14 @@ export async function up({ data, port, currency }: UpCommand, io: Io): Promise<v
     const login = office.newLogin ?? (await readLogin(office.loginFile))
     const client = officeClient(injectedWay(office.api), login)
     const town = await withProgress(io, 'Setting up tills and cards', () =>
-      layTown(join(data, 'up.json'), client, currency, { cards, tills: join(data, 'tills') }),
+      layTown(join(data, 'up.json'), {
+        office: office.url,
+        client,
+        code: currency,
+        cards,
+        tills: join(data, 'tills'),
+        phones: join(data, 'phone'),
+      }),
     )
     for (const [index, { name, title, merchant }] of UP_TILLS.entries()) {
       tills.push(
@@ -80,21 +87,28 @@ function welcome({ office, tills, town, cards, login }: Running): readonly strin
     `  Cards    ${holders.join(`\n           `)}`,
     `           as files in ${cards.directory}`,
     '',
-    'Three things to try:',
+    'Four things to try:',
     '',
     '  1. Sell without a network. On the page of a till switch the network off, choose something,',
     '     tap a card, enter its passcode. Switch it on again and watch the ledger of that card.',
     '  2. Copy a card:   npm run kontant -- card clone ada thief',
     '     Pay with ada at one till and with thief at the other, both without a network; then switch',
     '     it on and look at the cases.',
-    '  3. Read a story:  npm run kontant -- play scenarios/shah.yaml',
+    '  3. Load a wallet from its holder’s money at the office, as a phone does, and pay with it:',
+    `     npm run kontant -- phone load 20 --card ${EMPTY_WALLET} --pin ${pinOf(town, EMPTY_WALLET)}`,
+    '     After some payments it wants to be synchronised: the same with sync instead of load 20.',
+    '  4. Read a story:  npm run kontant -- play scenarios/shah.yaml',
     '',
     ...(built ? [] : ['The pages are not built yet: npm run build, then start again.', '']),
   ]
 }
 
-function holderText(name: string, { passcode, unblocking }: Codes): string {
-  return unblocking === undefined
-    ? `${name} (passcode ${passcode})`
-    : `${name} (PIN ${passcode} for large amounts, unblocking code ${unblocking})`
+function holderText(name: string, { passcode, unblocking, login }: Codes): string {
+  if (unblocking === undefined) return `${name} (passcode ${passcode})`
+  const signsIn = login ? `; name ${login.name}, password ${login.password}` : ''
+  return `${name} (PIN ${passcode} for large amounts, unblocking code ${unblocking}${signsIn})`
+}
+
+function pinOf({ holders }: UpTown, card: string): string {
+  return holders.get(card)?.passcode ?? ''
 }

@@ -62,7 +62,7 @@ describe('kontant up', () => {
     data = mkdtempSync(join(tmpdir(), 'kontant-up-'))
     port = await threeFreePorts()
     up = new Up(data, port)
-    await up.says('Three things to try:')
+    await up.says('Four things to try:')
     password = /password (\S+)/.exec(up.output)?.[1] ?? ''
   })
   afterAll(async () => {
@@ -93,7 +93,7 @@ describe('kontant up', () => {
 
   test('knows its cards, which can be shown, copied and issued', async () => {
     const cards = ['--cards', join(data, 'cards')]
-    expect((await kontant('card', 'list', ...cards)).out.split('\n').length).toBe(7)
+    expect((await kontant('card', 'list', ...cards)).out.split('\n').length).toBe(9)
     const shown = await kontant('card', 'show', 'ada', '--json', ...cards)
     expect(JSON.parse(shown.out)).toMatchObject({ block: { currency: 'EUR', sequence: 1 } })
 
@@ -151,6 +151,36 @@ describe('kontant up', () => {
       join(data, 'tills/till-2'),
     )
     expect(JSON.parse(out)).toMatchObject({ kind: 'purse-module', module: { till: 2 } })
+  })
+
+  test('has wallets, whose holders sign in, load, pay and synchronise', async () => {
+    const [, pin = '', word = ''] =
+      /ida-wallet \(PIN (\d+) .*; name ida, password (\S+)\)/.exec(up.output) ?? []
+    const signIn = await call(port, '/api/session', { name: 'ida', password: word })
+    expect(signIn.json).toMatchObject({ person: { name: 'Ida', role: 'cardholder' } })
+    const headers = { cookie: signIn.answer.headers.getSetCookie()[0]?.split(';')[0] ?? '' }
+    const online = async () => (await call(port, '/api/online/me', undefined, headers)).json
+    expect(await online()).toMatchObject({ balances: [{ currency: 'EUR', balance: '10000' }] })
+
+    // As printed, but for where things are.
+    const place = ['--cards', join(data, 'cards'), '--office', `http://127.0.0.1:${port}`]
+    const own = ['--login', join(data, 'login'), '--memory', join(data, 'phone')]
+    const phone = (act: string[]) =>
+      kontant('phone', ...act, '--card', 'ida-wallet', '--pin', pin, ...place, ...own)
+    expect(up.output).toContain(`phone load 20 --card ida-wallet --pin ${pin}`)
+    expect((await phone(['load', '20'])).out).toContain('20.00 EUR')
+    expect(await online()).toMatchObject({ balances: [{ balance: '8000' }] })
+
+    for (const [card, left] of [
+      ['ida-wallet', '1750'],
+      ['hal-wallet', '2750'],
+    ] as const) {
+      await call(port + 1, '/api/order', { kind: 'pay', amount: '250', passcode: '' })
+      const { json } = await call(port + 1, '/api/tap', { card })
+      expect(json).toMatchObject({ result: 'done', view: { balance: left } })
+    }
+    await call(port + 1, '/api/sync', {})
+    expect((await phone(['sync'])).out).toContain('17.50 EUR')
   })
 
   test('issues purse cards and makes modules, in files', async () => {
@@ -211,10 +241,10 @@ describe('kontant up', () => {
   test('stops in order, and goes on where it was', async () => {
     expect(await up.stop()).toBe(0)
     up = new Up(data, port)
-    await up.says('Three things to try:')
+    await up.says('Four things to try:')
     expect(up.output).toContain(`password ${password}`)
     const { json: state } = await call(port + 1, '/api/state')
-    expect(state).toMatchObject({ till: 1, queue: 0, lastBatch: 2 })
+    expect(state).toMatchObject({ till: 1, queue: 0, lastBatch: 3 })
     const { json: shown } = await call(port + 1, '/api/show', { card: 'ada' })
     expect(shown).toMatchObject({ result: 'shown', view: { balance: '2250' } })
     // The module counted before the stop, and its image knows it.
