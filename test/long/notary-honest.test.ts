@@ -1,0 +1,3 @@
+import { defineHonest } from '../notary/honest.ts'
+
+defineHonest(200)

@@ -1,0 +1,3 @@
+import { defineHonest } from './honest.ts'
+
+defineHonest(3)
