@@ -445,6 +445,10 @@ describe('PAY', () => {
     for (const one of asked) {
       expect(await card.payPerson(one, till.papers)).toMatchObject({ refusal: 'stale' })
     }
+    // Any instruction moves the time, and makes room.
+    const told = card.clone()
+    taken(await told.tell('void', { madeAt: START + 1001 }))
+    expect(taken(await told.payPerson(seventeenth, till.papers)).content.amount).toBe(1n)
     taken(await card.tell('acknowledge', { madeAt: START + 1001 }))
     const [first = NOTHING, second = NOTHING] = asked
     expect(await card.payPerson(first, till.papers)).toMatchObject({ refusal: 'expired' })
