@@ -524,6 +524,22 @@ describe('between offices', () => {
     expect(await town.balances()).not.toHaveProperty('pool ')
   })
 
+  test('tells the notary of a refusal that came before the payment was settled', async () => {
+    const card = await town.addCard(100n)
+    const away = between(card.party, other, 10n)
+    const refund = { payer: card.party, payee: other, request: away.request, evidence: NONE }
+    await town.db
+      .transaction()
+      .execute((trx) => placePayments(trx, { payments: [], refunds: [refund], cards: [] }, [], 0))
+    await apply({ payment: away, outcome: 'settled' })
+    expect(await listForNotary(town.db, 10)).toMatchObject([{ id: away.id, refund: NONE }])
+    expect(await town.shadow(card)).toBe(90n)
+    await apply({ payment: away, outcome: 'returned' })
+    expect(await listed()).toEqual([])
+    await town.check()
+    expect(await town.shadow(card)).toBe(100n)
+  })
+
   test('tells the notary what is not settled, and what is refused, page by page', async () => {
     const card = await town.addCard(100n)
     const till = await town.addTill()
@@ -545,6 +561,9 @@ describe('between offices', () => {
       .transaction()
       .execute((trx) => placePayments(trx, { payments: [], refunds: [refund], cards: [] }, [], 0))
     expect(await listForNotary(town.db, 10)).toMatchObject([{ id: first.id, refund: NONE }, {}])
+    // Told again that it was settled, it is still to be given back.
+    await apply({ payment: first, outcome: 'settled' })
+    expect(await listed()).toContain(first.id)
     await apply({ payment: first, outcome: 'returned' })
     expect(await listed()).not.toContain(first.id)
     expect(await town.shadow(card)).toBe(100n)

@@ -122,7 +122,7 @@ export async function insertRefunds(
     on conflict do nothing`.execute(trx)
 }
 
-/** Turns back what payees of payments between parties of this office have refused, of these cards. */
+/** Turns back what payees have refused, of these cards; what is to be settled first, the notary decides. */
 export async function markRefused(
   trx: Transaction<Tables>,
   payers: readonly CardId[],
@@ -132,8 +132,8 @@ export async function markRefused(
     update payment
     set state = case payment.state when 'settled' then 'returning' else 'returned' end
     from refund
-    where payment.payer = any(${packed(payers).text((card) => card)}) and not payment.at_notary
-      and payment.state in ('pending', 'settled')
+    where payment.payer = any(${packed(payers).text((card) => card)})
+      and (payment.state = 'settled' or (payment.state = 'pending' and not payment.at_notary))
       and (refund.payer_office, refund.payer, refund.request)
         = (payment.payer_office, payment.payer, payment.request)
       and (refund.payee_office, refund.payee_kind, refund.payee)
@@ -332,7 +332,7 @@ export async function paymentsForNotary(
         = (payment.payer_office, payment.payer, payment.request)
       and (refund.payee_office, refund.payee_kind, refund.payee)
         = (payment.payee_office, payment.payee_kind, payment.payee)
-    where at_notary and state <> 'returned' and (state = 'pending' or refund.evidence is not null)
+    where at_notary and state in ('pending', 'returning')
       and (${at}::bigint is null
         or (made_at, payment.id) > (${at}::bigint, decode(${id}::text, 'hex')))
     order by made_at, payment.id limit ${limit}`.execute(db)

@@ -324,12 +324,13 @@ export async function applyAtNotary(
   for (const { payment, outcome } of news) {
     const row = rows.get(payment.id)
     invariant(row?.atNotary, 'the notary settles what is between offices')
-    if (row.state === outcome || row.state === 'returned') continue
+    const isKnown = row.state === outcome || row.state === 'returned'
+    if (isKnown || (row.state === 'returning' && outcome === 'settled')) continue
     const { from, to } = halfOf(row, office, merchantOf)
     const changed = { ...row, state: outcome, step: row.step + 1 }
     rows.set(row.id, changed)
     if (outcome === 'settled') forced.push({ payment: row, from, to, becomes: outcome })
-    else if (row.state === 'settled') {
+    else if (row.state !== 'pending') {
       forced.push({ payment: row, from: to, to: from, becomes: outcome })
     } else closed.set(row.id, changed)
   }
@@ -341,6 +342,11 @@ export async function applyAtNotary(
     }),
   )
   await settleOpen(trx, touched, forced, [], at)
+  // What its payee had refused before it was settled.
+  await markRefused(
+    trx,
+    shown.flatMap(({ payer }) => cardOf(payer) ?? []),
+  )
 }
 
 /** What a payment between offices moves here. */

@@ -50,13 +50,12 @@ create table payment (
   at_notary boolean not null,
   -- by the office's clock
   received_at bigint not null,
-  -- returning: settled, and to be given back as soon as the payee has it
+  -- returning: settled, and to be given back: as soon as the payee has it, or the notary says so
   state text not null default 'pending'
     check (state in ('pending', 'settled', 'returning', 'returned')),
   -- how often its money has moved: makes each move's reference unique
   step integer not null default 0,
-  check (at_notary = (payer_office <> payee_office)),
-  check (state <> 'returning' or not at_notary)
+  check (at_notary = (payer_office <> payee_office))
 );
 create index payment_of_request on payment (payer, request);
 create index payment_receipt on payment (receipt) where receipt is not null;
@@ -64,7 +63,8 @@ create index payment_open_from on payment (payer, currency)
   where state in ('pending', 'returning') and not at_notary;
 create index payment_open_to on payment (payee, currency)
   where state in ('pending', 'returning') and not at_notary;
-create index payment_for_notary on payment (made_at, id) where at_notary and state <> 'returned';
+create index payment_for_notary on payment (made_at, id)
+  where at_notary and state in ('pending', 'returning');
 
 -- What a payee will not have from that payer, whether it was paid or may still be.
 create table refund (
