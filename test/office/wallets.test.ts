@@ -9,7 +9,7 @@ import {
   type LastInstruction,
   type Standing,
 } from '../../src/office/wallets/standing.ts'
-import { agree, off, synchronise } from '../schemes/wallet/phone-flows.ts'
+import { agree, synchronise } from '../schemes/wallet/phone-flows.ts'
 import { done, PhoneWorld, type Holder } from '../schemes/wallet/phone-world.ts'
 
 const digest = (name: string) => name as Digest
@@ -187,6 +187,9 @@ describe('online wallets', () => {
     expect((await own(bob, 'GET', `/api/online/${alice.person}`)).status).toBe(404)
     const support = await world.office.call('support', 'GET', `/api/online/${alice.person}`)
     expect(support.json).toMatchObject({ balances: [{ ...SEK, balance: '100' }] })
+    const away = { ...SEK, amount: '50', to: bob.login }
+    const url = `/api/online/${alice.person}/transfers`
+    expect((await world.office.call('root', 'POST', url, away)).status).toBe(403)
   })
 })
 
@@ -470,27 +473,33 @@ test('a synchronisation in the name of another scheme is refused', async () => {
   expect(answer.json()).toMatchObject({ error: { field: 'synchronisation.scheme' } })
 })
 
-test('a card that tells another history is stopped', async () => {
-  const alice = await world.person()
-  done(await alice.load(10_00n))
-  const image = alice.nvm.snapshot()
-  const bob = await world.person()
-  const pay = async (amount: bigint) => {
-    const asked = done(await bob.ask(amount))
-    done(await alice.pay(asked.message))
+describe('a card that tells another history', () => {
+  async function status({ card }: Holder) {
+    const { rows } = await sql<{ status: string }>`
+      select status from card where id = ${card}`.execute(world.office.db)
+    return rows[0]?.status
   }
-  await pay(1_00n)
-  await synchronise(alice)
-  alice.nvm.restore(image)
-  await pay(2_00n)
-  await pay(2_00n)
-  off(alice)
-  const { status } = await alice.synchronise()
-  expect(status).toBe('done')
-  const { rows } = await sql<{
-    status: string
-  }>`select status from card where id = ${alice.card}`.execute(world.office.db)
-  expect(rows).toEqual([{ status: 'frozen' }])
+
+  /** Hears what its office has to say, and hands in nothing. */
+  async function only(holder: Holder) {
+    return done(await holder.tap((phone, channel) => phone.synchronise(channel)))
+  }
+
+  test.each([
+    ['under one place, by its statement alone', only],
+    ['and shows it', async (holder: Holder) => done(await holder.synchronise())],
+  ])('%s, is stopped', async (_what, say) => {
+    const [alice, bob] = [await world.person(), await world.person()]
+    done(await alice.load(10_00n))
+    const image = alice.nvm.snapshot()
+    done(await alice.pay(done(await bob.ask(1_00n)).message))
+    await say(alice)
+    expect(await status(alice)).toBe('active')
+    alice.nvm.restore(image)
+    done(await alice.pay(done(await bob.ask(2_00n)).message))
+    await say(alice)
+    expect(await status(alice)).toBe('frozen')
+  })
 })
 
 describe('an office under a notary', () => {

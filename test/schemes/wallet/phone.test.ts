@@ -94,6 +94,10 @@ describe('the numbered steps of the document (e-krona pilot, phase 4)', () => {
     expect(settled).toMatchObject({ shadow: 50_00n })
     await synchronise(bob, alice, bob)
     expect(await agree(alice, bob)).toMatchObject([{ card: 200_00n }, { card: 50_00n }])
+    // What his card has, nobody shows it again.
+    const later = listen(bob)
+    done(await bob.synchronise())
+    expect(namesOf(later)).not.toContain('RECEIVE')
   })
 })
 
@@ -188,6 +192,10 @@ describe('figure 9: Alice pays Bob, Bob pays Charlie, and Charlie alone synchron
     await pay(bob, charlie, 50_00n)
     await synchronise(charlie)
     const [, , early] = await world.books(...people)
+    if (early?.shadow === 0n) {
+      // He can spend it, but nobody has paid it in yet.
+      expect(await charlie.unload(50_00n)).toMatchObject({ refusal: { status: 409 } })
+    }
     await synchronise(charlie, bob, alice, bob)
     expect(await agree(...people)).toMatchObject([
       { card: 120_00n },
