@@ -6,7 +6,7 @@ import type { Amount } from '../../../src/kernel/money.ts'
 import { countingFuse, PowerLost } from '../../../src/till/fuse.ts'
 import type { TapResult } from '../../../src/till/scheme.ts'
 import { directoryOf, pay, Redemption, Till } from './till.ts'
-import { World, type Chip, type Customer, type Vendor } from './world.ts'
+import { Counter, paid, World, type Chip, type Customer, type Vendor } from './world.ts'
 
 /** A card, a vendor element and a journal, each cut everywhere in one payment. */
 const MEMORIES = ['card', 'card’s PUF', 'vendor element', 'vendor element’s PUF'] as const
@@ -19,6 +19,8 @@ export type Cut =
 
 const COINS = [10n, 10n, 5n, 20n]
 const FLOAT = [1n, 2n, 2n, 5n]
+/** Spent before. */
+const SMALL = [1n, 1n, 1n, 1n]
 /** Of a coin of 20, or two of 10: 7 come back. */
 const AMOUNT = 13n
 const ISSUED = 45n + 10n
@@ -68,6 +70,9 @@ export function defineTearing({ ways }: TearingOptions): void {
       const world = new World('tears')
       const customer = await world.customer({ coins: COINS })
       const vendor = await world.vendor({ float: FLOAT, keepMax: 1 })
+      // Slots and outbox are not as the factory made them.
+      await customer.buy(SMALL)
+      for (const value of SMALL) paid(await new Counter(customer, vendor).pay(value))
       const context = await directoryOf(world, [customer, vendor])
       const counted = new Map<string, number>()
       let turn = 0
@@ -99,7 +104,7 @@ export function defineTearing({ ways }: TearingOptions): void {
             where,
             result,
             open: status.open,
-            paid: 45n - status.total,
+            spent: 45n - status.total,
             wealth: (await scene.wealth()) + office.total,
             cases: office.cases,
             note,
@@ -107,7 +112,7 @@ export function defineTearing({ ways }: TearingOptions): void {
             where,
             result: 'done',
             open: [],
-            paid: (stands ? AMOUNT : 0n) + (next === order ? 0n : 2n),
+            spent: (stands ? AMOUNT : 0n) + (next === order ? 0n : 2n),
             // Every coin is in one place: on the card, in the vendor element, or paid out.
             wealth: ISSUED,
             cases: [],
