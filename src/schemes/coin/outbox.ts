@@ -1,9 +1,10 @@
-import { type Bytes } from '../../kernel/bytes.ts'
+import type { Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import { choice, message, uint32 } from '../../kernel/message.ts'
 import type { AtomicMemory, MemoryPart } from '../../card/applet.ts'
 import { writeLong } from './coin-registers.ts'
 import { OWN_AREA_AT, OWN_PAGE_AT } from './element-core.ts'
+import { EVIDENCE_MAX, PAYMENT_MAX, SEAL_SIZE } from './message.ts'
 import { outcome, type Outcome } from './orders.ts'
 
 /** Of how many of its newest requests a vendor element remembers whether it has decided. */
@@ -21,6 +22,8 @@ const HEAD_SIZE = 9
 const NUMBER_SIZE = 4
 /** Two payments with the longest chains, their certificates, and the seals. */
 export const OUTBOX_SIZE = 49_152
+const OUTCOME_MAX = 54 + PAYMENT_MAX + SEAL_SIZE + EVIDENCE_MAX
+invariant(OUTCOME_MAX <= OUTBOX_SIZE, 'there is room for any outcome')
 
 /** What a vendor element has decided, kept until its till has it safe. */
 export class Outbox {
@@ -66,7 +69,6 @@ export class Outbox {
   decide(decided: Outcome, number: number | undefined): readonly MemoryPart[] {
     invariant(!this.isWaiting, 'an outcome that waits is not overwritten')
     const bytes = outcome.encode(decided)
-    invariant(bytes.length <= OUTBOX_SIZE, 'there is room for any outcome')
     // What was there is the till’s by now: until the parts are written, it is the till’s alone.
     this.#memory.write(this.#headPart('none', 0))
     writeLong(this.#memory, OWN_AREA_AT, bytes)

@@ -51,6 +51,9 @@ const slotBody = message('slotBody', {
 })
 export type SlotBody = ValueOf<typeof slotBody>
 const BODY_STEP = 16_384
+const BODY_MAX =
+  2 * PUBLIC_KEY_SIZE + 24 + REQUEST_MAX + TRANSFER_SIZE_MAX + PAYMENT_MAX + SEAL_SIZE
+invariant(BODY_MAX <= BODY_STEP, 'a slot has room for any payment')
 
 export type Slot = ValueOf<typeof slot> & { readonly index: number }
 export const SLOTS_SIZE = SLOTS * BODY_STEP
@@ -94,7 +97,6 @@ export class Slots {
   /** Fills one that is not open. It counts once the part that this gives is written. */
   fill(known: Slot, content: Omit<Slot, 'index' | 'size' | 'state'>, body: SlotBody): MemoryPart {
     const bytes = slotBody.encode(body)
-    invariant(bytes.length <= BODY_STEP, 'a slot has room for any payment')
     // What was there is forgotten before it is overwritten: no slot stands over half a payment.
     if (known.state !== 'free') this.#memory.write(this.free(known))
     writeLong(this.#memory, OWN_AREA_AT + known.index * BODY_STEP, bytes)
