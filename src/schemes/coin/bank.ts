@@ -18,7 +18,7 @@ import { coin, coinId, COIN_ID_SIZE, RESPONSE_SIZE } from './message.ts'
 import { cardPlan, chipReport, coinPlan, identityPlan, vendorPlan } from './plans.ts'
 
 /** Challenges that a bank reads of a chip before it gives it away: so many coins it can sell for it. */
-export const ENROLLED = 64
+export const ENROLLED = 256
 const SERIAL_SIZE = COIN_ID_SIZE - 2
 
 /** A bank that makes elements and coins. */

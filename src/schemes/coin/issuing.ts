@@ -29,18 +29,19 @@ export type ChipKind = 'card' | 'vendor element'
 
 /**
  * Has a blank chip make its keys, and reads what its PUF answers: for the bank, which makes a plan of
- * it. May be repeated: the newest report counts.
+ * it. May be repeated: the newest report counts. `seeds`: as many coins it can be sold, at most 256.
  */
 export async function readChip(
   channel: Channel,
   kind: ChipKind,
+  seeds: number = ENROLLED,
 ): Promise<Bytes | Exclude<WriteStatus, 'written'>> {
   return attempt(async () => {
     const identityKey = kind === 'card' ? [await generate(channel, IDENTITY_AID)] : []
     const aid = kind === 'card' ? COIN_AID : VENDOR_AID
     const key = await generate(channel, aid)
     const responses: Bytes[] = []
-    for (let challenge = 0; challenge < ENROLLED; challenge++) {
+    for (let challenge = 0; challenge < seeds; challenge++) {
       const apdu = command(CLA, INS.ENROL, challenge >> 8, challenge & 0xff, undefined, 256)
       const { data, sw } = await askShort(channel, apdu)
       if (sw !== SW.OK) throw new CardRefused('enrol', sw)
@@ -59,17 +60,11 @@ export async function readChip(
 export async function writePlan(channel: Channel, plan: Bytes): Promise<WriteStatus> {
   const { identity, element } = cardPlan.decode(plan)
   const [identityBytes] = identity
-  const written = await attempt<WriteStatus>(async () =>
-    identityBytes
-      ? writeCard(channel, identityBytes, element)
-      : write(
-          channel,
-          VENDOR_AID,
-          element,
-          readCertificate(vendorPlan.decode(element).own).element,
-        ),
-  )
-  return written
+  return attempt(async () => {
+    if (identityBytes) return writeCard(channel, identityBytes, element)
+    const own = readCertificate(vendorPlan.decode(element).own)
+    return write(channel, VENDOR_AID, element, own.element)
+  })
 }
 
 /** Gives an element coins that its bank has made for it. May be repeated. */

@@ -173,7 +173,7 @@ abstract class Holder {
   }
 
   protected async report(): Promise<Bytes> {
-    const report = await this.chip.tapped((channel) => readChip(channel, this.kind))
+    const report = await this.chip.tapped((channel) => readChip(channel, this.kind, 64))
     invariant(typeof report !== 'string', 'a blank chip reports')
     return report
   }
