@@ -3,11 +3,7 @@ import { fromHex, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError } from '../../kernel/errors.ts'
 import type { CardId, Digest } from '../../kernel/ids.ts'
 import type { Instant } from '../../kernel/ports.ts'
-import {
-  NOTICES_MAX,
-  type Synchronisation,
-  type SynchronisationAnswer,
-} from '../../kernel/synchronisation.ts'
+import type { Synchronisation, SynchronisationAnswer } from '../../kernel/synchronisation.ts'
 import { OfficeError } from '../errors.ts'
 import { post, type AccountName } from '../ledger/accounts.ts'
 import type { EvidenceService } from '../ledger/evidence.ts'
@@ -16,7 +12,7 @@ import type { Office } from '../office.ts'
 import { recordAct } from '../registry/audit.ts'
 import { findCard, lockCard, setCardStatus, type Card } from '../registry/cards.ts'
 import type { Tables } from '../tables.ts'
-import type { CardStatement, Holdings, TakenRefund } from './holdings.ts'
+import type { CardStatement, Holdings } from './holdings.ts'
 import {
   adoptInstructions,
   closeInstruction,
@@ -27,9 +23,10 @@ import {
   type AdoptedInstruction,
   type Instruction,
 } from './instructions.ts'
+import { forgottenRefund, noteRefund, noteRefunds, noticesFor } from './notices.ts'
 import { onlineBalances, onlineWallet } from './online.ts'
 import type { Permit } from './permit.ts'
-import { policyOfVersion, wantedPolicy } from './policies.ts'
+import { wantedPolicy } from './policies.ts'
 import { giveBack, referenceOf, setAside, shadowOf } from './set-aside.ts'
 import { standingOf, type Standing } from './standing.ts'
 
@@ -312,77 +309,6 @@ async function recordInstruction(
   if (kind === 'acknowledge') return
   const detail = { kind, number, amount: String(amount) }
   await recordAct(trx, { person: undefined, act, subject: `card:${card.id}`, detail }, at)
-}
-
-/** The payments that these records take back, where they are in the ledger. */
-async function noteRefunds(
-  trx: Transaction<Tables>,
-  { id }: Card,
-  taken: readonly TakenRefund[],
-): Promise<void> {
-  for (const { card, record, request } of taken) {
-    if (card !== id) continue
-    await sql`
-      insert into refund_taken (card, request)
-      select ${id}, ${fromHex(request)} where exists (
-        select from entry where card = ${id} and digest = ${fromHex(record)} and uploaded
-      ) on conflict do nothing`.execute(trx)
-  }
-}
-
-async function noteRefund(trx: Transaction<Tables>, card: CardId, request: Digest): Promise<void> {
-  await sql`
-    insert into refund_taken (card, request) values (${card}, ${fromHex(request)})
-    on conflict do nothing`.execute(trx)
-}
-
-/**
- * A payment that came back when the card had forgotten it, and so cannot take it back itself: a load
- * does it, of money that the shadow account has already.
- */
-async function forgottenRefund(
-  trx: Transaction<Tables>,
-  holdings: Holdings,
-  { id }: Card,
-  { acknowledged, balance, policyVersion }: CardStatement,
-): Promise<{ readonly amount: bigint; readonly refunds: Digest } | undefined> {
-  const { rows } = await sql<{ amount: bigint; refunds: Digest; evidence: Buffer; told: bigint }>`
-    select payment.amount, encode(payment.request, 'hex') as refunds, refund.evidence, (
-      select coalesce(max(made_at), 0) from instruction
-      where card = ${id} and kind = 'acknowledge' and state = 'carried out'
-    ) as told
-    from payment join refund on refund.payer = payment.payer and refund.request = payment.request
-    where payment.payer = ${id} and payment.state = 'returned' and payment.sequence <= ${acknowledged}
-      and not exists (
-        select from refund_taken taken where taken.card = ${id} and taken.request = payment.request
-      )
-    order by payment.sequence`.execute(trx)
-  const policy = await policyOfVersion(trx, policyVersion, holdings)
-  const room = policy ? holdings.balanceMax(policy) - balance : 0n
-  return rows.find(({ amount, evidence, told }) => {
-    const until = holdings.remembersUntil(new Uint8Array(evidence))
-    return amount <= room && (until === undefined || until < Number(told))
-  })
-}
-
-/**
- * What others did that this card has not heard of, oldest first: payments to it that it has not taken
- * in, and payments of its own that their payees would not have.
- */
-async function noticesFor(db: Kysely<Tables>, card: CardId): Promise<readonly Bytes[]> {
-  const { rows } = await sql<{ evidence: Buffer }>`
-    select evidence from (
-      select evidence, received_at from payment
-      where payee_kind = 'card' and payee = ${card} and receipt is null
-        and state in ('pending', 'settled')
-      union all
-      select refund.evidence, refund.received_at from refund
-      where refund.payer = ${card} and not exists (
-        select from refund_taken taken
-        where taken.card = ${card} and taken.request = refund.request
-      )
-    ) as notice order by received_at limit ${NOTICES_MAX}`.execute(db)
-  return rows.map(({ evidence }) => new Uint8Array(evidence))
 }
 
 function givenIn(
