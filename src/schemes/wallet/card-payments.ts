@@ -92,7 +92,7 @@ export class CardPayments {
     return isAsked && !isStranger && !sameParty(content.payee, self)
   }
 
-  /** Never mind how late it is: the card knows only what its office told it last. */
+  /** By the last time that its office told the card, which may be long ago. */
   #isCurrent({ madeAt, expires }: { madeAt: number; expires: number }): boolean {
     const life = expires - madeAt
     return expires >= this.#parts.store.state.time && life >= 0 && life <= REQUEST_LIFE_MAX

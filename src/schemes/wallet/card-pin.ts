@@ -1,8 +1,9 @@
 import type { StatusWord } from '../../kernel/apdu.ts'
 import { secretsEqual, type Bytes } from '../../kernel/bytes.ts'
+import { invariant } from '../../kernel/errors.ts'
 import type { CardChip } from './card-chip.ts'
 import type { CardStore, Tries } from './card-store.ts'
-import { PIN_TRIES, pinContext, WALLET_SW } from './message.ts'
+import { PIN_TRIES, pinContext } from './message.ts'
 
 /** SW1 ‖ C0: a wrong code; the last digit is how many tries are left. */
 const WRONG_CODE = 0x63c0
@@ -30,10 +31,10 @@ export class CardPin {
     return this.#chip.unseal(sealed, pinContext(this.#store.state.nonce, subject))
   }
 
-  /** Undefined if the code is right. Its tries count down before it is compared, and up again after. */
+  /** Undefined if the code, which is not blocked, is right. Its tries count down before it is compared, and up again after. */
   refusalOf(code: keyof Tries, given: Bytes): StatusWord | undefined {
     const left = this.#store.tries
-    if (left[code] === 0) return WALLET_SW.BLOCKED
+    invariant(left[code] > 0, 'a code that is blocked is not compared')
     const fewer = left[code] - 1
     this.#store.writeTries({ ...left, [code]: fewer })
     if (!secretsEqual(given, this.#store.secrets[code])) return WRONG_CODE | fewer

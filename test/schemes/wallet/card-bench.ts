@@ -80,8 +80,9 @@ export function sealed(card: Card, subject: Bytes, ...codes: readonly string[]):
 
 /** The same of anything. */
 export function sealedBytes(card: Card, subject: Bytes, content: Bytes): Bytes {
-  const { nonce } = memoryOf(card).state
-  const { publicKey } = readCertificate(certificateOf(card, 'own')).certificate
+  const memory = memoryOf(card)
+  const { nonce } = memory.state
+  const { publicKey } = readCertificate(memory.certificate).certificate
   return sealTo(publicKey, content, pinContext(nonce, subject), random)
 }
 
