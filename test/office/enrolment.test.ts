@@ -16,6 +16,8 @@ import {
   giveCode,
   type EnrolmentStatus,
 } from '../../src/office/enrolment.ts'
+import { tillPapers } from '../../src/schemes/wallet/authority.ts'
+import { isCertifiedBy, readCertificate } from '../../src/schemes/wallet/certificates.ts'
 import { listMakerKeys } from '../../src/office/registry/keys.ts'
 import { defaultPolicy, setPolicy } from '../../src/office/registry/policies.ts'
 import { addTill, stopTill } from '../../src/office/registry/tills.ts'
@@ -221,12 +223,16 @@ describe('enrolment', () => {
     })
     expect(enrolment.officeKey.bytes).toEqual(town.office.key.publicKey.bytes)
     const secrets = town.office.secretsOf('block')
+    expect(enrolment.secrets.get('block')).toEqual(secrets)
     // A till of the scheme purse has its keys in a module.
-    const expected = [
-      ['block', secrets],
-      ['purse', new Uint8Array()],
-    ] as const
-    expect(enrolment.secrets).toEqual(new Map(expected))
+    expect(enrolment.secrets.get('purse')).toEqual(new Uint8Array())
+    const papers = tillPapers.decode(enrolment.secrets.get('wallet') ?? new Uint8Array())
+    const own = readCertificate(papers.own)
+    expect(own).toMatchObject({ role: 'till', party: { kind: 'till', till }, generation: 1 })
+    expect(own.certificate.publicKey.bytes).toEqual(key.publicKey.bytes)
+    expect(isCertifiedBy(own, readCertificate(papers.office))).toBe(true)
+    expect((own.certificate.to - own.certificate.from) / 86_400_000).toBe(60)
+    expect(new Set(enrolment.secrets.keys())).toEqual(new Set(town.office.schemes.keys()))
     const documents = enrolment.documents.map((one) => openOfficeDocument(one, enrolment.officeKey))
     expect(documents.map(({ type }) => type)).toEqual(
       documents.some(({ type }) => type === 'hot')
