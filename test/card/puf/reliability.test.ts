@@ -4,7 +4,7 @@ import { BIT_ERROR_RATE } from '../../../src/card/puf/silicon.ts'
 import { defineReliability } from './reliability.ts'
 
 /** A taste; test/long/ reads a million. */
-defineReliability({ 1: 2_000, 3: 8_000 })
+defineReliability({ 1: 1_500, 3: 5_000 })
 
 test('what is shipped fails less than once in 10⁹ at 5 %', () => {
   expect(BIT_ERROR_RATE).toBe(0.05)
