@@ -155,6 +155,20 @@ test('of two keys of one till the newer counts, in whichever order they are show
   }
 })
 
+test('tills of either key of an office are known once that key is', async () => {
+  const turning = new Office(3)
+  const copy = await turning.card(10n)
+  const before = turning.till(1)
+  turning.rotate()
+  const after = turning.till(2)
+  expect(showCertificate(copy, before.certificate)).toBe(0x9000)
+  expect(showCertificate(copy, after.certificate)).toBe(0x6a88)
+  expect(showCertificate(copy, turning.certificate)).toBe(0x9000)
+  expect(showCertificate(copy, after.certificate)).toBe(0x9000)
+  for (const till of [before, after])
+    expect(taken(await copy.pay(till, 1n)).content.amount).toBe(1n)
+})
+
 test('its own newest office is not forgotten, whatever else is shown', async () => {
   const turning = new Office(3)
   const copy = await turning.card(0n)
