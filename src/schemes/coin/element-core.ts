@@ -114,7 +114,7 @@ export class ElementCore {
   get plan(): Bytes {
     const { memory } = this.host
     const size = new DataView(memory.read(PLAN_AT, 2).buffer).getUint16(0)
-    return memory.read(PLAN_AT + 2, size)
+    return memory.read(PLAN_AT + 2, Math.min(size, ELEMENT_PLAN_MAX - 2))
   }
 
   /** Fixes the key. Again as often as needed, until there is a plan. */
@@ -135,7 +135,7 @@ export class ElementCore {
     return enrolled ? response(SW.OK, enrolled) : response(COIN_SW.DEAD_REGISTER)
   }
 
-  /** Closes the factory’s commands. `own` was read from the plan. */
+  /** Keeps what the bank wrote, and closes the factory’s commands for good. */
   personalise(plan: Bytes, stage: (typeof STAGES)['keyed' | 'inUse']): ResponseApdu {
     const size = uint16().write(plan.length, 'size')
     writeLong(this.host.memory, PLAN_AT, concat(size, plan))
@@ -219,7 +219,8 @@ export class ElementCore {
       this.host.spend('puf-enrol')
       this.host.spend('aes-gcm')
       const read = this.puf.enrol(seed)
-      invariant(read && place !== undefined, 'seeds of its own are used once')
+      invariant(place !== undefined, 'there is room')
+      if (!read) throw new RecordTampered('seeds of its own are used once')
       const bytes = encloseCoin(held, seed, read, this.host.random)
       read.fill(0)
       return this.registers.fill(place, bytes)
@@ -238,7 +239,7 @@ export class ElementCore {
     return new DataView(this.host.memory.read(OWN_SEEDS_AT, 2).buffer).getUint16(0)
   }
 
-  /** For each a reading of the PUF and a decryption; the key of its own of each is why it is a whole one. */
+  /** A reading of the PUF and a decryption each: every coin has a key of its own. */
   #spendOnCoins(count: number): void {
     for (let index = 0; index < count; index++) {
       this.host.spend('puf')

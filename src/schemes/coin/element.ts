@@ -1,6 +1,5 @@
 import { response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
 import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
-import { invariant, unlessMalformed } from '../../kernel/errors.ts'
 import { amount } from '../../kernel/message.ts'
 import { publicKeyFrom } from '../../kernel/p256.ts'
 import { sum } from '../../kernel/money.ts'
@@ -393,12 +392,10 @@ class CoinSession implements AppletSession {
     return [NO_ELEMENT, own.partner].some((identity) => bytesEqual(identity, content.identity))
   }
 
-  /** What the bank wrote: read once a session. */
+  /** What the bank wrote: read once a session. @throws {FormatError} if somebody else has. */
   get #own(): Plan {
-    const plan = this.#plan ?? unlessMalformed(() => readPlan(this.#core.plan))
-    invariant(plan, 'an element that is not blank has a plan')
-    this.#plan = plan
-    return plan
+    this.#plan ??= readPlan(this.#core.plan)
+    return this.#plan
   }
 }
 

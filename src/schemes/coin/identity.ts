@@ -1,6 +1,5 @@
 import { command, response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
 import { bytesEqual, concat, secretsEqual, type Bytes } from '../../kernel/bytes.ts'
-import { invariant, unlessMalformed } from '../../kernel/errors.ts'
 import { uint16, type ValueOf } from '../../kernel/message.ts'
 import { isPinBlock, PIN_SIZE } from '../../kernel/pin.ts'
 import type { Applet, AppletHost, AppletSession, CommandHandler } from '../../card/applet.ts'
@@ -210,14 +209,12 @@ class IdentitySession implements AppletSession {
     return stage
   }
 
-  /** What the bank wrote: read once a session. */
+  /** What the bank wrote: read once a session. @throws {FormatError} if somebody else has. */
   get #own(): Plan {
     const { memory } = this.#host
     const size = new DataView(memory.read(PLAN_AT, 2).buffer).getUint16(0)
-    const plan = this.#plan ?? unlessMalformed(() => readPlan(memory.read(PLAN_AT + 2, size)))
-    invariant(plan, 'an element that is not blank has a plan')
-    this.#plan = plan
-    return plan
+    this.#plan ??= readPlan(memory.read(PLAN_AT + 2, Math.min(size, IDENTITY_PLAN_MAX)))
+    return this.#plan
   }
 }
 

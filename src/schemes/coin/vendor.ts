@@ -1,6 +1,6 @@
 import { response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
 import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
-import { invariant, unlessMalformed } from '../../kernel/errors.ts'
+import { invariant } from '../../kernel/errors.ts'
 import { DIGEST_SIZE, sha256 } from '../../kernel/hash.ts'
 import type { ValueOf } from '../../kernel/message.ts'
 import { sum } from '../../kernel/money.ts'
@@ -361,12 +361,10 @@ class VendorSession implements AppletSession {
     return new PaymentCheck(this.#core, this.#own)
   }
 
-  /** What the bank wrote: read once a session. */
+  /** What the bank wrote: read once a session. @throws {FormatError} if somebody else has. */
   get #own(): VendorData {
-    const plan = this.#plan ?? unlessMalformed(() => readVendorPlan(this.#core.plan))
-    invariant(plan, 'an element that is not blank has a plan')
-    this.#plan = plan
-    return plan
+    this.#plan ??= readVendorPlan(this.#core.plan)
+    return this.#plan
   }
 }
 

@@ -106,6 +106,24 @@ test('a PIN is unblocked with its code, and the code is blocked in turn', async 
   expect(unblock('12345678', '1111')).toBe(0x6983)
 })
 
+test('an image that somebody has written by hand stops an element, and nothing else', async () => {
+  const chance = new Chance(11)
+  const seen = new Map<number, number>()
+  for (let turn = 0; turn < 150; turn++) {
+    const { chip } = person.clone()
+    const image = chip.nvm.snapshot()
+    // Behind the journal, where a write that is whole would be put again.
+    const at = 4608 + chance.below(16_384)
+    image.set(chance.bytes(1 + chance.below(64)), at)
+    chip.nvm.restore(image)
+    select(chip, IDENTITY_AID)
+    const { sw } = send(chip, of(INS.STATUS))
+    seen.set(sw, (seen.get(sw) ?? 0) + 1)
+  }
+  console.log([...seen].map(([sw, count]) => `${sw.toString(16)} ${count}`).join(', '))
+  expect([...seen.keys()].every((sw) => [0x9000, 0x6a80, 0x6985, 0x6f02].includes(sw))).toBe(true)
+})
+
 /** Commands as anybody makes them up, and honest ones, mostly spoilt. */
 test('random commands move no money', async () => {
   const chance = new Chance(7)
