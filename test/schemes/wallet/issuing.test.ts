@@ -60,7 +60,8 @@ const spoilt: readonly (readonly [string, (key: Bytes) => Bytes])[] = [
   ['the certificate of another card', (key) => changed(key, { certificate: someone(key) })],
   ['the certificate of another chip', (key) => changed(key, { certificate: elsewhere() })],
   ['no certificate', (key) => changed(key, { certificate: Uint8Array.of(1) })],
-  ['a root that is no key', (key) => changed(key, { personalisation: withoutRoot(key) })],
+  ['a root that is no key', (key) => changed(key, { personalisation: without(key, 'root') })],
+  ['a notary that is no key', (key) => changed(key, { personalisation: without(key, 'notary') })],
 ]
 test.for(spoilt)('does not take %s', async ([, make]) => {
   const card = blank()
@@ -94,9 +95,10 @@ function elsewhere(): Bytes {
   return cardPlan.decode(office.plan(id, publicKey.bytes)).certificate
 }
 
-function withoutRoot(key: Bytes): Bytes {
+function without(key: Bytes, whose: 'root' | 'notary'): Bytes {
   const content = personalisation.decode(cardPlan.decode(office.plan(id, key)).personalisation)
-  return personalisation.encode({ ...content, root: new Uint8Array(64) })
+  const none = new Uint8Array(64)
+  return personalisation.encode({ ...content, [whose]: whose === 'root' ? none : [none] })
 }
 
 test('steps out of their order are not taken', async () => {
@@ -109,6 +111,17 @@ test('steps out of their order are not taken', async () => {
     const size = { [INS.PAY]: 122, [INS.STATEMENT]: 8, [INS.VERIFY_PIN]: 100 }[ins as number] ?? 0
     expect(sendAfresh(card, ins, new Uint8Array(size)).sw).toBe(0x6985)
   }
+})
+
+test('in use it is made no more', async () => {
+  const card = blank()
+  const plan = office.plan(id, await card.publicKey())
+  expect(await card.write(plan)).toBe('written')
+  const { personalisation: first, office: second, certificate: third } = cardPlan.decode(plan)
+  const said = [first, second, third].map(
+    (data, p1) => sendAfresh(card, INS.PERSONALISE, data, p1).sw,
+  )
+  expect(said).toEqual([0x6985, 0x6985, 0x6985])
 })
 
 test('torn anywhere, it is written by writing again', async () => {
