@@ -91,6 +91,9 @@ export interface Claim {
   readonly chain: readonly Step[]
 }
 
+/** A coin with all of its hands, whoever has it now. */
+export type HeldCoinShown = Omit<Claim, 'creditor'>
+
 /** What one item of evidence comes down to. */
 export interface CoinEntry {
   readonly outcome: 'paid' | 'returned' | 'surrendered'
@@ -103,6 +106,8 @@ export interface CoinEntry {
   readonly amount: Amount
   readonly madeAt: number | undefined
   readonly claims: readonly Claim[]
+  /** Coins that went to somebody who does not claim them: kept as change, given as change, returned. */
+  readonly moved: readonly HeldCoinShown[]
   /** Every change of hands that it shows, with a good signature. */
   readonly steps: readonly Step[]
   readonly findings: readonly CoinFinding[]
@@ -204,7 +209,7 @@ class Reading {
   #surrender(settled: Signed<Transfer>, coins: readonly ReadCoin[]): CoinEntry {
     const claims = coins.flatMap((read) => this.#claim(read, settled))
     return {
-      ...this.#common(claims),
+      ...this.#common(claims, []),
       outcome: 'surrendered',
       payer: undefined,
       request: undefined,
@@ -219,12 +224,16 @@ class Reading {
     const isTaken = settled.content.kind === 'change'
     const kept = this.#content.kept
     const passed = coins.flatMap((read) => this.#claim(read, given))
-    const claims = passed.filter(({ coin }) => isTaken && !kept.some((id) => toHex(id) === coin))
-    for (const read of back) this.#chainOf(read, settled)
+    const isKept = ({ coin }: Claim) => kept.some((id) => toHex(id) === coin)
+    const claims = isTaken ? passed.filter((claim) => !isKept(claim)) : []
+    const moved = [
+      ...(isTaken ? passed.filter(isKept) : []),
+      ...back.flatMap((read) => this.#claim(read, settled)),
+    ]
     const due = isTaken ? valueOf(coins) - asked.content.amount : valueOf(coins)
     if (valueOf(back) !== due) this.#find('wrong-change', this.#vendor, undefined)
     return {
-      ...this.#common(claims),
+      ...this.#common(claims, moved),
       outcome: isTaken ? 'paid' : 'returned',
       payer: elementIdOf(given.content.giver),
       request: digestOf(requestDigest(asked)),
@@ -233,11 +242,12 @@ class Reading {
     }
   }
 
-  #common(claims: readonly Claim[]) {
+  #common(claims: readonly Claim[], moved: readonly HeldCoinShown[]) {
     return {
       digest: this.#digest,
       vendor: this.#vendor,
       claims,
+      moved,
       steps: [...this.#steps.values()],
       findings: this.#findings,
     }
