@@ -26,6 +26,7 @@ import { findSession } from './registry/sessions.ts'
 import { bookRoutes } from './routes/books.ts'
 import { cardRoutes } from './routes/cards.ts'
 import { caseRoutes } from './routes/cases.ts'
+import { coinRoutes } from './routes/coins.ts'
 import { eventRoutes } from './routes/events.ts'
 import { liquidityRoutes } from './routes/liquidity.ts'
 import { merchantRoutes } from './routes/merchants.ts'
@@ -130,6 +131,7 @@ const ROUTES = [
   liquidityRoutes,
   onlineRoutes,
   walletRoutes,
+  coinRoutes,
   caseRoutes,
   eventRoutes,
 ]

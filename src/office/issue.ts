@@ -3,6 +3,7 @@ import type { Bytes } from '../kernel/bytes.ts'
 import { invariant } from '../kernel/errors.ts'
 import { CARD_ID_SIZE, cardIdOf, OFFICE, type CardId } from '../kernel/ids.ts'
 import { currency, type Amount, type CurrencyCode } from '../kernel/money.ts'
+import { addElements } from './coins/elements.ts'
 import type { AccountName } from './ledger/accounts.ts'
 import { post } from './ledger/accounts.ts'
 import { OfficeError } from './errors.ts'
@@ -25,6 +26,8 @@ export interface CardOrder {
   readonly holder: string | undefined
   /** Made up if there is none. */
   readonly passcode: string | undefined
+  /** What the blank chip has told the desk; only of schemes whose chips do. */
+  readonly report?: Bytes | undefined
 }
 
 export interface IssuedCard {
@@ -61,6 +64,8 @@ export interface Renewal {
   /** Of the new chip. */
   readonly uid: Bytes
   readonly passcode: string | undefined
+  /** What the blank chip has told the desk; only of schemes whose chips do. */
+  readonly report?: Bytes | undefined
   /** Whether somebody else may still hold the old card: then it stays hot. */
   readonly lost: boolean
 }
@@ -75,7 +80,7 @@ export interface Renewal {
 export async function renewCard(
   office: Office,
   trx: Transaction<Tables>,
-  { card: oldId, uid, passcode, lost }: Renewal,
+  { card: oldId, uid, passcode, report, lost }: Renewal,
 ): Promise<IssuedCard> {
   await lockLedger(trx)
   const old = await lockCard(trx, oldId)
@@ -98,7 +103,7 @@ export async function renewCard(
   invariant(result === 'changed' || result === 'unchanged', 'a card that is not retired can be')
   const { scheme, currency: code, label, holder } = old
   const balance = isSignedByCard ? 0n : worth
-  const order = { scheme, uid, currency: code, balance, label, holder, passcode }
+  const order = { scheme, uid, currency: code, balance, label, holder, passcode, report }
   const issued = await makeCard(office, trx, order)
   await setSuccessor(trx, oldId, issued.card.id)
   const shadow: AccountName = { kind: 'shadow', owner: oldId, currency: code }
@@ -199,6 +204,7 @@ async function makeCard(
       currency: currency(order.currency),
       balance: order.balance,
       ...(order.passcode !== undefined && { passcode: order.passcode }),
+      ...(order.report !== undefined && { report: order.report }),
     },
     { key, generation, secrets, clock, random },
   )
@@ -211,6 +217,11 @@ async function makeCard(
   const card = await addCard(trx, { ...order, id }, at)
   await rememberSecrets(trx, office.vault, [{ card: id, source: 'issue', secret: issue.known }], at)
   await placeIssue(trx, verdict.entry, scheme, at)
+  const { coinage } = scheme
+  if (coinage) {
+    const bank = coinage.bank(secrets)
+    await addElements(office, trx, issue.elements ?? [], { card: id }, bank, at)
+  }
   const { plan, passcode, unblocking } = issue
   return { card, plan, passcode, unblocking }
 }

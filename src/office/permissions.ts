@@ -48,6 +48,13 @@ export const PERMISSIONS: Readonly<Record<string, Access>> = {
   'GET /api/wallet-policy': STAFF,
   'POST /api/wallet-policy': CHIEF,
 
+  'POST /api/coins': [...DESK, 'cardholder'],
+  'POST /api/coins/:id/award': DESK,
+  'GET /api/cards/:id/coins': [...STAFF, 'cardholder'],
+  'POST /api/cards/:id/coins/refund': DESK,
+  'POST /api/tills/:number/vendor-element': CHIEF,
+  'POST /api/tills/:number/coins': DESK,
+
   'GET /api/online/:person': [...STAFF, 'cardholder'],
   'GET /api/online/:person/statement': [...STAFF, 'cardholder'],
   'POST /api/online/:person/deposits': DESK,

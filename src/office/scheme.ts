@@ -4,6 +4,7 @@ import type { Amount, Currency } from '../kernel/money.ts'
 import type { PrivateKey, PublicKey } from '../kernel/p256.ts'
 import type { Party } from '../kernel/party.ts'
 import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
+import type { Coinage, NewElement } from './coins/coinage.ts'
 import type { Finding } from './ledger/findings.ts'
 import type { Holdings } from './wallets/holdings.ts'
 
@@ -45,6 +46,8 @@ export interface OfficeScheme {
   issue(request: IssueRequest, office: IssuingOffice): Issue
   /** Only of schemes whose cards their holders load from online wallets and synchronise themselves. */
   readonly holdings?: Holdings
+  /** Only of schemes whose money is coins: then what tills hand in goes there, and not to `verify`. */
+  readonly coinage?: Coinage
   /**
    * Any number that is the same for all evidence of one card, whatever the bytes: what is verified in
    * one thread then finds there what was verified before it.
@@ -93,6 +96,8 @@ export interface IssueRequest {
   readonly balance: Amount
   /** The holder's first passcode; made up if there is none. */
   readonly passcode?: string
+  /** What the blank chip has told the desk; only of schemes whose chips do. */
+  readonly report?: Bytes
 }
 
 export interface IssuingOffice {
@@ -114,6 +119,8 @@ export interface Issue {
   readonly unblocking?: string
   /** What the office must remember of the card for {@link OfficeScheme.judge}; kept sealed. */
   readonly known: Bytes
+  /** Who on that card holds coins or vouches for its holder; only of schemes whose money is coins. */
+  readonly elements?: readonly NewElement[]
 }
 
 export interface VerifyContext {

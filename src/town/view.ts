@@ -130,6 +130,7 @@ export class OfficeView {
         return this.#naming.person(owner)
       case 'world':
       case 'suspense':
+      case 'coin-float':
       case 'fees':
       case 'losses':
       case 'pool':

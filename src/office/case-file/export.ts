@@ -3,6 +3,7 @@ import type { BatchItem } from '../../kernel/batch.ts'
 import type { Bytes } from '../../kernel/bytes.ts'
 import type { CurrencyCode } from '../../kernel/money.ts'
 import { OfficeError } from '../errors.ts'
+import { isOfCoins } from '../coins/cases.ts'
 import { caseWords } from '../ledger/case-words.ts'
 import type { Case } from '../ledger/cases.ts'
 import type { Finding } from '../ledger/findings.ts'
@@ -73,6 +74,10 @@ function provenFinding(found: Case): Finding {
   const { id, kind, about, card, strength, suspects, amount, records, withdrawn } = found
   if (strength !== 'proven') {
     throw new OfficeError('conflict', `Case ${id} is suspected, and proves nothing to others.`)
+  }
+  if (isOfCoins(kind)) {
+    const message = `Case ${id} is about coins: case files do not carry what vendor elements seal to the office.`
+    throw new OfficeError('conflict', message)
   }
   if (withdrawn) throw new OfficeError('conflict', `Case ${id} was explained by later evidence.`)
   const accused = suspects.map((one) =>

@@ -16,11 +16,7 @@ export const ACCOUNT_KINDS = [
   'pool',
   /** What the office has at the notary, as its own books have it. */
   'reserve',
-  /** What a person has at the office and not on a card. */
-  'online',
-  /** What the office advances for payers whose own money is not there yet, negative. */
-  'pool',
-  /** What the office has at the notary, negative. */
-  'reserve',
+  /** Coins that are outside: what the office owes to whoever shows them. */
+  'coin-float',
 ] as const
 export type AccountKind = (typeof ACCOUNT_KINDS)[number]

@@ -23,6 +23,14 @@ const PROVEN_CARD = [
   'The contested money stays in suspense until you resolve this and say which of the payments are paid.',
 ]
 
+const OF_ELEMENTS =
+  'Anyone can check this with the banks’ certificates alone: whoever is named signed it.'
+const PROVEN_ELEMENT = [
+  OF_ELEMENTS,
+  'A card stays frozen and a till stopped until you have looked. Chips are not opened by customers in a shop: look for others of the kind.',
+  'A coin that several vendors claim lies in suspense until you say whose it is.',
+]
+
 /** As much of a case as its words depend on. */
 export interface WordedCase {
   readonly kind: CaseKind
@@ -33,7 +41,8 @@ export interface WordedCase {
 /** Of a case: what is proven against a card speaks of no vendor. */
 export function caseWords({ kind, strength, suspects: [first] }: WordedCase): CaseWords {
   const words = CASE_WORDS[kind]
-  if (strength !== 'proven' || first?.kind !== 'card' || kind === 'card-key-extracted') return words
+  const isOwn = kind === 'card-key-extracted' || words.advice.includes(OF_ELEMENTS)
+  if (strength !== 'proven' || first?.kind !== 'card' || isOwn) return words
   const happened = kind === 'fork' ? FORKED_ITSELF : words.happened
   return { ...words, happened, advice: PROVEN_CARD }
 }
@@ -147,6 +156,56 @@ export const CASE_WORDS: Readonly<Record<CaseKind, CaseWords>> = {
       'The card stays blocked. Payments beyond what the card was given wait until you resolve this, and say what became of them.',
       'A card that somebody took a key out of is seldom the only one: look at others of its kind.',
     ],
+  },
+  'forged-coin': {
+    title: 'Forged coin',
+    happened: (who) =>
+      `${who} passed on a coin that no bank has made, and signed for it. Elements check what they take, so somebody has a key out of one.`,
+    advice: PROVEN_ELEMENT,
+  },
+  'forged-hop': {
+    title: 'Forged transfer',
+    happened: (who) =>
+      `${who} passed on a coin with a transfer in its chain that was not signed by who gave it.`,
+    advice: PROVEN_ELEMENT,
+  },
+  'broken-chain': {
+    title: 'Broken chain of a coin',
+    happened: (who) =>
+      `${who} passed on a coin that its giver did not have, that had changed hands too often, or that was paid for another request.`,
+    advice: PROVEN_ELEMENT,
+  },
+  'wrong-change': {
+    title: 'Wrong change',
+    happened: (who) => `${who} kept more of a payment in coins than it had asked for.`,
+    advice: ['The customer is owed the difference.', ...PROVEN_ELEMENT],
+  },
+  'unissued-coin': {
+    title: 'Coin that was never sold',
+    happened: () =>
+      'A coin came in with this bank’s own signature, and the books know nothing of it. Either they were put back to an older state, or somebody has the bank’s key.',
+    advice: [
+      'The vendor who shows it could not know: nobody is accused. Nothing is paid for it.',
+      'If the books were not put back, stop selling coins and replace the bank’s key.',
+    ],
+  },
+  'cloned-element': {
+    title: 'Element cloned',
+    happened: (who) =>
+      `The element of ${who} signed two different transfers with one number. It counts on with each, so there are two of it.`,
+    advice: PROVEN_ELEMENT,
+  },
+  'coin-spent-twice': {
+    title: 'Coin spent twice',
+    happened: (who) =>
+      `The element of ${who} gave the same coin away twice. It erases a coin before it lets it go, so somebody has its key or has put back an older state.`,
+    advice: PROVEN_ELEMENT,
+  },
+  'coin-redeemed-twice': {
+    title: 'Coin redeemed twice',
+    happened: (who) =>
+      `${who} got a coin once and claimed it twice. It is paid once, whatever was claimed.`,
+    advice: PROVEN_ELEMENT,
   },
   'withheld-transaction': {
     title: 'Transaction withheld',

@@ -5,6 +5,8 @@ import { FormatError } from '../../kernel/errors.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import type { Bytes } from '../../kernel/bytes.ts'
 import { openDisclosure } from '../../kernel/disclosure.ts'
+import { coinLedger, freezeCloned } from '../coins/ledger.ts'
+import { expireCoins } from '../coins/refunds.ts'
 import { containedCards, type ChangedCase } from './cases.ts'
 import { loadCards, loadGroupFacts, type CardSecrets } from './group-facts.ts'
 import { Intake, storeCardUpload, type CardUpload, type IntakeResult } from './intake.ts'
@@ -30,7 +32,10 @@ export interface EvidenceService {
   settled(): Promise<void>
   /** Closes a case in the caller's transaction; false if it was closed already. */
   resolve(trx: Transaction<Tables>, resolution: Resolution): Promise<boolean>
-  /** Looks for records that others have shown and whose maker is overdue: to be called now and then. */
+  /**
+   * Looks for records that others have shown and whose maker is overdue, and gives back coins that have
+   * expired: to be called now and then.
+   */
   sweep(): Promise<void>
   stop(): Promise<void>
 }
@@ -55,6 +60,7 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
     verifier,
     verifyContext,
     fail,
+    coins: coinLedger(office),
     cardsOf: (trx, cards) => loadCards(trx, cards, schemes),
     groupFacts: (trx, uploads, uploaded) =>
       loadGroupFacts(trx, uploads, uploaded, schemes, secrets, async (inside, cards) =>
@@ -62,6 +68,7 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
       ),
     async act(trx, changed, cards) {
       await stopProven(trx, changed, clock.now())
+      await freezeCloned(trx, changed, clock.now())
       await containForks(trx, cards, clock.now())
     },
     notify({ cards, cases }) {
@@ -95,7 +102,10 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
     },
     settled: () => placer.settled(),
     resolve: (trx, resolution) => placer.resolve(trx, resolution),
-    sweep: () => placer.sweep(clock.now() - OVERDUE_AFTER),
+    async sweep() {
+      await placer.sweep(clock.now() - OVERDUE_AFTER)
+      await expireCoins(office)
+    },
     async stop() {
       await placer.stop()
       await verifier.stop()

@@ -12,7 +12,9 @@ import {
   traceOverdue,
   type PlacingBatch,
 } from './batch-tracing.ts'
+import type { Finding } from './findings.ts'
 import { recordFindings, resolveCase, withdrawFindings, type ChangedCase } from './cases.ts'
+import type { CoinEntry, CoinVerdict } from '../coins/coinage.ts'
 import type { CardFacts } from './group-facts.ts'
 import { lockLedger } from './lock.ts'
 import { decide, place, type GroupFacts, type RecordDecision } from './placement.ts'
@@ -28,6 +30,7 @@ export interface PlacerOffice {
   readonly db: Kysely<Tables>
   readonly clock: Clock
   readonly verifier: Verifier
+  readonly coins: CoinLedger
   /** Every key that a maker ever had, and the secrets of the schemes. */
   verifyContext(): Promise<Pick<VerifyJob, 'keys' | 'secrets'>>
   /** What placement must know of these cards and their uploads. */
@@ -54,6 +57,13 @@ export interface PlacerOffice {
   }): void
   /** A broken invariant or a lost database: the process must stop. */
   readonly fail: (error: unknown) => void
+}
+
+/** What the placer asks of the ledger of coins, which are no records of cards. */
+export interface CoinLedger {
+  /** What each item shows, in their order; undefined: it is of a scheme without coins. */
+  read(items: readonly BatchItem[]): Promise<readonly (CoinVerdict | undefined)[]>
+  place(trx: Transaction<Tables>, entries: readonly CoinEntry[]): Promise<readonly Finding[]>
 }
 
 /** What came of a case. */
@@ -213,8 +223,11 @@ export class Placer {
 
   async #verify(group: readonly StoredUpload[]): Promise<readonly PlacingUpload[]> {
     const items = group.flatMap((upload) => upload.items)
+    const coins = await this.#office.coins.read(items)
     const context = await this.#office.verifyContext()
-    const verdicts = await this.#office.verifier.verify({ items, ...context })
+    const records = items.filter((_, index) => coins[index] === undefined)
+    const verified = (await this.#office.verifier.verify({ items: records, ...context })).values()
+    const verdicts = coins.map((coin) => coin ?? nextOf(verified))
     let offset = 0
     return group.map((placing) => {
       const end = offset + placing.items.length
@@ -252,15 +265,17 @@ export class Placer {
     const group = claimed.flatMap(fromTill).toSorted(byTillAndNumber)
     const handedIn = claimed.filter(({ batch }) => batch === undefined)
     const sorted = await this.#sort(trx, [...group, ...handedIn])
-    const { uploads, cards: uploaded, rejected } = sorted
+    const { uploads, cards: uploaded, rejected, coins } = sorted
     const facts = await this.#office.groupFacts(trx, uploads, uploaded)
     const placed = await place(trx, uploads, facts, at, sorted.paid)
     await insertRejected(trx, rejected)
-    const batches = await traceBatches(trx, group)
-    const late = await traceLate(trx, group, placed.fresh)
-    const missing = await traceMissing(trx, group, placed.shown)
+    const histories = group.map(historyOf)
+    const batches = await traceBatches(trx, histories)
+    const late = await traceLate(trx, histories, placed.fresh)
+    const missing = await traceMissing(trx, histories, placed.shown)
     await withdrawFindings(trx, [...placed.withdrawn, ...batches.withdrawn], at)
-    const findings = [...placed.findings, ...batches.findings, ...late, ...missing]
+    const shown = await this.#office.coins.place(trx, coins)
+    const findings = [...placed.findings, ...batches.findings, ...late, ...missing, ...shown]
     const cases = await recordFindings(trx, findings, at)
     const cards = [...new Set(uploads.map(({ entry }) => entry.card))]
     const forks = placed.findings.length + placed.withdrawn.length > 0 ? cards : []
@@ -274,6 +289,7 @@ export class Placer {
     const rejected: RejectedItem[] = []
     /** Of records that cards have signed. */
     const signed: VerifiedEntry[] = []
+    const coins: CoinEntry[] = []
     const cards = await this.#office.cardsOf(trx, [
       ...new Set(
         group.flatMap(({ verdicts }) =>
@@ -285,6 +301,11 @@ export class Placer {
       for (const [index, verdict] of verdicts.entries()) {
         const item = items[index]
         invariant(item, 'one verdict an item')
+        // Whoever hands it in: its vendor element has signed it.
+        if ('coins' in verdict) {
+          coins.push(verdict.coins)
+          continue
+        }
         const reason = verdict.ok ? misplaced(verdict.entry, batch?.till, cards) : verdict.reason
         if (verdict.ok && reason === undefined) {
           const { outcome } = item
@@ -307,7 +328,7 @@ export class Placer {
         } else rejected.push({ batch: id, index, reason: reason ?? 'rejected' })
       }
     }
-    return { uploads, cards, rejected, paid: paidIn(signed) }
+    return { uploads, cards, rejected, coins, paid: paidIn(signed) }
   }
 }
 
@@ -324,14 +345,32 @@ interface StoredUpload extends Content {
 }
 
 interface PlacingUpload extends StoredUpload {
-  readonly verdicts: readonly Verdict[]
+  readonly verdicts: readonly (Verdict | CoinVerdict)[]
 }
 
-function fromTill(upload: PlacingUpload): (PlacingUpload & PlacingBatch)[] {
+/** One for each record: the verifier has seen to it. */
+function nextOf(verdicts: Iterator<Verdict>): Verdict {
+  const { value, done } = verdicts.next()
+  invariant(done !== true, 'one verdict a record')
+  return value
+}
+
+function fromTill(upload: PlacingUpload): (PlacingUpload & Pick<PlacingBatch, 'batch'>)[] {
   return upload.batch ? [{ ...upload, batch: upload.batch }] : []
 }
 
-function byTillAndNumber({ batch: a }: PlacingBatch, { batch: b }: PlacingBatch): number {
+/** A batch as its till's history sees it: coins are no records of cards, and each is where its item is. */
+function historyOf(upload: PlacingUpload & Pick<PlacingBatch, 'batch'>): PlacingBatch {
+  const verdicts = upload.verdicts.map((verdict) => ('coins' in verdict ? NO_RECORD : verdict))
+  return { ...upload, verdicts }
+}
+
+const NO_RECORD: Verdict = { ok: false, reason: 'coins' }
+
+function byTillAndNumber(
+  { batch: a }: Pick<PlacingBatch, 'batch'>,
+  { batch: b }: Pick<PlacingBatch, 'batch'>,
+): number {
   return a.till - b.till || a.number - b.number
 }
 
@@ -404,8 +443,8 @@ function isSignedByCard({ card }: VerifiedEntry, cards: ReadonlyMap<CardId, Card
   return cards.get(card)?.scheme.recordsAreSigned === 'by the card'
 }
 
-function shownBy(verdict: Verdict): readonly VerifiedEntry[] {
-  return verdict.ok ? [verdict.entry, ...(verdict.others ?? [])] : []
+function shownBy(verdict: Verdict | CoinVerdict): readonly VerifiedEntry[] {
+  return verdict.ok && 'entry' in verdict ? [verdict.entry, ...(verdict.others ?? [])] : []
 }
 
 /** What is left of an entry when whoever hands it in could have said anything of its till. */

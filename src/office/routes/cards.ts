@@ -1,6 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import { z } from 'zod'
-import { utf8 } from '../../kernel/bytes.ts'
+import { utf8, type Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import { sha256 } from '../../kernel/hash.ts'
 import type { CardId } from '../../kernel/ids.ts'
@@ -48,6 +48,11 @@ const uid = z
   .meta({ description: 'The chip’s own number, in hexadecimal', examples: ['04a1b2c3'] })
 const passcode = z.string().max(64).meta({ description: 'Made up if it is left out' })
 
+const report = z
+  .base64()
+  .max(64 * 1024)
+  .meta({ description: 'What the blank chip has told the desk; only of schemes whose chips do' })
+
 const issueBody = z.strictObject({
   scheme: z.string(),
   uid,
@@ -56,10 +61,12 @@ const issueBody = z.strictObject({
   label: name.optional(),
   holder: idText.optional(),
   passcode: passcode.optional(),
+  report: report.optional(),
 })
 const renewBody = z.strictObject({
   uid,
   passcode: passcode.optional(),
+  report: report.optional(),
   lost: z.boolean().meta({ description: 'Whether somebody else may still hold the old card' }),
   reason,
 })
@@ -115,6 +122,7 @@ export function cardRoutes(app: Api, { office }: Desk): void {
         label: body.label,
         holder: body.holder,
         passcode: body.passcode,
+        report: reportOf(body),
       }
       return issueOnce(request.headers['idempotency-key'], request.body, actorOf(request), {
         act: 'card.issue',
@@ -184,6 +192,7 @@ export function cardRoutes(app: Api, { office }: Desk): void {
         card: old,
         uid: hexField(body.uid, 'body.uid'),
         passcode: body.passcode,
+        report: reportOf(body),
         lost: body.lost,
       }
       const asked = { ...body, card: old }
@@ -259,6 +268,10 @@ export function cardRoutes(app: Api, { office }: Desk): void {
     events.emit({ type: 'card', card: cardIdParam(answer.card.id) })
     return answer
   }
+}
+
+function reportOf(body: { readonly report?: string | undefined }): Bytes | undefined {
+  return body.report === undefined ? undefined : new Uint8Array(Buffer.from(body.report, 'base64'))
 }
 
 /** A cardholder sees their own cards; who works here sees all. */

@@ -1,0 +1,133 @@
+import type { Bytes } from '../../kernel/bytes.ts'
+import type { CardId, Digest, TillNumber } from '../../kernel/ids.ts'
+import type { Amount, Currency } from '../../kernel/money.ts'
+import type { Instant, RandomSource } from '../../kernel/ports.ts'
+
+/**
+ * What the office asks of a scheme whose money is coins. A coin is no card’s balance: it goes from hand to
+ * hand, and whoever shows it last, with all its hands, is owed it.
+ * docs/decisions/0022-coins-are-claims.md says why this stands beside the chain ledger.
+ */
+export interface Coinage {
+  /** The number of the bank that this office is. */
+  bank(secrets: Bytes): number
+  /** Makes a vendor element for a till. @throws {FormatError} if the chip has reported no such thing. */
+  vendor(order: VendorElementOrder, secrets: Bytes, at: Instant): NewVendorElement
+  /** Makes coins for one element. @throws {FormatError} if they cannot be. */
+  make(known: Bytes, order: CoinOrder, secrets: Bytes, random: RandomSource): readonly NewCoin[]
+  /** How many coins the element can still be sold, of which so many were. */
+  left(known: Bytes, sold: number): number
+  /** The fewest coins that are so much. @throws {FormatError} if none are. */
+  denominate(amount: Amount): readonly Amount[]
+  /** The elements that this evidence names: what {@link Coinage.read} must know of them. Empty if it cannot be read. */
+  named(evidence: Uint8Array, secrets: Bytes): readonly ElementId[]
+  /** Checks one item of evidence. Pure. @param certificates of elements that it names, as far as known. */
+  read(evidence: Uint8Array, secrets: Bytes, certificates: readonly Bytes[]): CoinVerdict
+}
+
+/** An element as 16 hexadecimal digits. A card’s coin element has the id of the card. */
+export type ElementId = string
+/** A coin likewise. */
+export type CoinId = string
+
+export const ELEMENT_ROLES = ['identity element', 'coin element', 'vendor element'] as const
+export type ElementRole = (typeof ELEMENT_ROLES)[number]
+
+/** What others must know of an element. */
+export interface NewElement {
+  readonly id: ElementId
+  readonly role: ElementRole
+  readonly certificate: Bytes
+  /** What its bank makes coins for it with; secret. Undefined if it holds none. */
+  readonly known: Bytes | undefined
+}
+
+export interface VendorElementOrder {
+  readonly element: Bytes
+  /** What the blank chip has told the desk. */
+  readonly report: Bytes
+  readonly till: TillNumber
+  readonly currency: Currency
+}
+
+export interface NewVendorElement {
+  readonly element: NewElement
+  /** For the desk that has the chip. */
+  readonly plan: Bytes
+}
+
+export interface CoinOrder {
+  readonly values: readonly Amount[]
+  readonly currency: Currency
+  readonly expires: Instant
+  /** Whether only the identity element of that card may spend them. */
+  readonly bound: 'bound' | 'free'
+  /** Of the first coin; the others follow. */
+  readonly firstSerial: number
+  /** How many coins that element was sold before. */
+  readonly sold: number
+}
+
+export interface NewCoin {
+  readonly id: CoinId
+  readonly value: Amount
+  /** For that element, over any channel: nothing but its chip opens it. */
+  readonly register: Bytes
+}
+
+/** One change of hands, signed by the giver. */
+export interface CoinStep {
+  readonly kind: 'pay' | 'change' | 'return' | 'surrender'
+  readonly giver: ElementId
+  readonly taker: ElementId
+  /** Of the giver: an element signs one transfer with a number, and never another. */
+  readonly sequence: number
+  readonly digest: Digest
+}
+
+/** A coin with all of its hands, oldest first. */
+export interface HeldCoin {
+  readonly coin: CoinId
+  readonly bank: number
+  /** ISO 4217 number. */
+  readonly currency: number
+  readonly value: Amount
+  readonly expires: Instant
+  readonly chain: readonly CoinStep[]
+}
+
+/** A coin that a vendor wants to be paid for. */
+export interface CoinClaim extends HeldCoin {
+  readonly creditor: ElementId
+}
+
+/** What the bytes of one item of evidence prove by themselves, each against an element. */
+export const COIN_FINDINGS = ['forged-coin', 'forged-hop', 'broken-chain', 'wrong-change'] as const
+
+export interface CoinFinding {
+  readonly kind: (typeof COIN_FINDINGS)[number]
+  readonly suspect: ElementId
+  readonly coin: CoinId | undefined
+}
+
+/** What one item of evidence comes down to. */
+export interface CoinEntry {
+  /** Of the evidence: the same again is no second claim. */
+  readonly digest: Digest
+  readonly vendor: ElementId
+  readonly claims: readonly CoinClaim[]
+  /** Coins that went to somebody who does not claim them: kept as change, given as change, returned. */
+  readonly moved: readonly HeldCoin[]
+  /** Every change of hands that it shows, with a good signature. */
+  readonly steps: readonly CoinStep[]
+  readonly findings: readonly CoinFinding[]
+}
+
+export type CoinVerdict =
+  { readonly ok: true; readonly coins: CoinEntry } | { readonly ok: false; readonly reason: string }
+
+/** A card of this office that has just been issued. */
+export interface CoinCard {
+  readonly card: CardId
+  readonly elements: readonly NewElement[]
+}

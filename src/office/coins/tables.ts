@@ -1,0 +1,51 @@
+import type { CurrencyCode } from '../../kernel/money.ts'
+import type { Bytea, Int8, Json, NullableBytea, NullableInt8 } from '../columns.ts'
+import type { CoinStep, ElementRole } from './coinage.ts'
+
+/** migrations/0006-coins.sql. */
+export interface CoinTables {
+  coin_element: {
+    id: string
+    role: ElementRole
+    bank: number
+    certificate: Bytea
+    card: string | null
+    till: NullableInt8
+    sealed: NullableBytea
+    sold: number
+    made_at: Int8
+  }
+  coin: {
+    id: string
+    element: string
+    holder: string
+    hops: number
+    value: Int8
+    currency: CurrencyCode
+    expires: Int8
+    person: NullableInt8
+    merchant: NullableInt8
+    register: Bytea
+    made_at: Int8
+    refunded: 'expired' | 'lost' | null
+  }
+  coin_step: { giver: string; sequence: Int8; digest: Bytea }
+  coin_claim: {
+    coin: string
+    evidence: Bytea
+    bank: number
+    currency: CurrencyCode
+    value: Int8
+    expires: Int8
+    creditor: string
+    chain: Json<readonly CoinStep[]>
+    received_at: Int8
+  }
+  coin_spend: {
+    coin: string
+    creditor: string | null
+    account: NullableInt8
+    decided: boolean
+    step: number
+  }
+}

@@ -1,0 +1,264 @@
+import { z } from 'zod'
+import type { Bytes } from '../../kernel/bytes.ts'
+import { positiveAmountText } from '../amount-text.ts'
+import { awardCoin } from '../coins/award.ts'
+import { makeVendorElement } from '../coins/elements.ts'
+import { refundLost } from '../coins/refunds.ts'
+import {
+  buyForCard,
+  buyForTill,
+  COINS_AT_ONCE,
+  coinsOf,
+  type Sold,
+  type Wanted,
+} from '../coins/sale.ts'
+import {
+  coinJson,
+  coinRefundJson,
+  coinsSoldJson,
+  vendorElementJson,
+  type CoinsSoldJson,
+} from '../coins/answers.ts'
+import { OfficeError } from '../errors.ts'
+import {
+  actorOf,
+  answers,
+  cardIdParam,
+  cardIdText,
+  idempotencyHeaders,
+  nothing,
+  reason,
+  tillNumberText,
+  type Api,
+  type Desk,
+} from '../http.ts'
+import { answerOnce } from '../once.ts'
+import { recordAct } from '../registry/audit.ts'
+import { findCard } from '../registry/cards.ts'
+import type { Person } from '../registry/people.ts'
+import type { CardId } from '../../kernel/ids.ts'
+import type { Kysely } from 'kysely'
+import type { Tables } from '../tables.ts'
+
+const cardParams = z.object({ id: cardIdText })
+const tillParams = z.object({ number: tillNumberText })
+/** So much in as few coins as it takes, or these coins. */
+const wantedFields = {
+  amount: positiveAmountText.optional(),
+  values: z.array(positiveAmountText).min(1).max(COINS_AT_ONCE).optional(),
+}
+const report = z
+  .base64()
+  .max(64 * 1024)
+  .meta({ description: 'What the blank chip has told the desk: docs/protocol/coin.md' })
+
+/** Money as coins: bought, given out, given back. What comes of spent ones, tills hand in. */
+export function coinRoutes(app: Api, { office }: Desk): void {
+  const { db } = office
+
+  app.post(
+    '/api/coins',
+    {
+      schema: {
+        summary: 'Buy coins for a card, from its holder’s online wallet',
+        headers: idempotencyHeaders,
+        body: z.strictObject({
+          card: cardIdText,
+          ...wantedFields,
+          bound: z
+            .enum(['bound', 'free'])
+            .default('free')
+            .meta({ description: 'Whether only this card may spend them' }),
+        }),
+        response: answers(coinsSoldJson),
+      },
+    },
+    async (request) => {
+      const { body, headers } = request
+      const actor = actorOf(request)
+      const card = await visibleCard(db, actor, body.card)
+      const wanted = wantedOf(body)
+      const asked = { act: 'coins.buy', ...body }
+      return answerOnce(office, headers, actor, asked, coinsSoldJson, async (trx, at) => {
+        const sold = await buyForCard(office, trx, { card, wanted, bound: body.bound })
+        const detail = { amount: String(sold.amount), coins: sold.coins.length }
+        const subject = `card:${card}`
+        await recordAct(trx, { person: actor.id, act: 'coins.buy', subject, detail }, at)
+        return soldToJson(sold)
+      })
+    },
+  )
+
+  app.get(
+    '/api/cards/:id/coins',
+    {
+      schema: {
+        summary: 'Coins that were made for a card, newest first, with what to load on it',
+        params: cardParams,
+        response: answers(z.object({ coins: z.array(coinJson) })),
+      },
+    },
+    async (request) => {
+      const card = await visibleCard(db, actorOf(request), request.params.id)
+      const coins = await coinsOf(db, card)
+      return {
+        coins: coins.map(({ value, register, ...coin }) => ({
+          ...coin,
+          value: String(value),
+          register: base64(register),
+        })),
+      }
+    },
+  )
+
+  app.post(
+    '/api/cards/:id/coins/refund',
+    {
+      schema: {
+        summary: 'Give the holder of a lost or damaged card back the coins that it held',
+        params: cardParams,
+        headers: idempotencyHeaders,
+        body: z.strictObject({ reason }),
+        response: answers(coinRefundJson),
+      },
+    },
+    async (request) => {
+      const { body, headers } = request
+      const actor = actorOf(request)
+      const card = cardIdParam(request.params.id)
+      const act = 'coins.refund'
+      const asked = { act, card, ...body }
+      return answerOnce(office, headers, actor, asked, coinRefundJson, async (trx, at) => {
+        const refunded = String(await refundLost(office, trx, card))
+        const detail = { refunded, reason: body.reason }
+        await recordAct(trx, { person: actor.id, act, subject: `card:${card}`, detail }, at)
+        return { refunded }
+      })
+    },
+  )
+
+  app.post(
+    '/api/tills/:number/vendor-element',
+    {
+      schema: {
+        summary:
+          'A vendor element for the till: what the issuing desk writes on a chip that has reported',
+        params: tillParams,
+        headers: idempotencyHeaders,
+        body: z.strictObject({ scheme: z.string(), report }),
+        response: answers(vendorElementJson),
+      },
+    },
+    async (request) => {
+      const { body, headers } = request
+      const actor = actorOf(request)
+      const till = request.params.number
+      const act = 'till.vendor-element'
+      const asked = { act, till, ...body }
+      return answerOnce(office, headers, actor, asked, vendorElementJson, async (trx, at) => {
+        const chip = bytesOf(body.report)
+        const { id, plan } = await makeVendorElement(office, trx, {
+          scheme: body.scheme,
+          till,
+          report: chip,
+        })
+        const subject = `till:${till}`
+        await recordAct(trx, { person: actor.id, act, subject, detail: { element: id } }, at)
+        return { element: id, plan: base64(plan) }
+      })
+    },
+  )
+
+  app.post(
+    '/api/tills/:number/coins',
+    {
+      schema: {
+        summary:
+          'Coins for a till’s vendor element to give change with, from what its merchant has',
+        params: tillParams,
+        headers: idempotencyHeaders,
+        body: z.strictObject(wantedFields),
+        response: answers(coinsSoldJson),
+      },
+    },
+    async (request) => {
+      const { body, headers } = request
+      const actor = actorOf(request)
+      const till = request.params.number
+      const wanted = wantedOf(body)
+      const act = 'till.coins'
+      const asked = { act, till, ...body }
+      return answerOnce(office, headers, actor, asked, coinsSoldJson, async (trx, at) => {
+        const sold = await buyForTill(office, trx, { till, wanted })
+        const detail = { amount: String(sold.amount), coins: sold.coins.length }
+        await recordAct(trx, { person: actor.id, act, subject: `till:${till}`, detail }, at)
+        return soldToJson(sold)
+      })
+    },
+  )
+
+  app.post(
+    '/api/coins/:id/award',
+    {
+      schema: {
+        summary: 'Say whose a coin is that several tills claim',
+        params: z.object({ id: cardIdText.meta({ description: 'A coin: 16 hexadecimal digits' }) }),
+        body: z.strictObject({ till: z.int().min(1), reason }),
+        response: answers(nothing),
+      },
+    },
+    async (request) => {
+      const { id: coin } = request.params
+      const { till, reason: why } = request.body
+      await db.transaction().execute(async (trx) => {
+        await awardCoin(office, trx, { coin, till })
+        const act = { person: actorOf(request).id, act: 'coin.award', subject: `coin:${coin}` }
+        await recordAct(trx, { ...act, detail: { till, reason: why } }, office.clock.now())
+      })
+      return {}
+    },
+  )
+}
+
+/** @throws {OfficeError} `not_found`, also for a card that is somebody else’s. */
+async function visibleCard(db: Kysely<Tables>, actor: Person, text: string): Promise<CardId> {
+  const card = await findCard(db, cardIdParam(text))
+  const isVisible = actor.role !== 'cardholder' || card?.holder === actor.id
+  if (card && isVisible) return card.id
+  throw new OfficeError('not_found', `There is no card ${text}.`)
+}
+
+function wantedOf(body: {
+  readonly amount?: string | undefined
+  readonly values?: readonly string[] | undefined
+}): Wanted {
+  const { amount, values } = body
+  if (amount !== undefined && values === undefined) {
+    return { amount: BigInt(amount), values: undefined }
+  }
+  if (values !== undefined && amount === undefined) {
+    return { amount: undefined, values: values.map(BigInt) }
+  }
+  throw new OfficeError('bad_input', 'Say either an amount or the values of the coins.', 'body')
+}
+
+function soldToJson({ element, amount, expires, coins }: Sold): CoinsSoldJson {
+  return {
+    element,
+    amount: String(amount),
+    expires,
+    coins: coins.map(({ id, value, register }) => ({
+      id,
+      value: String(value),
+      register: base64(register),
+    })),
+  }
+}
+
+function base64(bytes: Bytes): string {
+  return Buffer.from(bytes).toString('base64')
+}
+
+function bytesOf(text: string): Bytes {
+  return new Uint8Array(Buffer.from(text, 'base64'))
+}
