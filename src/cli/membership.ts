@@ -9,7 +9,7 @@ import { readNextKey, writeNextKey, writeNotaryUrl } from '../office/inter-offic
 import { recordAct } from '../office/registry/audit.ts'
 import { replaceSchemeSecrets } from '../office/registry/office-secrets.ts'
 import { officeSchemes } from '../schemes/office.ts'
-import { joinNotary, readAuthority, rotateKey } from '../schemes/wallet/authority.ts'
+import { joinNotary, readAuthority, rotateKey } from '../schemes/wallet/office/authority.ts'
 import { readCertificate } from '../schemes/wallet/certificates.ts'
 import { SCHEME } from '../schemes/wallet/message.ts'
 import { requestCertificate } from '../schemes/wallet/root.ts'

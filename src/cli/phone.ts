@@ -22,7 +22,7 @@ import {
   type Result,
   type Synchronised,
 } from '../schemes/wallet/phone.ts'
-import { plainWire } from '../schemes/wallet/phone-wire.ts'
+import { plainWire } from '../schemes/wallet/phone/wire.ts'
 import type { WalletRefusal } from '../schemes/wallet/terminal.ts'
 import { fetchedWay, signIn } from '../town/office-client.ts'
 import { asked } from './asking.ts'

@@ -15,7 +15,7 @@ import {
   type Instruction,
   type Signed,
 } from '../schemes/wallet/message.ts'
-import { evidenceOf, type Shown, type WalletRejection } from '../schemes/wallet/shown.ts'
+import { evidenceOf, type Shown, type WalletRejection } from '../schemes/wallet/office/shown.ts'
 import type { Trust } from './trust.ts'
 
 /** Of which card, as every row of the books names it. */

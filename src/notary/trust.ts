@@ -4,7 +4,7 @@ import { sha256 } from '../kernel/hash.ts'
 import { cardIdOf } from '../kernel/ids.ts'
 import { NOTARY, partyText } from '../kernel/party.ts'
 import { Recent } from '../kernel/recent.ts'
-import type { WalletRoot } from '../schemes/wallet/authority.ts'
+import type { WalletRoot } from '../schemes/wallet/office/authority.ts'
 import {
   isCertifiedBy,
   readCertificate,
@@ -18,7 +18,7 @@ import {
   type Signed,
   type Statement,
 } from '../schemes/wallet/message.ts'
-import { readEvidence } from '../schemes/wallet/shown.ts'
+import { readEvidence } from '../schemes/wallet/office/shown.ts'
 
 /** Certificates that were read: an office’s is behind every payment of its cards. */
 const REMEMBERED = 10_000

@@ -12,7 +12,7 @@ import { orderReserve } from '../notary/operator.ts'
 import { readReport, type OfficeReport } from '../notary/reports.ts'
 import { notaryTransport } from '../notary/transport.ts'
 import type { OpenDatabase } from '../office/database.ts'
-import { joinNotary, readAuthority } from '../schemes/wallet/authority.ts'
+import { joinNotary, readAuthority } from '../schemes/wallet/office/authority.ts'
 import { createRoot, requestCertificate, signRequested, type Root } from '../schemes/wallet/root.ts'
 import { TownDatabase } from './databases.ts'
 

@@ -16,7 +16,7 @@ import { localVerifier } from '../office/ledger/verifier.ts'
 import { replaceSchemeSecrets } from '../office/registry/office-secrets.ts'
 import { officeSchemes } from '../schemes/office.ts'
 import { SCHEME } from '../schemes/wallet/message.ts'
-import { notarySeatOf } from '../schemes/wallet/seat.ts'
+import { notarySeatOf } from '../schemes/wallet/office/seat.ts'
 import { TownDatabase, type DatabaseServer } from './databases.ts'
 import type { NotaryHouse } from './notary-house.ts'
 import {

@@ -1,5 +1,5 @@
 import { Unreachable } from '../kernel/ports.ts'
-import { askMessage } from '../schemes/wallet/phone-messages.ts'
+import { askMessage } from '../schemes/wallet/phone/messages.ts'
 import type { Phone, Problem, Result } from '../schemes/wallet/phone.ts'
 import type { Channel } from '../reader/channel.ts'
 import { loadUnbacked as putUnbacked } from './cheats/office.ts'

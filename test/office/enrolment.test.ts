@@ -16,7 +16,7 @@ import {
   giveCode,
   type EnrolmentStatus,
 } from '../../src/office/enrolment.ts'
-import { tillPapers } from '../../src/schemes/wallet/authority.ts'
+import { tillPapers } from '../../src/schemes/wallet/office/authority.ts'
 import { isCertifiedBy, readCertificate } from '../../src/schemes/wallet/certificates.ts'
 import { listMakerKeys } from '../../src/office/registry/keys.ts'
 import { defaultPolicy, setPolicy } from '../../src/office/registry/policies.ts'

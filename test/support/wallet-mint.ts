@@ -9,7 +9,7 @@ import {
   certifyTill,
   readAuthority,
   type WalletAuthority,
-} from '../../src/schemes/wallet/authority.ts'
+} from '../../src/schemes/wallet/office/authority.ts'
 import {
   evidence,
   instruction,

@@ -8,14 +8,14 @@ import {
 } from '../../kernel/apdu.ts'
 import { concat, type Bytes } from '../../kernel/bytes.ts'
 import { isPinBlock, PIN_SIZE } from '../../kernel/pin.ts'
-import { refusalOfForm } from './card-forms.ts'
-import { CardInstructions } from './card-instructions.ts'
-import { paymentsLeft, spendable } from './card-limits.ts'
-import { CardMaking } from './card-making.ts'
-import { CardParts } from './card-parts.ts'
-import { CardPayments } from './card-payments.ts'
-import { CardReading } from './card-reading.ts'
-import { MEMORY_SIZE, secretsPart, triesPart, type Tries } from './card-store.ts'
+import { refusalOfForm } from './card/forms.ts'
+import { CardInstructions } from './card/instructions.ts'
+import { paymentsLeft, spendable } from './card/limits.ts'
+import { CardMaking } from './card/making.ts'
+import { CardParts } from './card/parts.ts'
+import { CardPayments } from './card/payments.ts'
+import { CardReading } from './card/reading.ts'
+import { MEMORY_SIZE, secretsPart, triesPart, type Tries } from './card/store.ts'
 import {
   CARD_STATE_SIZE,
   cardState,

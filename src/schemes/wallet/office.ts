@@ -30,8 +30,8 @@ import {
   readAuthority,
   readRoot,
   type WalletRoot,
-} from './authority.ts'
-import { walletHoldings } from './holdings.ts'
+} from './office/authority.ts'
+import { walletHoldings } from './office/holdings.ts'
 import { isCertifiedBy, readCertificate, type ReadSubject } from './certificates.ts'
 import {
   cardPlan,
@@ -43,7 +43,7 @@ import {
   type Evidence,
   type RecordKind,
 } from './message.ts'
-import { evidenceOf, readEvidence, type Shown, type WalletRejection } from './shown.ts'
+import { evidenceOf, readEvidence, type Shown, type WalletRejection } from './office/shown.ts'
 
 /** The office’s side of the scheme `wallet`: docs/protocol/wallet.md. */
 export const walletOffice: OfficeScheme = {

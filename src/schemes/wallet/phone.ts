@@ -11,18 +11,18 @@ import {
   type Signed,
   type WalletRecord,
 } from './message.ts'
-import { briefEvidence } from './phone-evidence.ts'
-import { Undertakings, type PhoneMemory } from './phone-memory.ts'
-import { askMessage, introducedBy, paidMessage, refusedMessage } from './phone-messages.ts'
-import { PhoneOffice } from './phone-office.ts'
-import { accepted, readable, stoppable, Stopped, type Result } from './phone-results.ts'
-import { carriedBy, OfficeVisit, type Synchronised } from './phone-visit.ts'
-import { handOver, wiredChannel, wiredTransport, type Wire } from './phone-wire.ts'
+import { briefEvidence } from './phone/evidence.ts'
+import { Undertakings, type PhoneMemory } from './phone/memory.ts'
+import { askMessage, introducedBy, paidMessage, refusedMessage } from './phone/messages.ts'
+import { PhoneOffice } from './phone/office.ts'
+import { accepted, readable, stoppable, Stopped, type Result } from './phone/results.ts'
+import { carriedBy, OfficeVisit, type Synchronised } from './phone/visit.ts'
+import { handOver, wiredChannel, wiredTransport, type Wire } from './phone/wire.ts'
 import { WalletCard } from './terminal.ts'
 
-export type { PhoneMemory } from './phone-memory.ts'
-export { PHONE_STATUSES, type PhoneStatus, type Problem, type Result } from './phone-results.ts'
-export type { Synchronised } from './phone-visit.ts'
+export type { PhoneMemory } from './phone/memory.ts'
+export { PHONE_STATUSES, type PhoneStatus, type Problem, type Result } from './phone/results.ts'
+export type { Synchronised } from './phone/visit.ts'
 
 export interface PhoneParts {
   /** By the phone. */

@@ -21,11 +21,11 @@ import {
   SIGNED_REQUEST_SIZE,
   WALLET_AID,
 } from './message.ts'
-import { refusalOfCard } from './plan.ts'
-import { refused } from './statuses.ts'
-import { meet, viewOf, type Met } from './till-meeting.ts'
-import { refusalOf } from './till-records.ts'
-import { Tap } from './till-tap.ts'
+import { refusalOfCard } from './till/plan.ts'
+import { refused } from './till/statuses.ts'
+import { meet, viewOf, type Met } from './till/meeting.ts'
+import { refusalOf } from './till/records.ts'
+import { Tap } from './till/tap.ts'
 
 /** The till’s side of the scheme `wallet`: docs/protocol/wallet.md. */
 export const walletTill: TillScheme = {

@@ -3,7 +3,7 @@ import { DIGEST_SIZE } from '../../kernel/hash.ts'
 import type { Amount } from '../../kernel/money.ts'
 import type { Instant, RandomSource } from '../../kernel/ports.ts'
 import type { Channel } from '../../reader/channel.ts'
-import { readAuthority } from '../../schemes/wallet/authority.ts'
+import { readAuthority } from '../../schemes/wallet/office/authority.ts'
 import {
   cardPlan,
   instruction,

@@ -6,7 +6,7 @@ import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
 import { sealTo } from '../../../src/kernel/p256.ts'
 import { pinBlock } from '../../../src/kernel/pin.ts'
 import { readCertificate } from '../../../src/schemes/wallet/certificates.ts'
-import { certificatePart, CardStore, MEMORY_SIZE } from '../../../src/schemes/wallet/card-store.ts'
+import { certificatePart, CardStore, MEMORY_SIZE } from '../../../src/schemes/wallet/card/store.ts'
 import {
   CERTIFICATES,
   CLA,

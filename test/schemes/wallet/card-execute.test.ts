@@ -4,8 +4,8 @@ import { cardIdBytes } from '../../../src/kernel/ids.ts'
 import { generatePrivateKey, type PrivateKey } from '../../../src/kernel/p256.ts'
 import { sha256 } from '../../../src/kernel/hash.ts'
 import { readCertificate } from '../../../src/schemes/wallet/certificates.ts'
-import { SEQUENCE_MAX } from '../../../src/schemes/wallet/card-log.ts'
-import { logPart } from '../../../src/schemes/wallet/card-store.ts'
+import { SEQUENCE_MAX } from '../../../src/schemes/wallet/card/log.ts'
+import { logPart } from '../../../src/schemes/wallet/card/store.ts'
 import {
   DEFAULT_POLICY,
   INS,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
 import { sha256 } from '../../../src/kernel/hash.ts'
 import { cardIdBytes } from '../../../src/kernel/ids.ts'
-import { SEQUENCE_MAX } from '../../../src/schemes/wallet/card-log.ts'
+import { SEQUENCE_MAX } from '../../../src/schemes/wallet/card/log.ts'
 import {
   DEFAULT_POLICY,
   INS,

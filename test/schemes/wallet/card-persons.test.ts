@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
-import { SEQUENCE_MAX } from '../../../src/schemes/wallet/card-log.ts'
+import { SEQUENCE_MAX } from '../../../src/schemes/wallet/card/log.ts'
 import {
   asking,
   declining,

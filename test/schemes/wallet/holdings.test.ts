@@ -3,8 +3,8 @@ import { toHex } from '../../../src/kernel/bytes.ts'
 import { cardIdBytes, parseCardId } from '../../../src/kernel/ids.ts'
 import { currency } from '../../../src/kernel/money.ts'
 import { generatePrivateKey } from '../../../src/kernel/p256.ts'
-import { createAuthority, readAuthority } from '../../../src/schemes/wallet/authority.ts'
-import { walletHoldings } from '../../../src/schemes/wallet/holdings.ts'
+import { createAuthority, readAuthority } from '../../../src/schemes/wallet/office/authority.ts'
+import { walletHoldings } from '../../../src/schemes/wallet/office/holdings.ts'
 import {
   DEFAULT_POLICY,
   instruction,

@@ -15,7 +15,7 @@ import {
   readAuthority,
   rotateKey,
   tillPapers,
-} from '../../../src/schemes/wallet/authority.ts'
+} from '../../../src/schemes/wallet/office/authority.ts'
 import { isCertifiedBy, readCertificate } from '../../../src/schemes/wallet/certificates.ts'
 import {
   cardPlan,
@@ -30,7 +30,7 @@ import {
 } from '../../../src/schemes/wallet/message.ts'
 import { walletOffice } from '../../../src/schemes/wallet/office.ts'
 import { createRoot, requestCertificate, signRequested } from '../../../src/schemes/wallet/root.ts'
-import { WALLET_REJECTIONS } from '../../../src/schemes/wallet/shown.ts'
+import { WALLET_REJECTIONS } from '../../../src/schemes/wallet/office/shown.ts'
 import { random } from '../../support/mint.ts'
 import { SEK, WalletMint, type Lies, type Made } from '../../support/wallet-mint.ts'
 

@@ -5,7 +5,7 @@ import { SECURE_ELEMENT } from '../../../src/card/chip-times.ts'
 import type { Bytes } from '../../../src/kernel/bytes.ts'
 import { exportPrivateKey, type PrivateKey } from '../../../src/kernel/p256.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
-import { CardStore, MEMORY_SIZE, secretsPart } from '../../../src/schemes/wallet/card-store.ts'
+import { CardStore, MEMORY_SIZE, secretsPart } from '../../../src/schemes/wallet/card/store.ts'
 import { walletChip } from '../../../src/schemes/wallet/chips.ts'
 import { chipKey, writeCardPlan } from '../../../src/schemes/wallet/issuing.ts'
 

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { Amount } from '../../../src/kernel/money.ts'
 import type { Result } from '../../../src/schemes/wallet/phone.ts'
-import { plainWire } from '../../../src/schemes/wallet/phone-wire.ts'
+import { plainWire } from '../../../src/schemes/wallet/phone/wire.ts'
 import { ASK_LIFE, done, lost, type Books, type Holder, type PhoneWorld } from './phone-world.ts'
 
 /** What people do with phones that lose messages. */

@@ -13,8 +13,8 @@ import {
   askMessage,
   paidMessage,
   refusedMessage,
-} from '../../../src/schemes/wallet/phone-messages.ts'
-import type { Wire, WireMessage } from '../../../src/schemes/wallet/phone-wire.ts'
+} from '../../../src/schemes/wallet/phone/messages.ts'
+import type { Wire, WireMessage } from '../../../src/schemes/wallet/phone/wire.ts'
 import { agree, off, synchronise } from './phone-flows.ts'
 import { done, PhoneWorld, PIN, type Holder } from './phone-world.ts'
 

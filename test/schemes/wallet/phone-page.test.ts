@@ -11,7 +11,7 @@ import { decodeCbor } from '../../../src/kernel/cbor.ts'
 import { parseCardId } from '../../../src/kernel/ids.ts'
 import { PERMISSIONS } from '../../../src/office/permissions.ts'
 import { STANDINGS } from '../../../src/office/wallets/standing.ts'
-import { PHONE_LAYOUTS } from '../../../src/schemes/wallet/phone-messages.ts'
+import { PHONE_LAYOUTS } from '../../../src/schemes/wallet/phone/messages.ts'
 import { PHONE_STATUSES } from '../../../src/schemes/wallet/phone.ts'
 
 const page = readFileSync(

@@ -18,15 +18,15 @@ import { CardTorn, type Channel } from '../../../src/reader/channel.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import { walletChip } from '../../../src/schemes/wallet/chips.ts'
 import { chipKey, writeCardPlan } from '../../../src/schemes/wallet/issuing.ts'
-import type { PhoneMemory } from '../../../src/schemes/wallet/phone-memory.ts'
-import type { Result } from '../../../src/schemes/wallet/phone-results.ts'
+import type { PhoneMemory } from '../../../src/schemes/wallet/phone/memory.ts'
+import type { Result } from '../../../src/schemes/wallet/phone/results.ts'
 import { Phone } from '../../../src/schemes/wallet/phone.ts'
 import {
   PhoneGone,
   plainWire,
   type Wire,
   type WireMessage,
-} from '../../../src/schemes/wallet/phone-wire.ts'
+} from '../../../src/schemes/wallet/phone/wire.ts'
 import { WalletCard } from '../../../src/schemes/wallet/terminal.ts'
 import { createTestOffice, RANDOM, type TestOffice } from '../../support/office.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { setLiquidity, type LiquidityPolicy } from '../../../src/office/ledger/liquidity.ts'
 import { INS } from '../../../src/schemes/wallet/message.ts'
-import type { Wire, WireMessage } from '../../../src/schemes/wallet/phone-wire.ts'
+import type { Wire, WireMessage } from '../../../src/schemes/wallet/phone/wire.ts'
 import { agree, off, synchronise } from './phone-flows.ts'
 import { done, PhoneWorld, PIN, type Holder } from './phone-world.ts'
 

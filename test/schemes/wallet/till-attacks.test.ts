@@ -10,7 +10,7 @@ import {
   SIGNED_REQUEST_SIZE,
   signMessage,
 } from '../../../src/schemes/wallet/message.ts'
-import { requestIn } from '../../../src/schemes/wallet/till-records.ts'
+import { requestIn } from '../../../src/schemes/wallet/till/records.ts'
 import {
   certificateFor,
   DAY,

@@ -7,7 +7,7 @@ import { generatePrivateKey } from '../../../src/kernel/p256.ts'
 import type { Policy } from '../../../src/kernel/documents.ts'
 import type { Channel } from '../../../src/reader/channel.ts'
 import { INS, WALLET_SW, type WalletPolicy } from '../../../src/schemes/wallet/message.ts'
-import { WALLET_STATUSES, type WalletStatus } from '../../../src/schemes/wallet/statuses.ts'
+import { WALLET_STATUSES, type WalletStatus } from '../../../src/schemes/wallet/till/statuses.ts'
 import { walletTill } from '../../../src/schemes/wallet/till.ts'
 import {
   Card,
