@@ -5,12 +5,10 @@ import { Chance } from '../../fuzz/chance.ts'
 import { HOPS_MAX } from '../../../src/schemes/coin/message.ts'
 import { directoryOf, pay, Redemption, Till } from './till.ts'
 
+const times = (count: number, value: Amount) => Array.from({ length: count }, () => value)
 /** Small coins: nobody's registers are full, and vendors can change what there is. */
-const COINS = [
-  ...[20n, 20n, 20n, 20n, 10n, 10n, 10n, 10n, 10n, 10n, 10n, 10n, 5n, 5n, 5n, 5n, 5n, 5n],
-  ...[2n, 2n, 2n, 2n, 2n, 2n, 2n, 2n, 1n, 1n, 1n, 1n, 1n, 1n, 1n, 1n],
-]
-const FLOAT = [10n, 10n, 10n, 5n, 5n, 5n, 5n, 2n, 2n, 2n, 2n, 2n, 2n, 1n, 1n, 1n, 1n, 1n, 1n]
+const COINS = [...times(4, 10n), ...times(8, 5n), ...times(12, 2n), ...times(14, 1n)]
+const FLOAT = [...times(3, 10n), ...times(6, 5n), ...times(14, 2n), ...times(14, 1n)]
 
 export interface Campaign {
   readonly customers: number
@@ -39,7 +37,7 @@ export function defineCampaign({ customers, vendors, rounds, payments, seed }: C
     for (let index = 0; index < vendors; index++) {
       const float = buy(FLOAT)
       const bank = 1 + (index % 2)
-      const options = { bank, till: 7 + index, float, otherBanks: [3 - bank], keepMax: 8 }
+      const options = { bank, till: 7 + index, float, otherBanks: [3 - bank], keepMax: 14 }
       tills.push(new Till(world, await world.vendor(options)))
     }
     const seen = { paid: 0, change: 0, cannot: 0, hops: 0 }
@@ -47,10 +45,10 @@ export function defineCampaign({ customers, vendors, rounds, payments, seed }: C
     for (const customer of people) balances.set(customer, (await customer.status()).total)
     const earned = new Map<Vendor, Amount>()
     for (let round = 0; round < rounds; round++) {
-      for (const until = ((round + 1) * payments) / rounds; seen.paid < until;) {
+      for (let n = 0; n < payments / rounds; n++) {
         const customer = chance.one(people)
         const till = chance.one(tills)
-        const order = pay(BigInt(1 + chance.below(6)))
+        const order = pay(BigInt(1 + chance.below(4)))
         const before = balances.get(customer) ?? 0n
         const result = await till.tap(customer, order)
         if (result.result === 'done') {
@@ -90,7 +88,9 @@ export function defineCampaign({ customers, vendors, rounds, payments, seed }: C
       const float = FLOAT.reduce((sum, value) => sum + value, 0n)
       expect(office.creditOf(vendor)).toBe(float + (earned.get(vendor) ?? 0n))
     }
-    expect(seen.change).toBeGreaterThan(payments / 10)
+    // What cannot be paid in the end is what nobody has the change for any more.
+    expect(seen.paid).toBeGreaterThan(payments * 0.6)
+    expect(seen.change).toBeGreaterThan(payments / 20)
     expect(seen.hops).toBeGreaterThanOrEqual(HOPS_MAX - 1)
     for (const till of tills) till.close()
   })
