@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core'
 import { useCallback, useState } from 'react'
-import type { Card, Case, LedgerLine } from '../shared/api.ts'
+import { Link } from 'wouter'
+import type { Card, Case, Holding, LedgerLine, Person } from '../shared/api.ts'
 import { post } from '../shared/http.ts'
 import { Money } from '../shared/Money.tsx'
 import { ProblemNotice } from '../shared/Notice.tsx'
@@ -15,21 +16,35 @@ import { Loading } from './Loading.tsx'
 import { PageHead, Section } from './PageHead.tsx'
 import { ReasonDialog } from './ReasonDialog.tsx'
 import { useMay } from './session.tsx'
+import { HoldingSections } from './wallet/HoldingSections.tsx'
 import classes from './CardPage.module.css'
+
+/** The scheme whose cards hold money by themselves. */
+const WALLET = 'wallet'
 
 export function CardPage({ id }: { readonly id: string }) {
   const card = useResource<Card>(`api/cards/${id}`)
   const ledger = useResource<{ readonly entries: readonly LedgerLine[] }>(`api/cards/${id}/ledger`)
-  const cases = useResource<{ readonly cases: readonly Case[] }>('api/cases', { card: id })
-  const above = { path: '/cards', name: 'Cards' }
+  const maySeeCases = useMay('GET /api/cases')
+  const cases = useResource<{ readonly cases: readonly Case[] }>(
+    maySeeCases ? 'api/cases' : undefined,
+    { card: id },
+  )
+  const isWallet = card.data?.scheme === WALLET
+  const holding = useResource<Holding>(isWallet ? `api/cards/${id}/holding` : undefined)
+  const above = maySeeCases
+    ? { path: '/cards', name: 'Cards' }
+    : { path: '/', name: 'Your money and cards' }
   const reloadAll = () => {
-    for (const { reload } of [card, ledger, cases]) reload()
+    for (const { reload } of [card, ledger, cases, holding]) reload()
   }
-  if (!card.data || !ledger.data || !cases.data) {
+  const isWaiting = (maySeeCases && !cases.data) || (isWallet && !holding.data)
+  if (!card.data || !ledger.data || isWaiting) {
+    const problem = card.problem ?? ledger.problem ?? cases.problem ?? holding.problem
     return (
       <>
         <PageHead title={`Card ${cardText(id)}`} above={above} />
-        <Loading problem={card.problem ?? ledger.problem ?? cases.problem} retry={reloadAll} />
+        <Loading problem={problem} retry={reloadAll} />
       </>
     )
   }
@@ -47,6 +62,7 @@ export function CardPage({ id }: { readonly id: string }) {
             <span>
               {one.scheme} card, issued <Time at={one.issuedAt} />
             </span>
+            {one.holder !== null && maySeeCases && <Holder id={one.holder} />}
             {one.successor !== null && (
               <span>
                 renewed as <CardName id={one.successor} />
@@ -60,16 +76,28 @@ export function CardPage({ id }: { readonly id: string }) {
         <span className={classes.balanceLabel}>Balance known to the office</span>
         <Money amount={one.balance} currency={one.currency} className={classes.balanceAmount} />
       </div>
-      {cases.data.cases.length > 0 && (
+      {cases.data && cases.data.cases.length > 0 && (
         <Section title="Cases">
           <CaseTable cases={cases.data.cases} empty={null} />
         </Section>
       )}
+      {holding.data && <HoldingSections card={one} holding={holding.data} onChange={reloadAll} />}
       <Section title="Ledger" aside={<Legend />}>
         <ProblemNotice problem={ledger.problem} retry={ledger.reload} />
         <Ledger lines={ledger.data.entries} currency={one.currency} />
       </Section>
     </>
+  )
+}
+
+/** Whose card it is, for who works here. */
+function Holder({ id }: { readonly id: string }) {
+  const { data } = useResource<{ readonly people: readonly Person[] }>('api/people')
+  const person = data?.people.find((one) => one.id === id)
+  return (
+    <span>
+      held by <Link href={`/people/${id}`}>{person?.name ?? `person ${id}`}</Link>
+    </span>
   )
 }
 

@@ -4,13 +4,9 @@ import { IconCreditCard, IconSearch } from '@tabler/icons-react'
 import { useState } from 'react'
 import { Link } from 'wouter'
 import type { Card } from '../shared/api.ts'
-import { Money } from '../shared/Money.tsx'
 import { Empty, ProblemNotice } from '../shared/Notice.tsx'
 import { useResource } from '../shared/resource.ts'
-import { type Column, Table } from '../shared/Table.tsx'
-import { Time } from '../shared/Time.tsx'
-import { CardName } from './CardName.tsx'
-import { CardStatusTag } from './CardStatusTag.tsx'
+import { CardTable } from './cards/CardTable.tsx'
 import { PageHead } from './PageHead.tsx'
 import classes from './page.module.css'
 
@@ -24,27 +20,6 @@ const STATUSES = [
   { value: 'frozen', label: 'Frozen' },
   { value: 'hot', label: 'Hot' },
   { value: 'retired', label: 'Retired' },
-]
-
-const columns: readonly Column<Card>[] = [
-  {
-    label: 'Card',
-    lead: true,
-    cell: ({ id, label }) => (
-      <Link href={`/cards/${id}`} data-row-link>
-        {label ?? <CardName id={id} plain />}
-      </Link>
-    ),
-  },
-  { label: 'Number', cell: ({ id }) => <CardName id={id} plain /> },
-  { label: 'Status', cell: (card) => <CardStatusTag card={card} /> },
-  {
-    label: 'Balance',
-    figures: true,
-    cell: ({ balance, currency }) => <Money amount={balance} currency={currency} />,
-  },
-  { label: 'Scheme', cell: ({ scheme }) => scheme },
-  { label: 'Issued', cell: ({ issuedAt }) => <Time at={issuedAt} /> },
 ]
 
 export function CardsPage() {
@@ -63,6 +38,16 @@ export function CardsPage() {
       <PageHead
         title="Cards"
         facts="Balances are what the office knows: what tills have not handed in yet is not in them."
+        acts={
+          <>
+            <Button component={Link} href="/people" variant="default">
+              People
+            </Button>
+            <Button component={Link} href="/rules" variant="default">
+              Wallet rules
+            </Button>
+          </>
+        }
       />
       <div className={classes.filters}>
         <TextInput
@@ -77,11 +62,8 @@ export function CardsPage() {
         <SegmentedControl aria-label="Status" data={STATUSES} value={status} onChange={setStatus} />
       </div>
       <ProblemNotice problem={problem} retry={reload} />
-      <Table
-        label="Cards"
-        columns={columns}
-        rows={data?.cards}
-        rowKey={({ id }) => id}
+      <CardTable
+        cards={data?.cards}
         empty={
           <Empty
             title={filtered ? 'No card matches' : 'No cards yet'}

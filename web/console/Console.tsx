@@ -13,8 +13,12 @@ import { CardPage } from './CardPage.tsx'
 import { CardsPage } from './CardsPage.tsx'
 import { CasePage } from './CasePage.tsx'
 import { CasesPage } from './CasesPage.tsx'
+import { HolderConsole } from './HolderConsole.tsx'
 import { LoginPage } from './LoginPage.tsx'
 import { OverviewPage } from './OverviewPage.tsx'
+import { PeoplePage } from './PeoplePage.tsx'
+import { PersonPage } from './PersonPage.tsx'
+import { RulesPage } from './RulesPage.tsx'
 import { SessionProvider } from './session.tsx'
 import { Shell } from './Shell.tsx'
 import { WrongDoor } from './WrongDoor.tsx'
@@ -43,9 +47,19 @@ export function Console() {
   if (problem instanceof Refused && problem.status === 401) return <LoginPage onDone={reload} />
   if (!data) return <ProblemNotice problem={problem} retry={reload} />
   const { role } = data.person
-  if (role === 'merchant' || role === 'cardholder') return <WrongDoor onLeave={signOut} />
+  const session = { person: data.person, signOut }
+  if (role === 'merchant') return <WrongDoor onLeave={signOut} />
+  if (role === 'cardholder') {
+    return (
+      <SessionProvider session={session}>
+        <Router {...BEHIND_HASH}>
+          <HolderConsole />
+        </Router>
+      </SessionProvider>
+    )
+  }
   return (
-    <SessionProvider session={{ person: data.person, signOut }}>
+    <SessionProvider session={session}>
       <LiveProvider path="api/events" events={EVENTS}>
         <Router {...BEHIND_HASH}>
           <Pages />
@@ -68,6 +82,9 @@ function Pages() {
           <Route path="/" component={OverviewPage} />
           <Route path="/cards" component={CardsPage} />
           <Route path="/cards/:id">{({ id }) => <CardPage id={id} />}</Route>
+          <Route path="/people" component={PeoplePage} />
+          <Route path="/people/:id">{({ id }) => <PersonPage id={id} />}</Route>
+          <Route path="/rules" component={RulesPage} />
           <Route path="/cases" component={CasesPage} />
           <Route path="/cases/:id">{({ id }) => <CasePage id={id} />}</Route>
           <Route path="/tills" component={TillsPage} />

@@ -29,7 +29,7 @@ export function LoginPage({ onDone }: { readonly onDone: () => void }) {
       <Guilloche className={classes.pattern} />
       <form className={classes.form} onSubmit={submit} aria-label="Sign in">
         <Logo size={36} />
-        <h1 className={classes.title}>Operator console</h1>
+        <h1 className={classes.title}>Sign in</h1>
         <TextInput
           label="Name"
           name="name"

@@ -9,6 +9,8 @@ import {
   IconLogout,
   IconShoppingBag,
   IconUser,
+  IconUsers,
+  IconWallet,
 } from '@tabler/icons-react'
 import type { ComponentType, ReactNode } from 'react'
 import { Link, useRoute } from 'wouter'
@@ -33,6 +35,13 @@ interface Place {
 const PLACES: readonly Place[] = [
   { path: '/', call: 'GET /api/progress', name: 'Overview', icon: IconHome },
   { path: '/cards', call: 'GET /api/cards', name: 'Cards', icon: IconCreditCard },
+  {
+    path: '/people',
+    call: 'GET /api/people',
+    name: 'People',
+    icon: IconUsers,
+    wideOnly: true,
+  },
   { path: '/cases', call: 'GET /api/cases', name: 'Cases', icon: IconGavel },
   { path: '/tills', call: 'GET /api/tills', name: 'Tills', icon: IconBuildingStore },
   {
@@ -40,6 +49,13 @@ const PLACES: readonly Place[] = [
     call: 'GET /api/products',
     name: 'Products',
     icon: IconShoppingBag,
+    wideOnly: true,
+  },
+  {
+    path: '/rules',
+    call: 'GET /api/wallet-policy',
+    name: 'Wallet rules',
+    icon: IconWallet,
     wideOnly: true,
   },
   { path: '/accounts', call: 'GET /api/accounts', name: 'Accounts', icon: IconArrowsExchange },
@@ -81,7 +97,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
 }
 
 /** The hash is the router's, so the browser cannot do this by itself. */
-function skipToContent(event: { preventDefault: () => void }) {
+export function skipToContent(event: { preventDefault: () => void }) {
   event.preventDefault()
   document.getElementById('content')?.focus()
 }
@@ -128,7 +144,7 @@ function LiveDot() {
   )
 }
 
-function PersonMenu() {
+export function PersonMenu() {
   const { person, signOut } = useSession()
   return (
     <Menu position="bottom-end" withinPortal>

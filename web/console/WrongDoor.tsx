@@ -2,7 +2,7 @@ import { Button } from '@mantine/core'
 import { IconDoorExit } from '@tabler/icons-react'
 import { Empty } from '../shared/Notice.tsx'
 
-/** For merchants and cardholders: nothing here is theirs to see. */
+/** For merchants: nothing here is theirs to see. */
 export function WrongDoor({ onLeave }: { readonly onLeave: () => void }) {
   return (
     <main>

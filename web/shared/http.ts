@@ -41,6 +41,15 @@ export async function post<T>(path: string, body: unknown = {}): Promise<T> {
   return await send<T>(path, withJson('POST', body))
 }
 
+/** As {@link post}; sent again with the same key, whatever became of the first, nothing happens twice. */
+export async function postOnce<T>(path: string, key: string, body: unknown): Promise<T> {
+  return await send<T>(path, withJson('POST', body, { 'idempotency-key': key }))
+}
+
+export function newKey(): string {
+  return crypto.getRandomValues(new Uint32Array(4)).join('-')
+}
+
 export async function put(path: string, body: unknown): Promise<void> {
   await send<unknown>(path, withJson('PUT', body))
 }
@@ -49,10 +58,10 @@ export async function remove(path: string): Promise<void> {
   await send<unknown>(path, { method: 'DELETE' })
 }
 
-function withJson(method: string, body: unknown): RequestInit {
+function withJson(method: string, body: unknown, headers = {}): RequestInit {
   return {
     method,
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   }
 }

@@ -15,8 +15,9 @@ interface Held<T> {
   readonly problem: Problem | undefined
 }
 
-export function useResource<T>(path: string, query: Query = {}): Resource<T> {
-  const key = JSON.stringify([path, query])
+/** @param path undefined: nothing is asked for. */
+export function useResource<T>(path: string | undefined, query: Query = {}): Resource<T> {
+  const key = JSON.stringify([path ?? null, query])
   const [held, setHeld] = useState<Held<T>>({ key, data: undefined, problem: undefined })
   const [turn, setTurn] = useState(0)
   const reload = useCallback(() => setTurn((last) => last + 1), [])
@@ -26,7 +27,8 @@ export function useResource<T>(path: string, query: Query = {}): Resource<T> {
   useEffect(() => {
     const abort = new AbortController()
     const { key: asked } = request
-    const [wantedPath, wantedQuery] = JSON.parse(asked) as [string, Query]
+    const [wantedPath, wantedQuery] = JSON.parse(asked) as [string | null, Query]
+    if (wantedPath === null) return undefined
     get<T>(wantedPath, wantedQuery, abort.signal).then(
       (data) => setHeld({ key: asked, data, problem: undefined }),
       (error: unknown) => {

@@ -21,5 +21,6 @@ export const ACCOUNT_WORDS: Readonly<Record<AccountKind, AccountWords>> = {
     title: 'Liquidity pool',
     meaning: 'advanced to cards until their money comes, so negative',
   },
+  'coin-float': { title: 'Coins', meaning: 'sold as coins, and not brought back yet' },
   reserve: { title: 'Reserve', meaning: 'what the office has at the notary, so negative' },
 }

@@ -6,6 +6,8 @@ import { figures, Money } from '../../shared/Money.tsx'
 import { useTillName } from '../../shared/names.tsx'
 import { Tag } from '../../shared/Tag.tsx'
 import { Time } from '../../shared/Time.tsx'
+import { CardName } from '../CardName.tsx'
+import { useMay } from '../session.tsx'
 import { type ChainRow, trueBefore } from './chain.ts'
 import classes from './Ledger.module.css'
 
@@ -25,7 +27,9 @@ export function RecordCells({
   return (
     <>
       <Cell name="vendor">
-        <span className={classes.vendor}>{tillName(line.till)}</span>
+        <span className={classes.vendor}>
+          <Other line={line} />
+        </span>
         <span className={classes.sub}>
           <Deed line={line} currency={currency} />
         </span>
@@ -56,6 +60,28 @@ export function RecordCells({
       </Cell>
     </>
   )
+}
+
+/** With whom: whoever made the record, or whom the card itself says that it paid or was paid by. */
+function Other({ line: { till, kind, payment } }: { readonly line: LedgerLine }) {
+  const tillName = useTillName()
+  const maySeeAll = useMay('GET /api/people')
+  if (!payment) return kind === 'refund' ? 'the card itself' : tillName(till)
+  const { counterparty, atNotary } = payment
+  const where = atNotary ? ` of office ${counterparty.office}` : ''
+  switch (counterparty.kind) {
+    case 'card':
+      return (
+        <>
+          card <CardName id={counterparty.card} plain={atNotary || !maySeeAll} />
+          {where}
+        </>
+      )
+    case 'till':
+      return atNotary ? `till ${counterparty.till}${where}` : tillName(counterparty.till)
+    case 'office':
+      return atNotary ? `office ${counterparty.office}` : 'office'
+  }
 }
 
 /** What the record says of the one before it; beside it, what is really there. */

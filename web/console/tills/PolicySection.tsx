@@ -1,14 +1,14 @@
 import { Button } from '@mantine/core'
-import { type ReactNode, useState } from 'react'
+import { useState } from 'react'
 import type { PolicyJson } from '../../../src/office/registry/policies.ts'
 import type { TillDetail } from '../../shared/api.ts'
 import { Money } from '../../shared/Money.tsx'
 import { ProblemNotice } from '../../shared/Notice.tsx'
 import { useResource } from '../../shared/resource.ts'
+import { Fact, Facts } from '../Facts.tsx'
 import { Section } from '../PageHead.tsx'
 import { useMay } from '../session.tsx'
 import { PolicyDialog } from './PolicyDialog.tsx'
-import classes from './PolicySection.module.css'
 
 interface Policies {
   readonly policies: readonly {
@@ -72,7 +72,7 @@ function PolicyList({ policy }: { readonly policy: PolicyJson }) {
   const limit = (amount: string | null) =>
     amount === null ? 'no limit' : <Money amount={amount} currency={currency} />
   return (
-    <dl className={classes.list}>
+    <Facts>
       <Fact name="Add money to cards">{policy.mayLoad ? 'yes' : 'no'}</Fact>
       <Fact name="Take amounts without products">{policy.freeAmounts ? 'yes' : 'no'}</Fact>
       <Fact name="Take cards of other offices">{policy.foreignCards === false ? 'no' : 'yes'}</Fact>
@@ -86,15 +86,6 @@ function PolicyList({ policy }: { readonly policy: PolicyJson }) {
       <Fact name="Wrong passcodes">
         {policy.passcodeTries}, then a pause of {timeText(policy.passcodePause)}
       </Fact>
-    </dl>
-  )
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
+    </Facts>
   )
 }

@@ -1,0 +1,93 @@
+import { Select, Textarea, TextInput } from '@mantine/core'
+import { useCallback, useState } from 'react'
+import { CURRENCY_CODES, type CurrencyCode, isCurrencyCode } from '../../../src/kernel/money.ts'
+import { useAction } from '../../shared/action.ts'
+import { amountField, fieldProblem, otherProblem } from '../../shared/field.ts'
+import { newKey, postOnce } from '../../shared/http.ts'
+import { FormDialog } from '../FormDialog.tsx'
+
+/** What a desk does with the money of an online wallet. */
+export const CASH_ACTS = {
+  deposits: { title: 'Pay money in', act: 'Pay in', words: 'Cash or bank money has come in.' },
+  withdrawals: { title: 'Pay money out', act: 'Pay out', words: 'It is handed to the holder.' },
+} as const
+export type CashAct = keyof typeof CASH_ACTS
+
+/** As the office checks it. */
+const REASON_MIN = 3
+
+export function CashDialog({
+  person,
+  act,
+  currency: usual,
+  onClose,
+  onMoved,
+}: {
+  readonly person: string
+  readonly act: CashAct
+  readonly currency: CurrencyCode
+  readonly onClose: () => void
+  readonly onMoved: () => void
+}) {
+  const [amount, setAmount] = useState('')
+  const [currency, setCurrency] = useState<CurrencyCode>(usual)
+  const [reason, setReason] = useState('')
+  // However often it is sent: of an answer that was lost nothing happens twice.
+  const [key] = useState(newKey)
+  const { busy, problem, run } = useAction(
+    useCallback(
+      async (typed: string, code: CurrencyCode, why: string) => {
+        const minor = amountField(typed, code, 'amount')
+        const body = { amount: minor, currency: code, reason: why }
+        await postOnce(`api/online/${person}/${act}`, key, body)
+        onClose()
+        onMoved()
+      },
+      [person, act, key, onClose, onMoved],
+    ),
+  )
+  const { title, act: verb, words } = CASH_ACTS[act]
+  return (
+    <FormDialog
+      title={title}
+      act={verb}
+      opened
+      busy={busy}
+      problem={otherProblem(problem, ['amount'])}
+      disabled={reason.trim().length < REASON_MIN}
+      onSubmit={() => run(amount, currency, reason.trim())}
+      onClose={onClose}
+    >
+      <p>{words}</p>
+      <TextInput
+        label="Amount"
+        inputMode="decimal"
+        required
+        withAsterisk={false}
+        data-autofocus
+        value={amount}
+        error={fieldProblem(problem, 'amount')}
+        onChange={(event) => setAmount(event.currentTarget.value)}
+      />
+      <Select
+        label="Currency"
+        searchable
+        allowDeselect={false}
+        data={[...CURRENCY_CODES]}
+        value={currency}
+        onChange={(code) => {
+          if (code !== null && isCurrencyCode(code)) setCurrency(code)
+        }}
+      />
+      <Textarea
+        label="Reason"
+        required
+        withAsterisk={false}
+        rows={2}
+        maxLength={500}
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+      />
+    </FormDialog>
+  )
+}
