@@ -49,6 +49,7 @@ export interface House {
     balance: bigint,
     passcode: string,
     scheme?: SchemeName,
+    holder?: string,
   ): Promise<TownCard>
   /** The next tap of any card is cut short so. */
   tearNext(tear: CardTear): void
@@ -134,16 +135,19 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
       await call('POST', `/api/products/${product}/tokens`, { till: till.number, count })
       await till.counter.sync()
     },
-    async issueCard(label, balance, passcode, scheme = 'block') {
-      const number = RANDOM.bytes(4)
-      const card = TownCard.blank({ name: label, scheme, number, random: RANDOM })
+    async issueCard(label, balance, passcode, scheme = 'block', holder) {
+      const blank = { name: label, scheme, number: RANDOM.bytes(4), random: RANDOM }
+      const card = TownCard.blank(blank)
+      const uid = await card.number()
+      if (!uid) throw new Error(`${label}: its chip does not say its number`)
       const issued = await call<{ card: { id: CardId }; plan: string }>('POST', '/api/cards', {
         scheme,
-        uid: Buffer.from(number).toString('hex'),
+        uid: Buffer.from(uid).toString('hex'),
         currency: office.currency,
         balance: String(balance),
         label,
         passcode,
+        ...(holder !== undefined && { holder }),
       })
       const written = await card.tap(undefined, (channel) =>
         card.scheme.card.write(channel, fromBase64(issued.plan), RANDOM),
@@ -262,7 +266,7 @@ function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.from(text, 'base64'))
 }
 
-function httpTransport(office: string): Transport {
+export function httpTransport(office: string): Transport {
   return {
     async send({ method, path, headers = {}, body }) {
       const init = { method, headers, ...(body && { body }) }

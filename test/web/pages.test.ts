@@ -9,11 +9,13 @@ import { buildPages, launchBrowser, SIZES, type Size } from './browser.ts'
 import { openHouse, OPERATOR, type House, type HouseTill } from './house.ts'
 import { faultsOf, layoutShiftOf, NO_FAULTS } from './look.ts'
 import { PASSCODE, tellStory, type Story } from './story.ts'
+import { tellWallets, type WalletStory } from './wallet-story.ts'
 
 /** The real pages in a real browser before the real servers, at both sizes. */
 let database: TestDatabase
 let house: House
 let story: Story
+let wallets: WalletStory
 let till: HouseTill
 let browser: Browser
 
@@ -30,6 +32,7 @@ beforeAll(async () => {
   await house.issueCard('Ada', 50_000n, PASSCODE)
   await house.issueCard('Bo', 50_000n, PASSCODE)
   await house.issueCard('Cleo', 15_000n, PASSCODE, 'purse')
+  wallets = await tellWallets(house, till)
 })
 
 afterAll(async () => {
@@ -54,20 +57,21 @@ async function openPage(size: Size, url: string, scheme: 'light' | 'dark' = 'lig
   page.setDefaultTimeout(15_000)
   page.on('pageerror', (error) => complaints.push(error.message))
   page.on('console', (message) => {
-    // Not being signed in yet is an answer, not a fault.
-    const isExpected = message.text().includes('401')
+    // Not being signed in yet is an answer, not a fault, and so is a name that nobody has.
+    const isExpected = /status of 40[01]/.test(message.text())
     if (message.type() === 'error' && !isExpected) complaints.push(message.text())
   })
   await page.goto(url)
   return page
 }
 
-async function signIn(size: Size, scheme?: 'light' | 'dark'): Promise<Page> {
+async function signIn(size: Size, scheme?: 'light' | 'dark', who = OPERATOR): Promise<Page> {
   const page = await openPage(size, house.url, scheme)
-  await page.getByLabel('Name').fill(OPERATOR.name)
-  await page.getByLabel('Password', { exact: true }).fill(OPERATOR.password)
+  await page.getByLabel('Name').fill(who.name)
+  await page.getByLabel('Password', { exact: true }).fill(who.password)
   await page.keyboard.press('Enter')
-  await page.getByRole('heading', { name: 'Overview' }).waitFor()
+  const first = who === OPERATOR ? 'Overview' : 'Your money and cards'
+  await page.getByRole('heading', { name: first }).waitFor()
   return page
 }
 
@@ -315,6 +319,10 @@ describe.each(sizes)('the console on a %s', (size) => {
       [`/cards/${story.altered}`, 'Table IV'],
       [`/cards/${story.hole}`, 'Long way'],
       [`/cards/${story.forked}`, 'Copied'],
+      [`/cards/${wallets.hal.card}`, 'Hal’s wallet'],
+      ['/people', 'People'],
+      [`/people/${wallets.hal.person}`, 'Hal'],
+      ['/rules', 'Wallet rules'],
       ['/cases', 'Cases'],
       ['/cases/1', 'Previous balance altered'],
       ['/tills', 'Tills'],
@@ -571,6 +579,109 @@ describe('a purse card that was copied', () => {
     expect(await faultsOf(page)).toEqual(NO_FAULTS)
     await page.context().close()
   })
+})
+
+describe.each(sizes)('a wallet on a %s', (size) => {
+  it('pays in and out at the desk, each with a reason, and shows what is there after each', async () => {
+    const page = await signIn(size)
+    await visit(page, `/people/${wallets.ida.person}`, 'Ida')
+    const balances = page.getByRole('list', { name: 'Balances' })
+    const had = Number((await balances.innerText()).replace(/[^\d.]/g, ''))
+    for (const [act, amount, left] of [
+      ['Pay in', '12,50', had + 12.5],
+      ['Pay out', '2.50', had + 10],
+    ] as const) {
+      await page.getByRole('button', { name: `${act}…` }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Amount').fill(amount)
+      expect(await dialog.getByRole('button', { name: act }).isDisabled()).toBe(true)
+      await dialog.getByLabel('Reason').fill(`Over the counter, ${size}`)
+      await dialog.getByRole('button', { name: act }).click()
+      await dialog.waitFor({ state: 'hidden' })
+      const there = async () => (await balances.innerText()).replace(/[^\d.]/g, '')
+      await expect.poll(there).toBe(left.toFixed(2))
+    }
+    const [last] = await cells(page.getByRole('table', { name: 'Statement' }).locator('tbody tr'))
+    expect(last?.slice(2)[0]).toBe('−2.50 SEK')
+    await page.context().close()
+  })
+
+  it('shows what the card said, who was paid, and gets rules of its own', async () => {
+    const page = await signIn(size)
+    await visit(page, `/cards/${wallets.hal.card}`, 'Hal’s wallet')
+    await page.getByText('The card is to take up a load of 20.00 SEK').waitFor()
+    const said = page.getByRole('region', { name: 'What the card last said' })
+    await said.getByText('195.00 SEK').waitFor()
+    const ledger = page.getByRole('table', { name: 'Ledger' })
+    const vendors = (await cells(ledger.locator('tbody tr'))).map(([vendor]) => vendor)
+    expect(vendors.slice(0, 3)).toEqual(['office', 'office', 'Counter 1'])
+    await ledger.locator(`a[href$="/cards/${wallets.ida.card}"]`).waitFor()
+    await page.getByRole('button', { name: 'Change…' }).click()
+    const dialog = page.getByRole('dialog')
+    const most = size === 'phone' ? '450' : '440.50'
+    await dialog.getByLabel('One payment').fill(most)
+    await dialog.getByLabel('Reason').fill('They asked for it')
+    await dialog.getByRole('button', { name: 'Change' }).click()
+    await page.getByText(size === 'phone' ? '450.00 SEK' : '440.50 SEK').waitFor()
+    await said.getByText(/of its own, with its next synchronisation/).waitFor()
+    await page.context().close()
+  })
+
+  it('has one rule for all payments without cover', async () => {
+    const page = await signIn(size)
+    await visit(page, '/rules', 'Wallet rules')
+    const section = page.getByRole('region', { name: 'A payment whose money is not there yet' })
+    await section.getByRole('button', { name: 'Change…' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('combobox', { name: 'What happens to it' }).click()
+    await page.getByRole('option', { name: 'The office advances it' }).click()
+    const most = size === 'phone' ? '500' : '600'
+    await dialog.getByLabel('Most that the pool advances').fill(most)
+    await dialog.getByLabel('Reason').fill('Shops want their money')
+    await dialog.getByRole('button', { name: 'Change' }).click()
+    await page.getByText(`${most}.00 SEK`).waitFor()
+    expect(await house.call('GET', '/api/liquidity')).toEqual({
+      policy: 'pool',
+      poolMax: `${most}00`,
+    })
+    await page.context().close()
+  })
+
+  it('shows its holder what is theirs, and nothing else', async () => {
+    const page = await signIn(size, 'dark', wallets.ida.login)
+    const { hal, ida } = wallets
+    await page.getByRole('button', { name: 'Give to somebody…' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('To').fill('nobody')
+    await dialog.getByLabel('Amount').fill('15')
+    await dialog.getByRole('button', { name: 'Give' }).click()
+    await dialog.getByText('There is nobody else of that login').waitFor()
+    await dialog.getByLabel('To').fill(hal.login.name)
+    await dialog.getByRole('button', { name: 'Give' }).click()
+    await dialog.waitFor({ state: 'hidden' })
+    const [last] = await cells(page.getByRole('table', { name: 'Statement' }).locator('tbody tr'))
+    expect([last?.[0], last?.[2]]).toEqual(['To hal', '−15.00 SEK'])
+    expect(await page.getByRole('table', { name: 'Cards' }).locator('tbody tr').count()).toBe(1)
+    expect(await faultsOf(page)).toEqual(NO_FAULTS)
+    await page.getByRole('link', { name: 'Ida’s wallet' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Ida’s wallet' }).waitFor()
+    await page.getByText('received +80.00').waitFor()
+    expect(await faultsOf(page)).toEqual(NO_FAULTS)
+    expect(await page.getByRole('link', { name: 'Overview' }).count()).toBe(0)
+    await visit(page, `/people/${hal.person}`, 'Your money and cards')
+    await visit(page, `/cards/${ida.card}`, 'Ida’s wallet')
+    await page.context().close()
+  })
+})
+
+it('gives up a wallet’s load with a reason, and says that it has', async () => {
+  const page = await signIn('desk')
+  await visit(page, `/cards/${wallets.hal.card}`, 'Hal’s wallet')
+  await page.getByRole('button', { name: 'Give up…' }).click()
+  await page.getByLabel('Reason').fill('He does not want it any more')
+  await page.getByRole('button', { name: 'Give up', exact: true }).click()
+  await page.getByText('It was given up.').waitFor()
+  await page.context().close()
 })
 
 it('gives the browser no reason to complain', () => {
