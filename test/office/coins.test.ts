@@ -98,7 +98,7 @@ describe('coins from an online wallet to a merchant', () => {
     const login = await api.inject({
       method: 'POST',
       url: '/api/session',
-      payload: { name: `${await loginOf(customer)}`, password: 'correct horse battery' },
+      payload: { name: await loginOf(customer), password: 'correct horse battery' },
     })
     const cookie = String(login.headers['set-cookie']).split(';', 1)[0] ?? ''
     const buy = async (body: object, key: string, card = customer.card) => {
