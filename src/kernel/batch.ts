@@ -19,7 +19,8 @@ export const BATCH_PATH = '/api/till/batches'
 
 /** Short enough for one request body, long enough that a day of sales is a few requests. */
 export const BATCH_ITEMS_MAX = 1000
-export const EVIDENCE_SIZE_MAX = 16_384
+/** A payment of ten coins that all have changed hands as often as they may, with as much change. */
+export const EVIDENCE_SIZE_MAX = 49_152
 export const BATCH_SIZE_MAX = BATCH_ITEMS_MAX * (EVIDENCE_SIZE_MAX + 64)
 /** The `previous` of a till's first batch. */
 export const NO_BATCH: Bytes = new Uint8Array(DIGEST_SIZE)

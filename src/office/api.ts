@@ -54,9 +54,9 @@ export interface ApiOptions {
 }
 
 const JSON_SIZE_MAX = 256 * 1024
-/** BATCH_ITEMS_MAX items of EVIDENCE_SIZE_MAX bytes, and what is around them. */
+/** Far more than BATCH_EVIDENCE_MAX, which is what a till of ours puts into one batch. */
 const COSE_SIZE_MAX = 20 * 1024 * 1024
-/** SYNC_ITEMS_MAX items of EVIDENCE_SIZE_MAX bytes, and what is around them. */
+/** SYNC_ITEMS_MAX items of 16 KiB, which no record of a wallet is, and what is around them. */
 const CBOR_SIZE_MAX = 1200 * 1024
 
 /** The office over HTTP. It listens nowhere yet: `listen`, or `inject` for a transport without a socket. */
