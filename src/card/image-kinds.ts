@@ -27,6 +27,8 @@ export interface CardKind {
 export interface OpenCard {
   readonly card: PoweredCard
   readonly nvm: Nvm
+  /** All of it, where there is more to a card than what `nvm` holds. */
+  readonly snapshot?: () => Bytes
 }
 
 /** A card from a file. */
@@ -75,13 +77,13 @@ export class CardKinds {
       const expected = `a ${name} has ${kind.memorySize} bytes`
       throw new FormatError('image.memory', `${expected}, got ${memory.length}`)
     }
-    const { card, nvm } = kind.open(memory, random)
+    const { card, nvm, snapshot = () => nvm.snapshot() } = kind.open(memory, random)
     const save = () =>
       encodeCardImage({
         kind: name,
         atr: card.atr,
         pageSize: nvm.pageSize,
-        memory: nvm.snapshot(),
+        memory: snapshot(),
       })
     return { kind, card, nvm, save }
   }

@@ -22,6 +22,7 @@ export function isModuleFile(ending: Ending): boolean {
 }
 
 const PURSE_MODULE = CARD_SCHEMES.purse.module.kind
+const VENDOR_ELEMENT = CARD_SCHEMES.coin.module.kind
 
 /** Every kind of card that can lie in a directory; `profile`: of the reader that they are held to. */
 export function cardKinds(profile?: ReaderProfile): CardKinds {
@@ -32,11 +33,13 @@ export function cardKinds(profile?: ReaderProfile): CardKinds {
     CARD_SCHEMES.purse.card.kind,
     PURSE_MODULE,
     isoKind('wallet-card', walletChip),
+    CARD_SCHEMES.coin.card.kind,
+    VENDOR_ELEMENT,
   ])
 }
 
 /** Of the file of a new card of that kind. */
 export function endingOf({ name }: CardKind): Ending {
   if (name === CARD_SCHEMES.block.card.kind.name) return DUMP
-  return name === PURSE_MODULE.name ? MODULE : CARD
+  return [PURSE_MODULE.name, VENDOR_ELEMENT.name].includes(name) ? MODULE : CARD
 }

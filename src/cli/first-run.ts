@@ -33,6 +33,8 @@ const UP_CARDS: Readonly<Record<SchemeName, Readonly<Record<string, number>>>> =
   purse: { 'fay-purse': 30, 'gus-purse': 80 },
   // What their holders have put on them.
   wallet: { 'hal-wallet': 30, [EMPTY_WALLET]: 0 },
+  // Its tills have the modules of purse cards in the one slot that vendor elements need.
+  coin: {},
 }
 /** Who holds the wallets, and what they have at the office before anything is loaded. */
 const UP_HOLDERS: Readonly<Record<string, { readonly login: string; readonly name: string }>> = {

@@ -39,7 +39,7 @@ export async function issueToImage(
   const issued = await client.issueCard({
     scheme,
     label: name,
-    uid: await uidOf(card),
+    ...(await introduced(card)),
     balance,
     currency,
     ...(passcode !== undefined && { passcode }),
@@ -61,15 +61,16 @@ export async function moduleToImage(
 ): Promise<string> {
   const chip = CARD_SCHEMES.purse.module
   const module = new TownChip(chip.kind, chip.delivered(chipNumber()), systemRandom)
-  const plan = await client.makeModule(till, 'purse')
+  const plan = await client.makeModule(till, 'purse', undefined)
   checkWritten(await module.tap(undefined, (channel) => chip.write(channel, plan, systemRandom)))
   return cards.write(name, chip.kind, module.image())
 }
 
-async function uidOf(card: TownCard) {
-  const uid = await card.number()
-  invariant(uid, 'a chip that nothing was written on says its number')
-  return uid
+async function introduced(card: TownCard) {
+  const chip = await card.introduce()
+  invariant(chip, 'a chip that nothing was written on says what it is')
+  const { number: uid, report } = chip
+  return { uid, ...(report && { report }) }
 }
 
 function checkWritten(status: string): void {

@@ -2,6 +2,7 @@ import { mayUseData } from '../card/access-conditions.ts'
 import { classicKind, isoKind, type CardKind } from '../card/image-kinds.ts'
 import { isoCardNvm, type IsoCardDesign } from '../card/iso-card.ts'
 import { deliveredImage } from '../card/mifare-classic.ts'
+import { siliconKind, type DesignOfSilicon } from '../card/puf/silicon-kind.ts'
 import type { Bytes } from '../kernel/bytes.ts'
 import {
   ACCESS_BITS_SIZE,
@@ -20,6 +21,9 @@ import { READER_PROFILES } from '../kernel/storage-apdu.ts'
 import type { Channel } from '../reader/channel.ts'
 import { writePlan } from '../schemes/block/card.ts'
 import { BALANCE_MAX } from '../schemes/block/message.ts'
+import { coinChip, vendorChip } from '../schemes/coin/chips.ts'
+import { readChip, writePlan as writeCoinPlan } from '../schemes/coin/issuing.ts'
+import { chipReport } from '../schemes/coin/plans.ts'
 import { moduleChip, purseChip } from '../schemes/purse/chips.ts'
 import { writeCardPlan, writeModulePlan } from '../schemes/purse/issuing.ts'
 import { VALUE_MAX } from '../schemes/purse/message.ts'
@@ -32,6 +36,7 @@ import { purseTraffic } from './cheats/purse.ts'
 import { walletTraffic } from './cheats/wallet.ts'
 import { unblockPurse, unblockWallet, type Unblocking } from './unblocking.ts'
 import { tellBlock } from './trace/block.ts'
+import { tellCoin } from './trace/coin.ts'
 import { tellPurse } from './trace/purse.ts'
 import type { TellApdu } from './trace/trace.ts'
 import { tellWallet, type Words } from './trace/wallet.ts'
@@ -42,12 +47,12 @@ export interface ChipKind {
   /** Its memory as its maker delivers it; `number` is its own, where the memory has it. */
   delivered(number: Bytes): Bytes
   /**
-   * What an office knows the chip by, if it is not the number that its maker gave it. Undefined if the
-   * chip will not say.
+   * What the chip says of itself, if an office has to know more than the number that its maker gave it.
+   * Undefined if it will not say.
    *
    * @throws {CardTorn} if the chip went away.
    */
-  readonly ownNumber?: (channel: Channel, random: RandomSource) => Promise<Bytes | undefined>
+  readonly introduce?: (channel: Channel) => Promise<Introduction | undefined>
   /** Writes the office's plan: `written`, `torn`, or why not. */
   write(channel: Channel, plan: Bytes, random: RandomSource): Promise<string>
   /**
@@ -55,6 +60,14 @@ export interface ChipKind {
    * if it lets nobody write so.
    */
   overwritten(memory: Bytes, image: Bytes): Bytes | undefined
+}
+
+/** What an office gets to know of a blank chip. */
+export interface Introduction {
+  /** What it knows the chip by. */
+  readonly number: Bytes
+  /** What it makes the chip's plan with; undefined where the number is enough. */
+  readonly report?: Bytes
 }
 
 /** All that the town has to know of a scheme. */
@@ -118,8 +131,44 @@ const purseModule = secureElement('purse-module', moduleChip, writeModulePlan)
 /** It makes its own key, which is what it is known by. */
 const walletCard: ChipKind = {
   ...secureElement('wallet-card', walletChip, writeWalletPlan),
-  ownNumber: chipKey,
+  async introduce(channel) {
+    const number = await chipKey(channel)
+    return number && { number }
+  },
 }
+
+const coinCard: ChipKind = {
+  ...puf('coin-card', coinChip),
+  write: (channel, plan) => writeCoinPlan(channel, plan),
+  introduce: (channel) => reported(channel, 'card'),
+}
+const vendorElement: ChipKind = {
+  ...puf('vendor-element', vendorChip),
+  write: (channel, plan) => writeCoinPlan(channel, plan),
+  introduce: (channel) => reported(channel, 'vendor element'),
+}
+
+function puf(name: string, design: DesignOfSilicon) {
+  const kind = siliconKind(name, design)
+  return {
+    kind,
+    // Its silicon it gets when it is first opened.
+    delivered: () => new Uint8Array(kind.memorySize),
+    overwritten: () => undefined,
+  }
+}
+
+/** What a bank makes plan and coins of: the chip's keys, and how its PUF answers. */
+async function reported(
+  channel: Channel,
+  kind: 'card' | 'vendor element',
+): Promise<Introduction | undefined> {
+  const report = await readChip(channel, kind)
+  return typeof report === 'string' ? undefined : { number: chipReport.decode(report).key, report }
+}
+
+/** More than anybody carries in coins: minor units. */
+const COIN_CARD_MAX = 100_000_000n
 
 /** The schemes of a town's cards. A new scheme is an entry here. */
 export const CARD_SCHEMES = {
@@ -149,6 +198,15 @@ export const CARD_SCHEMES = {
     traffic: walletTraffic,
     cheats: new Set<Cheat>(['withhold', 'deny']),
     tell: tellWallet,
+  },
+  coin: {
+    card: coinCard,
+    module: vendorElement,
+    balanceMax: COIN_CARD_MAX,
+    unblock: undefined,
+    traffic: undefined,
+    cheats: new Set<Cheat>(['withhold', 'deny']),
+    tell: () => tellCoin,
   },
 } as const satisfies Record<string, CardScheme>
 

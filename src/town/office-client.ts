@@ -21,6 +21,7 @@ import {
   type LedgerLineJson,
   type PartyJson,
 } from '../office/answers.ts'
+import { coinsSoldJson, vendorElementJson } from '../office/coins/answers.ts'
 import type { Api } from '../office/http.ts'
 import { policyToJson } from '../office/registry/policies.ts'
 import type { OfficeAccount, OfficeCase, OfficeClient, OfficeRow } from './town-office.ts'
@@ -234,8 +235,9 @@ export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {})
       const path = `/api/products/${product}/tokens`
       await session.post(path, { till, count }, z.object({ count: z.int() }))
     },
-    async issueCard({ uid, balance, ...card }) {
-      const body = { ...card, uid: toHex(uid), balance: String(balance) }
+    async issueCard({ uid, balance, report, ...card }) {
+      const told = report && { report: toBase64(report) }
+      const body = { ...card, ...told, uid: toHex(uid), balance: String(balance) }
       const issued = await session.post('/api/cards', body, issuedJson)
       return {
         id: parseCardId(issued.card.id),
@@ -244,9 +246,24 @@ export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {})
         unblocking: issued.unblocking ?? undefined,
       }
     },
-    async makeModule(till, scheme) {
-      const path = `/api/tills/${till}/module`
-      return fromBase64((await session.post(path, { scheme }, moduleJson)).plan)
+    async makeModule(till, scheme, report) {
+      if (!report) {
+        const path = `/api/tills/${till}/module`
+        return fromBase64((await session.post(path, { scheme }, moduleJson)).plan)
+      }
+      const body = { scheme, report: toBase64(report) }
+      const path = `/api/tills/${till}/vendor-element`
+      return fromBase64((await session.post(path, body, vendorElementJson)).plan)
+    },
+    async buyCoins(card, values) {
+      const body = { card, values: values.map(String) }
+      const sold = await session.post('/api/coins', body, coinsSoldJson)
+      return sold.coins.map(({ register }) => fromBase64(register))
+    },
+    async buyFloat(till, values) {
+      const body = { values: values.map(String) }
+      const sold = await session.post(`/api/tills/${till}/coins`, body, coinsSoldJson)
+      return sold.coins.map(({ register }) => fromBase64(register))
     },
     async ledger(card) {
       const { entries } = await session.get(`/api/cards/${card}/ledger`, ledgerJson)
@@ -260,6 +277,10 @@ export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {})
       await session.post(`/api/cases/${id}/resolve`, { reason }, caseJson)
     },
   }
+}
+
+function toBase64(bytes: Bytes): string {
+  return Buffer.from(bytes).toString('base64')
 }
 
 function fromBase64(text: string): Bytes {

@@ -7,6 +7,7 @@ import { cardScheme, type Cheat, type SchemeName } from './chips.ts'
 import {
   hasNotary,
   holderOf,
+  isHeld,
   moduleScheme,
   NOTARY_NAME,
   officeNames,
@@ -126,9 +127,14 @@ class Names {
   }
 
   wallet(name: string, path: Path): readonly Issue[] {
+    return this.ofScheme('wallet', name, path)
+  }
+
+  ofScheme(scheme: SchemeName, name: string, path: Path): readonly Issue[] {
     const issues = this.card(name, path)
-    if (issues.length > 0 || this.schemeOf(name) === 'wallet') return issues
-    return [{ path, message: `${name} is a ${this.schemeOf(name)} card, and this is for wallets` }]
+    if (issues.length > 0 || this.schemeOf(name) === scheme) return issues
+    const message = `${name} is a ${this.schemeOf(name)} card, and this is for ${scheme} cards`
+    return [{ path, message }]
   }
 
   wallets(list: readonly string[], path: Path): readonly Issue[] {
@@ -234,8 +240,8 @@ function holderIssues(scenario: Scenario): readonly Issue[] {
   const people = peopleOf(scenario)
   return Object.entries(scenario.cards).flatMap(([card, words]) => {
     const path = ['cards', card, 'holder']
-    if (words.scheme !== 'wallet') {
-      const message = `only wallets have holders here, and ${card} is a ${words.scheme} card`
+    if (!isHeld(words.scheme)) {
+      const message = `only wallets and coin cards have holders here, and ${card} is a ${words.scheme} card`
       return words.holder === undefined ? [] : [{ path, message }]
     }
     const holder = holderOf(scenario, card)
@@ -336,6 +342,8 @@ const CHECKS: { readonly [V in Verb]: Check<V> } = {
     ...phoneIssues(step, path, names),
   ],
   refund: ({ refund: words }, path, names) => namesOfTap(words, [...path, 'refund'], names),
+  buyCoins: ({ buyCoins }, path, names) =>
+    names.ofScheme('coin', buyCoins.card, [...path, 'buyCoins', 'card']),
   loadUnbacked: ({ loadUnbacked }, path, names) =>
     names.wallet(loadUnbacked.card, [...path, 'loadUnbacked', 'card']),
   walletPolicy: ({ of }, path, names) => (of ? names.wallets(of, [...path, 'of']) : []),

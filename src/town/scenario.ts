@@ -117,6 +117,11 @@ const till = z.strictObject({
     .record(name, z.int().min(1).max(1000))
     .optional()
     .describe('How many tokens of each product it starts with. Default: 10 of each.'),
+  float: z
+    .array(amount)
+    .min(1)
+    .optional()
+    .describe('Coins that it has to give change with, for which its merchant pays. Default: none.'),
   module: z
     .literal('none')
     .optional()
@@ -547,6 +552,7 @@ export const stepSchema = z.union([
   STEPS.synchronise,
   STEPS.give,
   STEPS.refund,
+  STEPS.buyCoins,
   STEPS.loadUnbacked,
   STEPS.walletPolicy,
   STEPS.advance,
@@ -606,6 +612,11 @@ export function hasNotary(scenario: Scenario): boolean {
   return officeNames(scenario).length > 1 && schemesOf(scenario).includes('wallet')
 }
 
+/** Whether such a card is paid from somebody's online wallet. */
+export function isHeld(scheme: SchemeName): boolean {
+  return scheme === 'wallet' || scheme === 'coin'
+}
+
 /** Whose wallet that card is: the name of somebody. */
 export function holderOf({ cards }: Scenario, wallet: string): string {
   return cards[wallet]?.holder ?? wallet
@@ -614,7 +625,7 @@ export function holderOf({ cards }: Scenario, wallet: string): string {
 /** Everybody who holds a wallet, or is said to be there. */
 export function peopleOf(scenario: Scenario): Readonly<Record<string, PersonWords>> {
   const holders = Object.entries(scenario.cards).flatMap(([wallet, { scheme, office }]) =>
-    scheme === 'wallet' ? [[holderOf(scenario, wallet), personWith(office)] as const] : [],
+    isHeld(scheme) ? [[holderOf(scenario, wallet), personWith(office)] as const] : [],
   )
   return { ...Object.fromEntries(holders), ...scenario.people }
 }

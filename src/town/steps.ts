@@ -31,6 +31,7 @@ import {
 import type { TownCard } from './town-card.ts'
 import type { Town } from './town.ts'
 import {
+  buyCoins,
   deposit,
   give,
   loadUnbacked,
@@ -140,6 +141,7 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   synchronise,
   give,
   refund,
+  buyCoins,
   loadUnbacked,
   walletPolicy,
   advance: ({ advance }) => done(`time goes by: ${advance / 1000} s`),

@@ -6,7 +6,7 @@ import type { CardId } from '../kernel/ids.ts'
 import type { RandomSource } from '../kernel/ports.ts'
 import type { Channel } from '../reader/channel.ts'
 import { inProcessChannel } from '../reader/in-process.ts'
-import { cardScheme, type CardScheme, type SchemeName } from './chips.ts'
+import { cardScheme, type CardScheme, type Introduction, type SchemeName } from './chips.ts'
 
 /** Where a card's tap is cut short, on the card's side. */
 export type CardTear = { readonly fuse: Fuse } | { readonly link: LinkTear }
@@ -15,15 +15,17 @@ export type CardTear = { readonly fuse: Fuse } | { readonly link: LinkTear }
 export class TownChip {
   readonly field: Field
   protected readonly nvm: Nvm
+  readonly #snapshot: () => Bytes
 
   constructor(kind: CardKind, image: Bytes, random: RandomSource) {
-    const { card, nvm } = kind.open(image, random)
+    const { card, nvm, snapshot } = kind.open(image, random)
     this.nvm = nvm
+    this.#snapshot = snapshot ?? (() => nvm.snapshot())
     this.field = new Field(card)
   }
 
   image(): Bytes {
-    return this.nvm.snapshot()
+    return this.#snapshot()
   }
 
   /** One tap, from entering the field to leaving it. */
@@ -80,11 +82,10 @@ export class TownCard extends TownChip {
     return this.parts.name
   }
 
-  /** What an office knows the chip by. Undefined if the chip will not say. */
-  async number(): Promise<Bytes | undefined> {
-    const { number, random } = this.parts
-    const { ownNumber } = this.scheme.card
-    return ownNumber ? this.tap(undefined, (channel) => ownNumber(channel, random)) : number
+  /** What an office gets to know of the chip. Undefined if the chip will not say. */
+  async introduce(): Promise<Introduction | undefined> {
+    const { introduce } = this.scheme.card
+    return introduce ? this.tap(undefined, introduce) : { number: this.parts.number }
   }
 
   get scheme(): CardScheme {

@@ -29,8 +29,12 @@ export interface OfficeClient {
   addProduct(product: NewProduct): Promise<number>
   mintTokens(product: number, till: TillNumber, count: number): Promise<void>
   issueCard(card: NewCard): Promise<IssuedCard>
-  /** @returns what the issuing desk writes on a security module for that till. */
-  makeModule(till: TillNumber, scheme: SchemeName): Promise<Bytes>
+  /** @returns what the issuing desk writes on a security module for that till, or on what reported so. */
+  makeModule(till: TillNumber, scheme: SchemeName, report: Bytes | undefined): Promise<Bytes>
+  /** By its holder. @returns what to load on the card. */
+  buyCoins(card: CardId, values: readonly Amount[]): Promise<readonly Bytes[]>
+  /** @returns what to load on the till's vendor element. */
+  buyFloat(till: TillNumber, values: readonly Amount[]): Promise<readonly Bytes[]>
   ledger(card: CardId): Promise<readonly OfficeRow[]>
   accounts(): Promise<readonly OfficeAccount[]>
   cases(): Promise<readonly OfficeCase[]>
@@ -63,6 +67,8 @@ export interface NewCard {
   readonly currency: CurrencyCode
   /** Made up by the office if there is none. */
   readonly passcode?: string
+  /** What the blank chip has told the desk, where its number is not enough. */
+  readonly report?: Bytes
   /** The office's number for its holder. */
   readonly holder?: string
 }

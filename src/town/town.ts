@@ -6,6 +6,7 @@ import { currency, formatAmount, type Amount, type Currency } from '../kernel/mo
 import type { RandomSource, Transport } from '../kernel/ports.ts'
 import { NOTARY, type OfficeNumber, type Party } from '../kernel/party.ts'
 import type { Channel } from '../reader/channel.ts'
+import { loadCoins } from '../schemes/coin/issuing.ts'
 import { tillSchemes } from '../schemes/till.ts'
 import { DEFAULT_POLICY, type WalletPolicy } from '../schemes/wallet/message.ts'
 import type { Refusal } from '../till/scheme.ts'
@@ -27,6 +28,7 @@ import type { AmountText } from './scenario-values.ts'
 import type { WalletPolicyWords } from './scenario-wallet.ts'
 import {
   holderOf,
+  isHeld,
   moduleScheme,
   officeOf,
   peopleOf,
@@ -261,13 +263,30 @@ export class Town {
   async #makeModule({ name, number }: Vendor, scheme: SchemeName): Promise<TownChip> {
     const { module: chip } = cardScheme(scheme)
     invariant(chip, 'tills of that scheme have modules')
-    const plan = await this.officeOfTill(name).client.makeModule(number, scheme)
     const blank = chip.delivered(this.random.bytes(4))
     const module = new TownChip(chip.kind, blank, this.#randomOf(`module ${name}`))
+    const { client } = this.officeOfTill(name)
+    const { introduce } = chip
+    const told = introduce && (await module.tap(undefined, introduce))
+    const plan = await client.makeModule(number, scheme, told?.report)
     const status = await module.tap(undefined, (channel) => chip.write(channel, plan, this.random))
     invariant(status === 'written', `the module of ${name} can be written`)
     this.modules.set(name, module)
+    await this.#giveFloat(name, module)
     return module
+  }
+
+  /** Coins to give change with, which its merchant pays for. */
+  async #giveFloat(till: string, module: TownChip): Promise<void> {
+    const coins = this.scenario.tills[till]?.float
+    if (!coins) return
+    const values = coins.map((coin) => coin.in(this.currency))
+    const { number } = this.party(till)
+    const registers = await this.officeOfTill(till).client.buyFloat(number, values)
+    const status = await module.tap(undefined, (channel) =>
+      loadCoins(channel, 'vendor element', registers),
+    )
+    invariant(status === 'written', `${till} gets coins for change`)
   }
 
   async #merchant({ name: office, client }: NamedOffice, name: string): Promise<string> {
@@ -367,9 +386,10 @@ export class Town {
   async #hand(card: TownCard): Promise<IssueResult> {
     const { scheme, balance } = this.#cardWords(card.name)
     const amount = balance.in(this.currency)
-    if (scheme !== 'wallet' || amount === 0n) return { result: 'done' }
+    if (!isHeld(scheme) || amount === 0n) return { result: 'done' }
     const holder = this.holderOf(card.name)
     await this.#deposit(holder, amount)
+    if (scheme === 'coin') return this.buyCoins(card, [amount])
     const way = { lose: undefined, hostile: undefined, passed: 0 }
     const phone = holder.phone.on(way, await holder.online(), { card: card.name, phone: '' })
     const loaded = await card.tap(undefined, (channel) =>
@@ -380,14 +400,25 @@ export class Town {
       : { result: 'refused', status: loaded.status }
   }
 
+  /** From its holder's online wallet, over any channel: nothing but that chip opens them. */
+  async buyCoins(card: TownCard, values: readonly Amount[]): Promise<IssueResult> {
+    const { id } = card
+    invariant(id !== undefined, 'the scenario was checked')
+    const registers = await (await this.holderOf(card.name).client()).buyCoins(id, values)
+    const status = await card.tap(undefined, (channel) => loadCoins(channel, 'card', registers))
+    return status === 'written' ? { result: 'done' } : { result: 'refused', status }
+  }
+
   async #requestIssue(card: TownCard): Promise<IssuedCard> {
     const words = this.#cardWords(card.name)
-    const uid = await card.number()
-    invariant(uid, 'a chip that nothing was written on says its number')
+    const chip = await card.introduce()
+    invariant(chip, 'a chip that nothing was written on says what it is')
+    const { number: uid, report } = chip
     const issued = await this.officeOfCard(card.name).client.issueCard({
       scheme: words.scheme,
       label: card.name,
       uid,
+      ...(report && { report }),
       ...this.#holding(card.name, words),
       currency: this.currency.code,
       passcode: words.passcode ?? this.#madeUpPasscode(),
@@ -397,7 +428,7 @@ export class Town {
   }
 
   #holding(card: string, { scheme, balance }: CardWords): Pick<NewCard, 'balance' | 'holder'> {
-    if (scheme !== 'wallet') return { balance: balance.in(this.currency) }
+    if (!isHeld(scheme)) return { balance: balance.in(this.currency) }
     return { balance: 0n, holder: this.holderOf(card).id }
   }
 

@@ -1,3 +1,5 @@
+import { invariant } from '../kernel/errors.ts'
+import { sum } from '../kernel/money.ts'
 import { Unreachable } from '../kernel/ports.ts'
 import { askMessage } from '../schemes/wallet/phone/messages.ts'
 import type { Phone, Problem, Result } from '../schemes/wallet/phone.ts'
@@ -298,6 +300,18 @@ export async function walletPolicy(
     for (const name of of) {
       await town.officeOfCard(name).client.setWalletPolicy(town.card(name).id, wanted)
     }
+  })
+}
+
+export async function buyCoins(
+  { buyCoins: words }: StepOf<'buyCoins'>,
+  { town }: Stage,
+): Promise<Outcome> {
+  const values = words.coins.map((coin) => coin.in(town.currency))
+  const text = `${town.holderOf(words.card).name} buys coins for ${money(town, sum(values))} for ${words.card}`
+  return atOffice(text, async () => {
+    const { result } = await town.buyCoins(town.card(words.card), values)
+    invariant(result === 'done', 'a chip takes the coins that were made for it')
   })
 }
 

@@ -138,11 +138,11 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
     async issueCard(label, balance, passcode, scheme = 'block', holder) {
       const blank = { name: label, scheme, number: RANDOM.bytes(4), random: RANDOM }
       const card = TownCard.blank(blank)
-      const uid = await card.number()
-      if (!uid) throw new Error(`${label}: its chip does not say its number`)
+      const chip = await card.introduce()
+      if (!chip) throw new Error(`${label}: its chip does not say what it is`)
       const issued = await call<{ card: { id: CardId }; plan: string }>('POST', '/api/cards', {
         scheme,
-        uid: Buffer.from(uid).toString('hex'),
+        uid: Buffer.from(chip.number).toString('hex'),
         currency: office.currency,
         balance: String(balance),
         label,
