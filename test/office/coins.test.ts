@@ -20,6 +20,7 @@ import {
   type Evidence,
   type Payment,
 } from '../../src/schemes/coin/message.ts'
+import { loadCoins } from '../../src/schemes/coin/issuing.ts'
 import { placeOf } from '../../src/office/coins/elements.ts'
 import { Chance } from '../fuzz/chance.ts'
 import { crackedKey } from '../schemes/coin/bench.ts'
@@ -169,6 +170,39 @@ async function loginOf({ person }: OfficeCustomer): Promise<string> {
     select login from person where id = ${person}::bigint`.execute(town.office.db)
   return rows[0]?.login ?? ''
 }
+
+test('what is made for one card is of no use to another', async () => {
+  const [customer, thief] = [await town.customer(5n), await town.customer(0n)]
+  const { coins } = await town.done<{ coins: { register: string }[] }>('POST', '/api/coins', {
+    card: customer.card,
+    amount: '5',
+  })
+  const registers = coins.map(({ register }) => new Uint8Array(Buffer.from(register, 'base64')))
+  expect(await thief.chip.tapped((channel) => loadCoins(channel, 'card', registers))).toBe(
+    'spoilt_chip',
+  )
+  expect((await thief.status()).total).toBe(0n)
+})
+
+test('a dump of the database has nothing that coins are made with', async () => {
+  const customer = await town.customer(5n, [5n])
+  const { db, vault } = town.office.office
+  const { sealed } = await db
+    .selectFrom('coin_element')
+    .select('sealed')
+    .where('id', '=', customer.card)
+    .executeTakeFirstOrThrow()
+  const known = enrolment.decode(vault.open(placeOf(customer.card), sealed ?? NOTHING))
+  const [response = NOTHING] = known.responses
+  expect(response.length).toBeGreaterThan(64)
+  const places = await sql<{ found: boolean }>`
+    select position(${Buffer.from(response.slice(0, 32))}::bytea in sealed) > 0 as found
+    from coin_element where id = ${customer.card}
+    union all
+    select position(${Buffer.from(response.slice(0, 32))}::bytea in register) > 0 from coin
+    where element = ${customer.card}`.execute(db)
+  expect(places.rows).toEqual([{ found: false }, { found: false }])
+})
 
 describe('a coin redeemed twice', () => {
   test('by two vendors, from one element: against it; the coin waits for somebody to decide', async () => {
@@ -453,9 +487,10 @@ test('many payments offline, with change: every coin redeems once, and nobody is
 
 describe('what nobody spends', () => {
   test('of a lost card goes back to its holder, when every till has reported', async () => {
-    const customer = await town.customer(30n, [20n, 10n])
-    const shop = await town.shop()
+    const customer = await town.customer(35n, [20n, 10n, 5n])
+    const [shop, silent] = [await town.shop(), await town.shop()]
     await sale(customer, shop, 10n)
+    await sale(customer, silent, 5n)
     const url = `/api/cards/${customer.card}/coins/refund`
     const body = { reason: 'lost on the bus' }
     const refund = () => town.office.call('operator', 'POST', url, body)
@@ -469,11 +504,15 @@ describe('what nobody spends', () => {
     town.office.clock.pass(OFFLINE_MAX + 1000)
     await town.office.signInAgain()
     await shop.report()
-    expect(await refund()).toMatchObject({ status: 200, json: { refunded: '20' } })
+    expect(await refund()).toMatchObject({ status: 200, json: { refunded: '25' } })
     expect(await refund()).toMatchObject({ status: 200, json: { refunded: '0' } })
-    expect(await town.balance('online', customer.person)).toBe(20n)
+    expect(await town.balance('online', customer.person)).toBe(25n)
     await close(shop)
     expect(await town.balance('merchant', shop.merchant)).toBe(10n)
+    // Who comes later than anybody may is paid all the same.
+    await close(silent)
+    expect(await town.balance('merchant', silent.merchant)).toBe(5n)
+    expect(await town.balance('losses', '')).toBe(-5n)
   })
 
   test('goes back when it has expired and nobody can show it any more', async () => {
