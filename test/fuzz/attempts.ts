@@ -154,6 +154,7 @@ export function badBody(
   const url = path
     .replaceAll(/\{\w+\}/g, '1')
     .replace('/api/cards/1', '/api/cards/0123456789abcdef')
+    .replace('/api/coins/1', '/api/coins/0123456789abcdef')
   const type = 'application/json'
   switch (chance.below(8)) {
     case 0:

@@ -45,7 +45,7 @@ const tillParams = z.object({ number: tillNumberText })
 /** So much in as few coins as it takes, or these coins. */
 const wantedFields = {
   amount: positiveAmountText.optional(),
-  values: z.array(positiveAmountText).min(1).max(COINS_AT_ONCE).optional(),
+  values: z.array(positiveAmountText).max(COINS_AT_ONCE).optional(),
 }
 const report = z
   .base64()
@@ -236,7 +236,7 @@ function wantedOf(body: {
   if (amount !== undefined && values === undefined) {
     return { amount: BigInt(amount), values: undefined }
   }
-  if (values !== undefined && amount === undefined) {
+  if (values !== undefined && values.length > 0 && amount === undefined) {
     return { amount: undefined, values: values.map(BigInt) }
   }
   throw new OfficeError('bad_input', 'Say either an amount or the values of the coins.', 'body')
