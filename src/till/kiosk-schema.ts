@@ -119,6 +119,7 @@ const policy = z.strictObject({
   version: z.int(),
   currency: z.string(),
   mayLoad: z.boolean(),
+  foreignCards: z.boolean().optional().meta({ description: 'Left out: it takes them' }),
   freeAmounts: z.boolean(),
   paymentMax: money.nullable(),
   balanceMax: money,

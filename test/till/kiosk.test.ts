@@ -41,7 +41,10 @@ async function openKiosk({
 }: { enrolled?: boolean; pageDirectory?: string; schemes?: readonly TillScheme[] } = {}) {
   const clock = clockAt()
   const office = new SmallOffice(clock)
-  office.documents = [policyDocument({ paymentMax: 5_000n }), tokensDocument(3)]
+  office.documents = [
+    policyDocument({ paymentMax: 5_000n, foreignCards: false }),
+    tokensDocument(3),
+  ]
   const network = networkSwitch(office)
   const till: Till = tillAt(network.transport, { path: freshFile(), clock, schemes })
   if (enrolled) await till.enrol(office.code)
@@ -112,7 +115,7 @@ describe('the till’s page', () => {
       queue: 0,
       lastBatch: 0,
       acknowledged: null,
-      policy: { version: 1, paymentMax: '5000', offlineAgeMax: null },
+      policy: { version: 1, paymentMax: '5000', offlineAgeMax: null, foreignCards: false },
       products: [{ id: 3, name: 'Coffee', price: '250', stock: 3 }],
       order: null,
       answer: null,
