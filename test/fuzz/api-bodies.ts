@@ -10,6 +10,7 @@ interface Schema {
   readonly required?: readonly string[]
   readonly additionalProperties?: boolean | Schema
   readonly items?: Schema
+  readonly minItems?: number
   readonly minimum?: number
   readonly maximum?: number
   readonly maxLength?: number
@@ -87,7 +88,7 @@ export function fitting(schema: Schema): unknown {
         Object.entries(schema.properties ?? {}).map(([key, one]) => [key, fitting(one)]),
       )
     case 'array':
-      return []
+      return Array.from({ length: schema.minItems ?? 0 }, () => fitting(schema.items ?? {}))
     case 'integer':
     case 'number':
       return Math.max(schema.minimum ?? 1, 1)
@@ -202,7 +203,11 @@ function fitsType(type: string | undefined, schema: Schema, value: unknown): boo
       )
     }
     case 'array':
-      return Array.isArray(value) && value.every((part) => fits(schema.items ?? {}, part))
+      return (
+        Array.isArray(value) &&
+        value.length >= (schema.minItems ?? 0) &&
+        value.every((part) => fits(schema.items ?? {}, part))
+      )
     case 'integer':
       return Number.isInteger(value) && isWithin(schema, Number(value))
     case 'number':
