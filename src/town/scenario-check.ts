@@ -13,6 +13,7 @@ import {
   officeNames,
   officeOf,
   peopleOf,
+  schemesOf,
   startOf,
   timeOf,
   verbOf,
@@ -50,6 +51,7 @@ export function checkScenario(scenario: Scenario): readonly Issue[] {
     ...tillIssues(scenario, names),
     ...officeIssues(scenario, names),
     ...holderIssues(scenario),
+    ...slotIssues(scenario),
     ...timeIssues(scenario),
     ...scenario.steps.flatMap((step, index) => stepIssues(step, ['steps', index], names)),
     ...(scenario.expect ? expectationIssues(scenario.expect, ['expect'], names) : []),
@@ -233,6 +235,14 @@ function phoneIssues(
   return 'replay' in hostile
     ? unknown('recording', hostile.replay, [...names.tapes], [...at, 'replay'])
     : []
+}
+
+/** A till has one slot for what its schemes need beside it. */
+function slotIssues(scenario: Scenario): readonly Issue[] {
+  const [first, second] = schemesOf(scenario).filter((scheme) => cardScheme(scheme).module)
+  if (!first || !second) return []
+  const message = `${first} and ${second} cards each want a module in every till, which has one slot`
+  return [{ path: ['cards'], message }]
 }
 
 /** A wallet's holder is at the office that issued it: nobody else can load it. */

@@ -243,6 +243,32 @@ describe('a scenario file', () => {
     expect(problemsOf(text)).toEqual([expect.stringContaining(`${place}v1 has no security module`)])
   })
 
+  test('purse cards and coins want the same slot', () => {
+    const text = 'currency: EUR\ncards: { a: { scheme: purse }, b: { scheme: coin } }\nsteps: []\n'
+    expect(problemsOf(text).join()).toContain('2:8: purse and coin cards each want a module')
+  })
+
+  test.each([
+    [
+      'topUp',
+      '{ topUp: { card: p1, amount: 1 } }',
+      'p1 is a purse card, and this is for wallet cards',
+    ],
+    [
+      'give',
+      '{ give: { from: b1, to: b1, amount: 1 } }',
+      'b1 is a block card, and this is for wallet',
+    ],
+    [
+      'buyCoins',
+      '{ buyCoins: { card: p1, coins: [1] } }',
+      'p1 is a purse card, and this is for coin',
+    ],
+    ['deposit', '{ deposit: { person: p1, amount: 1 } }', 'there is no person "p1" here'],
+  ])('%s is for those who can', (_verb, step, message) => {
+    expect(problemsOf(`${PURSE_TOWN}steps:\n  - ${step}\n`).join()).toContain(message)
+  })
+
   test('YAML that is none names the line', () => {
     expect(problemsOf('currency: [USD\nsteps: []')[0]).toMatch(/^town.yaml:2:/)
   })
