@@ -168,11 +168,11 @@ describe('a batch', () => {
     ['an unknown outcome', { items: [['block', 'paid', fromHex('')]] }, 'batch.items[0][1]'],
     ['evidence as text', { items: [['block', 'void', '']] }, 'batch.items[0][2]'],
     [
-      'evidence of 16385 bytes, second',
+      'evidence of one byte too many, second',
       {
         items: [
           ['block', 'void', fromHex('')],
-          ['block', 'void', new Uint8Array(16_385)],
+          ['block', 'void', new Uint8Array(EVIDENCE_SIZE_MAX + 1)],
         ],
       },
       'batch.items[1][2]',
