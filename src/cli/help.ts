@@ -9,7 +9,7 @@ const EXIT = `Exit status
 export const HELP = `kontant: offline stored-value payments. The money is on the card, the till needs no
 network, the office names whoever cheated.
 
-  kontant up                 a whole system on this machine: office, two tills, seven cards
+  kontant up                 a whole system on this machine: office, two tills, nine cards
   kontant play FILE          plays a scenario and checks what it expects
   kontant office             an office
   kontant notary …           what stands between several offices: reserves, settlement
@@ -30,10 +30,10 @@ export const TOPIC_HELP: Readonly<Record<Topic, string>> = {
   up: `kontant up [--data DIR] [--port N] [--currency EUR]
 
 Runs everything on this machine, for a look around or for a first day of sales: an office with its
-own PostgreSQL, two tills with their pages and security modules, and seven virtual cards to tap on
-them, five of the scheme block and two purse cards. Only this machine can reach them. The first run
-makes an operator with a random password, two merchants, products with tokens and the cards; later
-runs go on where the last one stopped. Ctrl-C stops everything in order.
+own PostgreSQL, two tills with their pages and security modules, and nine virtual cards to tap on
+them: five of the scheme block, two purse cards and two wallets. Only this machine can reach them. The
+first run makes an operator with a random password, two merchants, products with tokens and the cards;
+later runs go on where the last one stopped. Ctrl-C stops everything in order.
 
   --data DIR   where everything lies; default ${DEFAULT_DATA}
   --port N     of the office, ${DEFAULT_PORT} by default; the tills have the next two
