@@ -31,9 +31,9 @@ export const TOPIC_HELP: Readonly<Record<Topic, string>> = {
 
 Runs everything on this machine, for a look around or for a first day of sales: an office with its
 own PostgreSQL, two tills with their pages and security modules, and nine virtual cards to tap on
-them: five of the scheme block, two purse cards and two wallets. Only this machine can reach them. The
-first run makes an operator with a random password, two merchants, products with tokens and the cards;
-later runs go on where the last one stopped. Ctrl-C stops everything in order.
+them: five of the scheme block, two purse cards and two wallets. Only this machine can reach them.
+The first run makes an operator with a random password, two merchants, products with tokens and the
+cards; later runs go on where the last one stopped. Ctrl-C stops everything in order.
 
   --data DIR   where everything lies; default ${DEFAULT_DATA}
   --port N     of the office, ${DEFAULT_PORT} by default; the tills have the next two
