@@ -14,7 +14,8 @@ import {
 import { partyText } from '../kernel/party.ts'
 import { ignorePcscError, PcscError } from '../reader/pcsc/binding.ts'
 import type { Channel } from '../reader/channel.ts'
-import type { CardState, Signed, WalletRecord } from '../schemes/wallet/message.ts'
+import type { Signed } from '../kernel/signed-message.ts'
+import type { CardState, WalletRecord } from '../schemes/wallet/message.ts'
 import {
   Phone,
   type PhoneMemory,

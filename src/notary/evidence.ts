@@ -6,14 +6,13 @@ import type { Amount, CurrencyCode } from '../kernel/money.ts'
 import type { SettleRefusal } from '../kernel/notary.ts'
 import type { OfficeNumber, Party } from '../kernel/party.ts'
 import type { ReadSubject } from '../schemes/wallet/certificates.ts'
+import { openMessage, type Signed } from '../kernel/signed-message.ts'
 import {
   evidence,
   instruction,
-  openMessage,
   order,
   shownRecord,
   type Instruction,
-  type Signed,
 } from '../schemes/wallet/message.ts'
 import { evidenceOf, type Shown, type WalletRejection } from '../schemes/wallet/office/shown.ts'
 import type { Trust } from './trust.ts'

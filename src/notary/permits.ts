@@ -13,13 +13,8 @@ import {
 import { openSealed, sign, verify, type PublicKey } from '../kernel/p256.ts'
 import type { OfficeNumber } from '../kernel/party.ts'
 import type { Instant } from '../kernel/ports.ts'
-import {
-  instruction,
-  isSignedBy,
-  openMessage,
-  type Instruction,
-  type Signed,
-} from '../schemes/wallet/message.ts'
+import { isSignedBy, openMessage, type Signed } from '../kernel/signed-message.ts'
+import { instruction, type Instruction } from '../schemes/wallet/message.ts'
 import { accountKey, post, readBalances, type AccountName } from './books.ts'
 import { recordFindings, withdrawCase } from './cases.ts'
 import { changeBooks, type NotaryDb, type NotaryTransaction } from './database.ts'

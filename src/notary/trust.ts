@@ -11,13 +11,8 @@ import {
   type ReadSubject,
   type Subject,
 } from '../schemes/wallet/certificates.ts'
-import {
-  isSignedBy,
-  openMessage,
-  statement,
-  type Signed,
-  type Statement,
-} from '../schemes/wallet/message.ts'
+import { isSignedBy, openMessage, type Signed } from '../kernel/signed-message.ts'
+import { statement, type Statement } from '../schemes/wallet/message.ts'
 import { readEvidence } from '../schemes/wallet/office/shown.ts'
 
 /** Certificates that were read: an office’s is behind every payment of its cards. */

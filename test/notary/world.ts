@@ -23,16 +23,15 @@ import { orderReserve } from '../../src/notary/operator.ts'
 import type { OpenDatabase } from '../../src/office/database.ts'
 import type { NotarySeat } from '../../src/office/inter-office-client.ts'
 import { certify, type Subject } from '../../src/schemes/wallet/certificates.ts'
+import { openMessage, signMessage } from '../../src/kernel/signed-message.ts'
 import {
   evidence,
   instruction,
-  openMessage,
   order,
   record,
   refusal,
   request,
   shownRecord,
-  signMessage,
   statement,
   type Instruction,
   type WalletRecord,

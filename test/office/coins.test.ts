@@ -7,14 +7,13 @@ import { GRACE, OFFLINE_MAX } from '../../src/office/coins/refunds.ts'
 import { COIN_LIFE, COINS_AT_ONCE } from '../../src/office/coins/sale.ts'
 import { readBank } from '../../src/schemes/coin/authority.ts'
 import { ENROLLED, enrolment, makeCoins } from '../../src/schemes/coin/bank.ts'
+import { openMessage, signMessage } from '../../src/kernel/signed-message.ts'
 import {
   CONTEXT,
   evidence,
-  openMessage,
   payment,
   readCoin,
   settlement,
-  signMessage,
   tillRecord,
   transfer,
   type Evidence,

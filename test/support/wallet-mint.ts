@@ -10,6 +10,7 @@ import {
   readAuthority,
   type WalletAuthority,
 } from '../../src/schemes/wallet/office/authority.ts'
+import { signMessage } from '../../src/kernel/signed-message.ts'
 import {
   evidence,
   instruction,
@@ -18,7 +19,6 @@ import {
   refusal,
   request,
   shownRecord,
-  signMessage,
   type InstructionKind,
   type RecordKind,
   type WalletRecord,

@@ -15,10 +15,10 @@ import type {
 import { lifeOf, readBank, type BankAuthority } from './authority.ts'
 import { denominate, enrolment, makeCoins, makeVendor } from './bank.ts'
 import { isConfirmedBy, readCertificate, type Confirmed } from './certificates.ts'
+import { openMessage } from '../../kernel/signed-message.ts'
 import {
   CONTEXT,
   evidence,
-  openMessage,
   payment,
   readCoin,
   request,

@@ -7,7 +7,7 @@ import { fuzzyExtractor } from '../../card/puf/fuzzy-extractor.ts'
 import { KeyGenerator } from '../../card/puf/key-generator.ts'
 import type { Puf } from '../../card/puf/noisy-puf.ts'
 import { isConfirmedBy, type Confirmed } from './certificates.ts'
-import { isSignedBy, signMessage, type Signed } from './message.ts'
+import { isSignedBy, signMessage, type Signed } from '../../kernel/signed-message.ts'
 
 /** The PUF was read too badly for a key: another reading will do. */
 export class PufFailed extends Error {

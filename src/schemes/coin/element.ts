@@ -21,6 +21,7 @@ import {
 } from './element-core.ts'
 import { refusalOfForm, type Forms } from './forms.ts'
 import { COIN_SW, INS } from './instructions.ts'
+import { openMessage, type Signed } from '../../kernel/signed-message.ts'
 import {
   COINS_MAX,
   COIN_AID,
@@ -28,12 +29,10 @@ import {
   HOPS_MAX,
   IDENTITY_AID,
   namesExactly,
-  openMessage,
   passedOn,
   payment,
   readCoin,
   request,
-  requestDigest,
   requestId,
   settlement,
   status,
@@ -42,7 +41,6 @@ import {
   type ReadCoin,
   type Request,
   type Settlement,
-  type Signed,
   type Transfer,
 } from './message.ts'
 import { claim, preparation, prepared } from './orders.ts'
@@ -186,7 +184,7 @@ class CoinSession implements AppletSession {
     if (!this.#core.crypto.verify(asked, vendor.publicKey)) return response(COIN_SW.BAD_SIGNATURE)
     if (!this.#isForMe(asked.content, vendor)) return response(COIN_SW.NOT_FOR_ME)
     this.#core.host.spend('sha-256')
-    const digest = requestDigest(asked)
+    const digest = asked.digest
     const known = this.#slots.find(requestId(digest))
     if (known) return again(this.#slots.body(known).sealed)
     const coins = this.#choose(asked.content, given, { vendor, bank })

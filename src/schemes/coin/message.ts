@@ -1,5 +1,4 @@
 import { bytesEqual, concat, toHex, utf8, type Bytes } from '../../kernel/bytes.ts'
-import { FormatError } from '../../kernel/errors.ts'
 import { DIGEST_SIZE, sha256 } from '../../kernel/hash.ts'
 import {
   amount,
@@ -14,18 +13,11 @@ import {
   uint32,
   uint8,
   varOctets,
-  type Message,
   type ValueOf,
 } from '../../kernel/message.ts'
 import { sum, type Amount } from '../../kernel/money.ts'
-import {
-  PUBLIC_KEY_SIZE,
-  sign,
-  SIGNATURE_SIZE,
-  verify,
-  type PrivateKey,
-  type PublicKey,
-} from '../../kernel/p256.ts'
+import { PUBLIC_KEY_SIZE, SIGNATURE_SIZE } from '../../kernel/p256.ts'
+import { openMessage, type Signed } from '../../kernel/signed-message.ts'
 import { PIN_SIZE } from '../../kernel/pin.ts'
 import { fuzzyExtractor } from '../../card/puf/fuzzy-extractor.ts'
 import { ELEMENT_ID_SIZE } from './certificates.ts'
@@ -70,33 +62,6 @@ export const RESPONSE_SIZE: number = Math.ceil(fuzzyExtractor().responseBits / 8
 export const value = (description: string, min = 0n) =>
   amount(4, { min, max: VALUE_MAX }, description)
 export const certificate = (description: string) => varOctets({ max: CERTIFICATE_MAX }, description)
-
-/** A body and its signature. */
-export interface Signed<T> {
-  readonly content: T
-  /** Body ‖ signature, as received. */
-  readonly bytes: Bytes
-  readonly body: Bytes
-}
-
-export function signMessage<T>(layout: Message<T>, content: T, key: PrivateKey): Bytes {
-  const body = layout.encode(content)
-  return concat(body, sign(key, body))
-}
-
-/** @throws {FormatError} if it is not a body of that layout and a signature. Whose is not checked here. */
-export function openMessage<T>(layout: Message<T>, bytes: Uint8Array): Signed<T> {
-  const size = bytes.length - SIGNATURE_SIZE
-  if (size < 0) {
-    throw new FormatError(layout.name, `expected a signature of ${SIGNATURE_SIZE} bytes`)
-  }
-  const body = bytes.slice(0, size)
-  return { content: layout.decode(body), bytes: bytes.slice(), body }
-}
-
-export function isSignedBy({ bytes, body }: Signed<unknown>, key: PublicKey): boolean {
-  return verify(key, body, bytes.subarray(body.length))
-}
 
 /** What a coin is: only a bank makes one, by signing it. */
 export const coin = message('coin', {
@@ -302,11 +267,6 @@ export const status = message('status', {
   ),
 })
 export type Status = ValueOf<typeof status>
-
-/** Identifies a request: a second signature over it makes no second request. */
-export function requestDigest({ body }: Pick<Signed<Request>, 'body'>): Bytes {
-  return sha256(body)
-}
 
 export function requestId(digest: Uint8Array): Bytes {
   return new Uint8Array(digest.subarray(0, REQUEST_ID_SIZE))

@@ -3,21 +3,19 @@ import { verify } from '../../kernel/p256.ts'
 import { arePaired, isGoodAt, NO_ELEMENT, readCertificate, type Confirmed } from './certificates.ts'
 import { confirmedBank, isGoodCoin, type ElementCore, type Refused } from './element-core.ts'
 import { COIN_SW } from './instructions.ts'
+import { openMessage, type Signed } from '../../kernel/signed-message.ts'
 import {
   authorisation,
   HOPS_MAX,
   namesExactly,
-  openMessage,
   payment,
   readCoin,
   request,
-  requestDigest,
   requestId,
   transfer,
   valueOf,
   type ReadCoin,
   type Request,
-  type Signed,
   type Transfer,
 } from './message.ts'
 import { vendorPlan } from './plans.ts'
@@ -80,7 +78,7 @@ export class PaymentCheck {
     const { identity, element } = customer
     if (!bytesEqual(asked.content.vendor, own.element)) return COIN_SW.NOT_FOR_ME
     if (!crypto.verify(asked, own.publicKey)) return COIN_SW.BAD_SIGNATURE
-    const digest = requestDigest(asked)
+    const digest = asked.digest
     const authorised = authorisation.encode({
       identity: identity.element,
       element: element.element,

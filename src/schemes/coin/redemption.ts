@@ -3,8 +3,8 @@ import { FormatError, unlessMalformed } from '../../kernel/errors.ts'
 import { digestOf, type Digest } from '../../kernel/ids.ts'
 import type { Amount } from '../../kernel/money.ts'
 import { openSealed, verify, type PrivateKey, type PublicKey } from '../../kernel/p256.ts'
-import { sha256 } from '../../kernel/hash.ts'
 import { isConfirmedBy, readCertificate, type Confirmed } from './certificates.ts'
+import { isSignedBy, openMessage, type Signed } from '../../kernel/signed-message.ts'
 import {
   authorisation,
   coinId,
@@ -12,12 +12,9 @@ import {
   evidence,
   HOPS_MAX,
   isHop,
-  isSignedBy,
-  openMessage,
   payment,
   readCoin,
   request,
-  requestDigest,
   requestId,
   settlement,
   tillRecord,
@@ -26,7 +23,6 @@ import {
   type Evidence,
   type ReadCoin,
   type Request,
-  type Signed,
   type Transfer,
 } from './message.ts'
 
@@ -178,10 +174,10 @@ class Reading {
   readonly #findings: CoinFinding[] = []
   readonly #steps = new Map<Digest, Step>()
 
-  constructor({ content, body }: Signed<Evidence>, context: CoinContext) {
+  constructor({ content, digest }: Signed<Evidence>, context: CoinContext) {
     this.#content = content
     this.#context = context
-    this.#digest = digestOf(sha256(body))
+    this.#digest = digestOf(digest)
     this.#vendor = elementIdOf(content.vendor)
   }
 
@@ -236,7 +232,7 @@ class Reading {
       ...this.#common(claims, moved),
       outcome: isTaken ? 'paid' : 'returned',
       payer: elementIdOf(given.content.giver),
-      request: digestOf(requestDigest(asked)),
+      request: digestOf(asked.digest),
       amount: isTaken ? asked.content.amount : 0n,
       madeAt: asked.content.madeAt,
     }
@@ -256,10 +252,10 @@ class Reading {
   /** The customer’s elements answered this request, and no other. */
   #checkAuthorisation({ bytes, asked, transfer: given }: Paid): void {
     const { identity, element, vendor } = asked.content
-    const body = authorisation.encode({ identity, element, request: requestDigest(asked) })
+    const body = authorisation.encode({ identity, element, request: asked.digest })
     const good =
       bytesEqual(given.content.giver, element) &&
-      bytesEqual(given.content.request, requestId(requestDigest(asked))) &&
+      bytesEqual(given.content.request, requestId(asked.digest)) &&
       isSignedBy(asked, this.#keyOf(vendor)) &&
       verify(this.#keyOf(identity), body, bytes.countersignature)
     // A vendor element of ours takes nothing else.
@@ -336,13 +332,13 @@ function coinIdOf({ coin }: ReadCoin): CoinId {
   return toHex(coinId(coin.content)) as CoinId
 }
 
-function stepOf({ content, body }: Signed<Transfer>): Step {
+function stepOf({ content, digest }: Signed<Transfer>): Step {
   const { kind, giver, taker, sequence } = content
   return {
     kind,
     giver: elementIdOf(giver),
     taker: elementIdOf(taker),
     sequence,
-    digest: digestOf(sha256(body)),
+    digest: digestOf(digest),
   }
 }

@@ -14,6 +14,7 @@ import { selectExact } from './coin-selector.ts'
 import { answering, ElementCore, isRefused, OWN_AREA_AT, STAGES } from './element-core.ts'
 import { refusalOfForm, type Forms } from './forms.ts'
 import { COIN_SW, INS } from './instructions.ts'
+import { openMessage } from '../../kernel/signed-message.ts'
 import {
   coinId,
   COINS_MAX,
@@ -22,12 +23,10 @@ import {
   evidence,
   FLOAT_MAX,
   HOPS_MAX,
-  openMessage,
   passedOn,
   presentation,
   readCoin,
   request,
-  requestDigest,
   requestId,
   settlement,
   transfer,
@@ -184,7 +183,7 @@ class VendorSession implements AppletSession {
     const ownBank = banks[0]
     const shown = ownBank && ownBank.bank !== bank.bank ? [ownBank.bytes] : []
     const answer = requested.encode({
-      request: requestDigest(openMessage(request, asked)),
+      request: openMessage(request, asked).digest,
       presentation: presentation.encode({ bank: shown, vendor: own.bytes, sealed }),
     })
     return response(SW.OK, answer)

@@ -1,6 +1,5 @@
 import { concat, utf8, type Bytes } from '../../kernel/bytes.ts'
-import { FormatError } from '../../kernel/errors.ts'
-import { DIGEST_SIZE, sha256 } from '../../kernel/hash.ts'
+import { DIGEST_SIZE } from '../../kernel/hash.ts'
 import { CARD_ID_SIZE } from '../../kernel/ids.ts'
 import {
   amount,
@@ -14,18 +13,10 @@ import {
   uint32,
   uint8,
   varOctets,
-  type Message,
   type ValueOf,
 } from '../../kernel/message.ts'
 import type { Amount } from '../../kernel/money.ts'
-import {
-  PUBLIC_KEY_SIZE,
-  sign,
-  SIGNATURE_SIZE,
-  verify,
-  type PrivateKey,
-  type PublicKey,
-} from '../../kernel/p256.ts'
+import { PUBLIC_KEY_SIZE, SIGNATURE_SIZE } from '../../kernel/p256.ts'
 import { party } from '../../kernel/party.ts'
 import { PIN_SIZE } from '../../kernel/pin.ts'
 import { TOKEN_SIZE } from '../../kernel/token.ts'
@@ -57,34 +48,6 @@ export const CARRIED_BLOCK_MAX = 1536
 export const CARRIED_PIECE = 255
 
 const value = (description: string) => amount(4, { max: VALUE_MAX }, description)
-
-/** A body and its signature by whoever the body names. */
-export interface Signed<T> {
-  readonly content: T
-  /** Body ‖ signature, as received. */
-  readonly bytes: Bytes
-  readonly body: Bytes
-  /** SHA-256 of the body: a second signature over it makes no second message. */
-  readonly digest: Bytes
-}
-
-export function signMessage<T>(layout: Message<T>, content: T, key: PrivateKey): Bytes {
-  const body = layout.encode(content)
-  return concat(body, sign(key, body))
-}
-
-/** @throws {FormatError} if it is not a body of that layout and a signature. Whose is not checked here. */
-export function openMessage<T>(layout: Message<T>, bytes: Uint8Array): Signed<T> {
-  const size = bytes.length - SIGNATURE_SIZE
-  if (size < 0)
-    throw new FormatError(layout.name, `expected a signature of ${SIGNATURE_SIZE} bytes`)
-  const body = bytes.slice(0, size)
-  return { content: layout.decode(body), bytes: bytes.slice(), body, digest: sha256(body) }
-}
-
-export function isSignedBy({ bytes, body }: Signed<unknown>, key: PublicKey): boolean {
-  return verify(key, body, bytes.subarray(body.length))
-}
 
 export const RECORD_KINDS = [
   /** Put on the card by an instruction of its office. */

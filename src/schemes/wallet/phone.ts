@@ -2,13 +2,12 @@ import { utf8, type Bytes } from '../../kernel/bytes.ts'
 import { currencyByNumber, type Amount, type Currency } from '../../kernel/money.ts'
 import type { Clock, RandomSource, Transport } from '../../kernel/ports.ts'
 import { undisturbed, type Channel } from '../../reader/channel.ts'
+import { openMessage, type Signed } from '../../kernel/signed-message.ts'
 import {
   CARRIED_BLOCKS,
-  openMessage,
   request,
   type CardState,
   type PaymentRequest,
-  type Signed,
   type WalletRecord,
 } from './message.ts'
 import { briefEvidence } from './phone/evidence.ts'

@@ -29,7 +29,7 @@ import {
   type ReadSubject,
   type Subject,
 } from './certificates.ts'
-import { isSignedBy, openMessage, signMessage } from './message.ts'
+import { isSignedBy, openMessage, signMessage } from '../../kernel/signed-message.ts'
 
 /**
  * What a root does, away from any network: it keeps its key in a file under a passphrase, certifies the

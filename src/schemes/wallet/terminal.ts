@@ -14,6 +14,7 @@ import { pinBlock } from '../../kernel/pin.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
 import { CardRefused, CardTorn, exchange, type Channel } from '../../reader/channel.ts'
 import { readCertificate, type ReadSubject } from './certificates.ts'
+import { openMessage, type Signed } from '../../kernel/signed-message.ts'
 import {
   asking,
   CARRIED_BLOCK_MAX,
@@ -27,7 +28,6 @@ import {
   ISO_CLA,
   LOG_SIZE,
   OPEN_REQUESTS,
-  openMessage,
   pinContext,
   PIN_SUBJECTS,
   record,
@@ -46,7 +46,6 @@ import {
   type Declining,
   type PaymentRefusal,
   type PaymentRequest,
-  type Signed,
   type Statement,
   type WalletRecord,
 } from './message.ts'

@@ -12,9 +12,9 @@ import type {
   TapResult,
   TillScheme,
 } from '../../till/scheme.ts'
+import { isSignedBy } from '../../kernel/signed-message.ts'
 import {
   CARD_STATE_SIZE,
-  isSignedBy,
   NONCE_SIZE,
   SCHEME,
   SIGNED_RECORD_SIZE,

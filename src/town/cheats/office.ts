@@ -4,13 +4,13 @@ import type { Amount } from '../../kernel/money.ts'
 import type { Instant, RandomSource } from '../../kernel/ports.ts'
 import type { Channel } from '../../reader/channel.ts'
 import { readAuthority } from '../../schemes/wallet/office/authority.ts'
+import { signMessage } from '../../kernel/signed-message.ts'
 import {
   cardPlan,
   instruction,
   NONCE_SIZE,
   order,
   personalisation,
-  signMessage,
 } from '../../schemes/wallet/message.ts'
 import { WalletCard, type WalletRefusal } from '../../schemes/wallet/terminal.ts'
 

@@ -2,11 +2,11 @@ import { decodeCommand, encodeCommand, SW } from '../../kernel/apdu.ts'
 import { concat, type Bytes } from '../../kernel/bytes.ts'
 import type { Amount } from '../../kernel/money.ts'
 import type { Party } from '../../kernel/party.ts'
+import { openMessage } from '../../kernel/signed-message.ts'
 import {
   CLA,
   INS,
   instruction,
-  openMessage,
   order,
   record,
   RECORD_SIZE,

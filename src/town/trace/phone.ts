@@ -1,6 +1,7 @@
 import { unlessMalformed } from '../../kernel/errors.ts'
 import { decodeSynchronisation, decodeSynchronisationAnswer } from '../../kernel/synchronisation.ts'
-import { openMessage, record, refusal, request } from '../../schemes/wallet/message.ts'
+import { openMessage } from '../../kernel/signed-message.ts'
+import { record, refusal, request } from '../../schemes/wallet/message.ts'
 import { askMessage, paidMessage, refusedMessage } from '../../schemes/wallet/phone/messages.ts'
 import type { WireMessage } from '../../schemes/wallet/phone/wire.ts'
 import { Exchanges, type Trace } from './trace.ts'

@@ -6,12 +6,12 @@ import type { Amount } from '../../kernel/money.ts'
 import type { Party } from '../../kernel/party.ts'
 import { decodeTemplate, decodeTlv } from '../../kernel/tlv.ts'
 import { readCertificate } from '../../schemes/wallet/certificates.ts'
+import { openMessage } from '../../kernel/signed-message.ts'
 import {
   cardState,
   CERTIFICATES,
   INS,
   instruction,
-  openMessage,
   order,
   record,
   RECORD_PARTS,

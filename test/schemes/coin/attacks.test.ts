@@ -20,20 +20,18 @@ import {
 import { bankSubject, certify, readCertificate } from '../../../src/schemes/coin/certificates.ts'
 import { loadCoins, readChip, writePlan } from '../../../src/schemes/coin/issuing.ts'
 import { COIN_SW } from '../../../src/schemes/coin/instructions.ts'
+import { openMessage, signMessage } from '../../../src/kernel/signed-message.ts'
 import {
   authorisation,
   COIN_SIZE,
   CONTEXT,
   envelope,
   evidence,
-  openMessage,
   payment,
   presentation,
   readCoin,
   request,
-  requestDigest,
   requestId,
-  signMessage,
   tillRecord,
   transfer,
   type Payment,
@@ -239,7 +237,7 @@ async function forgery(
     const { sealed } = presentation.decode(asked.presentation)
     const outer = envelope.decode(openSealed(identityKey, sealed, CONTEXT.envelope))
     const signed = openMessage(request, openSealed(coinKey, outer.inner, CONTEXT.request))
-    const digest = requestDigest(signed)
+    const digest = signed.digest
     const authorised = authorisation.encode({
       identity: customer.identity,
       element: customer.id,

@@ -3,15 +3,12 @@ import type { Bytes } from '../../../src/kernel/bytes.ts'
 import { generatePrivateKey, sealTo, type PrivateKey } from '../../../src/kernel/p256.ts'
 import { NO_ELEMENT, readCertificate } from '../../../src/schemes/coin/certificates.ts'
 import { COIN_SW } from '../../../src/schemes/coin/instructions.ts'
+import { isSignedBy, openMessage, signMessage } from '../../../src/kernel/signed-message.ts'
 import {
   CONTEXT,
-  isSignedBy,
-  openMessage,
   request,
-  requestDigest,
   requestId,
   settlement,
-  signMessage,
   transfer,
   type Transfer,
 } from '../../../src/schemes/coin/message.ts'
@@ -59,7 +56,7 @@ test('a bank sees what was given to whom, and closes it when nobody can redeem i
   expect(isSignedBy(given, publicKey)).toBe(true)
   expect(given.content).toMatchObject({ kind: 'pay', giver: customer.id, taker: counter.vendor.id })
   expect(given.content.coins).toHaveLength(1)
-  expect(requestDigest(openMessage(request, shown.request))).toEqual(asked.request)
+  expect(openMessage(request, shown.request).digest).toEqual(asked.request)
   expect(await counter.with((card) => card.claim(1))).toMatchObject({ sw: COIN_SW.NOT_FOUND })
 
   expect(await close()).toBe(0x9000)

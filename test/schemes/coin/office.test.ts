@@ -2,14 +2,13 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { concat, toHex, type Bytes } from '../../../src/kernel/bytes.ts'
 import { generatePrivateKey, openSealed, sealTo, sign } from '../../../src/kernel/p256.ts'
 import { COIN_CASES, CoinLedger } from '../../../src/schemes/coin/coin-ledger.ts'
+import { openMessage, signMessage } from '../../../src/kernel/signed-message.ts'
 import {
   CONTEXT,
   evidence,
-  openMessage,
   payment,
   readCoin,
   settlement,
-  signMessage,
   tillRecord,
   transfer,
   type Evidence,

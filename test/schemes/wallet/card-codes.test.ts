@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { bytesEqual, concat, toHex, utf8, type Bytes } from '../../../src/kernel/bytes.ts'
 import { pinBlock } from '../../../src/kernel/pin.ts'
+import { openMessage } from '../../../src/kernel/signed-message.ts'
 import {
   CARRIED_BLOCK_MAX,
   INS,
-  openMessage,
   order,
   PIN_SUBJECTS,
   RECORD_PARTS,

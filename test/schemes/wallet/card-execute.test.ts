@@ -6,12 +6,11 @@ import { sha256 } from '../../../src/kernel/hash.ts'
 import { readCertificate } from '../../../src/schemes/wallet/certificates.ts'
 import { SEQUENCE_MAX } from '../../../src/schemes/wallet/card/log.ts'
 import { logPart } from '../../../src/schemes/wallet/card/store.ts'
+import { isSignedBy, openMessage } from '../../../src/kernel/signed-message.ts'
 import {
   DEFAULT_POLICY,
   INS,
   instruction,
-  isSignedBy,
-  openMessage,
   order,
   policy,
   SIGNED_RECORD_SIZE,

@@ -3,11 +3,10 @@ import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
 import { sha256 } from '../../../src/kernel/hash.ts'
 import { cardIdBytes } from '../../../src/kernel/ids.ts'
 import { SEQUENCE_MAX } from '../../../src/schemes/wallet/card/log.ts'
+import { isSignedBy, openMessage } from '../../../src/kernel/signed-message.ts'
 import {
   DEFAULT_POLICY,
   INS,
-  isSignedBy,
-  openMessage,
   policy,
   record,
   request,

@@ -1,15 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
 import { SEQUENCE_MAX } from '../../../src/schemes/wallet/card/log.ts'
+import { openMessage, signMessage } from '../../../src/kernel/signed-message.ts'
 import {
   asking,
   declining,
   INS,
-  openMessage,
   record,
   refusal,
   request,
-  signMessage,
   type Asking,
   type WalletRecord,
 } from '../../../src/schemes/wallet/message.ts'

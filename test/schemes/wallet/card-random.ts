@@ -8,8 +8,8 @@ import { cardIdOf } from '../../../src/kernel/ids.ts'
 import { sum } from '../../../src/kernel/money.ts'
 import { sameParty, type Party } from '../../../src/kernel/party.ts'
 import { CardTorn } from '../../../src/reader/channel.ts'
+import { openMessage } from '../../../src/kernel/signed-message.ts'
 import {
-  openMessage,
   record,
   RECORD_SIZE,
   refusal,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Bytes } from '../../../src/kernel/bytes.ts'
-import { openMessage, request } from '../../../src/schemes/wallet/message.ts'
+import { openMessage } from '../../../src/kernel/signed-message.ts'
+import { request } from '../../../src/schemes/wallet/message.ts'
 import { memoryOf, overhear, select, transmit } from './card-bench.ts'
 import { Office, PIN, refusalBy, START, taken, UNBLOCKING, type Card } from './card-world.ts'
 

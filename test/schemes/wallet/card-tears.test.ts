@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../../src/kernel/bytes.ts'
-import { openMessage, request } from '../../../src/schemes/wallet/message.ts'
+import { openMessage } from '../../../src/kernel/signed-message.ts'
+import { request } from '../../../src/schemes/wallet/message.ts'
 import type { WalletCard } from '../../../src/schemes/wallet/terminal.ts'
 import { memoryOf } from './card-bench.ts'
 import {

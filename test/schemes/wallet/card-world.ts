@@ -20,17 +20,16 @@ import {
 } from '../../../src/schemes/wallet/certificates.ts'
 import { walletChip } from '../../../src/schemes/wallet/chips.ts'
 import { chipKey, writeCardPlan, type WriteStatus } from '../../../src/schemes/wallet/issuing.ts'
+import { openMessage, signMessage } from '../../../src/kernel/signed-message.ts'
 import {
   cardPlan,
   DEFAULT_POLICY,
   instruction,
-  openMessage,
   order,
   personalisation,
   policy,
   refusal,
   request,
-  signMessage,
   type Instruction,
   type InstructionKind,
   type PaymentRequest,

@@ -5,15 +5,13 @@ import { currency } from '../../../src/kernel/money.ts'
 import { generatePrivateKey } from '../../../src/kernel/p256.ts'
 import { createAuthority, readAuthority } from '../../../src/schemes/wallet/office/authority.ts'
 import { walletHoldings } from '../../../src/schemes/wallet/office/holdings.ts'
+import { isSignedBy, openMessage, signMessage } from '../../../src/kernel/signed-message.ts'
 import {
   DEFAULT_POLICY,
   instruction,
-  isSignedBy,
-  openMessage,
   order,
   policy,
   request,
-  signMessage,
   statement,
   type Statement,
 } from '../../../src/schemes/wallet/message.ts'

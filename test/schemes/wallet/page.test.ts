@@ -12,6 +12,7 @@ import {
   ROLES,
 } from '../../../src/schemes/wallet/certificates.ts'
 import { WRITE_STATUSES } from '../../../src/schemes/wallet/issuing.ts'
+import { isSignedBy, openMessage } from '../../../src/kernel/signed-message.ts'
 import {
   cardPlan,
   CERTIFICATES,
@@ -20,9 +21,7 @@ import {
   INS,
   instruction,
   INSTRUCTION_KINDS,
-  isSignedBy,
   LAYOUTS,
-  openMessage,
   order,
   pinContext,
   PIN_SUBJECTS,

@@ -3,13 +3,8 @@ import { concat, fromHex, toHex, utf8, type Bytes } from '../../../src/kernel/by
 import { generatePrivateKey } from '../../../src/kernel/p256.ts'
 import { pinBlock } from '../../../src/kernel/pin.ts'
 import type { Channel } from '../../../src/reader/channel.ts'
-import {
-  INS,
-  openMessage,
-  request,
-  SIGNED_REQUEST_SIZE,
-  signMessage,
-} from '../../../src/schemes/wallet/message.ts'
+import { openMessage, signMessage } from '../../../src/kernel/signed-message.ts'
+import { INS, request, SIGNED_REQUEST_SIZE } from '../../../src/schemes/wallet/message.ts'
 import { requestIn } from '../../../src/schemes/wallet/till/records.ts'
 import {
   certificateFor,

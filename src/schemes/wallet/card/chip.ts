@@ -11,7 +11,13 @@ import {
   type PublicKey,
   verify,
 } from '../../../kernel/p256.ts'
-import { isSignedBy, NONCE_SIZE, openMessage, signMessage, type Signed } from '../message.ts'
+import {
+  isSignedBy,
+  openMessage,
+  signMessage,
+  type Signed,
+} from '../../../kernel/signed-message.ts'
+import { NONCE_SIZE } from '../message.ts'
 import type { CardStore } from './store.ts'
 
 /** HKDF-SHA-256 of one block of output: two HMACs, of two hashes each (RFC 5869, RFC 2104). */

@@ -6,6 +6,7 @@ import { publicKeyFrom } from '../../../kernel/p256.ts'
 import { slotsOf, type Signer } from './certificates.ts'
 import type { CardParts } from './parts.ts'
 import { paidPart, triesPart, type CardStatus } from './store.ts'
+import { type Signed } from '../../../kernel/signed-message.ts'
 import {
   CARRIED_BLOCKS,
   instruction,
@@ -17,7 +18,6 @@ import {
   WALLET_SW,
   type Instruction,
   type Order,
-  type Signed,
 } from '../message.ts'
 
 /** An order as it came, and what it says. */

@@ -9,6 +9,7 @@ import { refusalByLimits } from './limits.ts'
 import type { CardParts } from './parts.ts'
 import { isUnbound } from './requests.ts'
 import { ownRequestPart, paidPart, refusedPart, type OwnRequest } from './store.ts'
+import { type Signed } from '../../../kernel/signed-message.ts'
 import {
   asking,
   declining,
@@ -24,7 +25,6 @@ import {
   WALLET_SW,
   type PaymentRefusal,
   type PaymentRequest,
-  type Signed,
   type WalletRecord,
 } from '../message.ts'
 

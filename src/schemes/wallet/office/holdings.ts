@@ -17,14 +17,13 @@ import type {
   TakenRefund,
 } from '../../../office/wallets/holdings.ts'
 import { readAuthority, readRoot } from './authority.ts'
+import { isSignedBy, openMessage, signMessage } from '../../../kernel/signed-message.ts'
 import {
   DEFAULT_POLICY,
   evidence,
   instruction,
-  isSignedBy,
   LOG_SIZE,
   NONCE_SIZE,
-  openMessage,
   order,
   policy,
   RECEIVED_MONEY,
@@ -32,7 +31,6 @@ import {
   refusal,
   request,
   shownRecord,
-  signMessage,
   statement,
   VALUE_MAX,
   type PaymentRequest,

@@ -7,11 +7,10 @@ import { sameParty, type Party } from '../../../kernel/party.ts'
 import { Recent } from '../../../kernel/recent.ts'
 import type { WalletRoot } from './authority.ts'
 import { isCertifiedBy, readCertificate, type ReadSubject, type Role } from '../certificates.ts'
+import { isSignedBy, openMessage, type Signed } from '../../../kernel/signed-message.ts'
 import {
   evidence,
   instruction,
-  isSignedBy,
-  openMessage,
   order,
   record,
   RECORD_SIZE,
@@ -22,7 +21,6 @@ import {
   type Evidence,
   type PaymentRequest,
   type ShownRecord,
-  type Signed,
   type WalletRecord,
 } from '../message.ts'
 

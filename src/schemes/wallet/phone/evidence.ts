@@ -1,13 +1,12 @@
 import { concat, type Bytes } from '../../../kernel/bytes.ts'
 import { unlessMalformed } from '../../../kernel/errors.ts'
+import { openMessage, type Signed } from '../../../kernel/signed-message.ts'
 import {
   evidence,
-  openMessage,
   record,
   RECORD_SIZE,
   shownRecord,
   type Evidence,
-  type Signed,
   type ShownRecord,
   type WalletRecord,
 } from '../message.ts'

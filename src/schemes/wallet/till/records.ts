@@ -13,10 +13,14 @@ import type {
 } from '../../../till/scheme.ts'
 import { readCertificate } from '../certificates.ts'
 import {
-  evidence,
   isSignedBy,
-  NONCE_SIZE,
   openMessage,
+  signMessage,
+  type Signed,
+} from '../../../kernel/signed-message.ts'
+import {
+  evidence,
+  NONCE_SIZE,
   record,
   RECORD_SIZE,
   refusal,
@@ -24,11 +28,9 @@ import {
   REQUEST_LIFE_MAX,
   SCHEME,
   shownRecord,
-  signMessage,
   type CardState,
   type Evidence,
   type ShownRecord,
-  type Signed,
   type WalletRecord,
 } from '../message.ts'
 import type { Papers } from './papers.ts'

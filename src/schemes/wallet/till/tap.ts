@@ -9,7 +9,8 @@ import type {
   Refusal,
   TapResult,
 } from '../../../till/scheme.ts'
-import { SCHEME, type Signed, type WalletRecord } from '../message.ts'
+import { type Signed } from '../../../kernel/signed-message.ts'
+import { SCHEME, type WalletRecord } from '../message.ts'
 import { checkPayment } from './plan.ts'
 import { NO_LOADS, refused, refusedByCard } from './statuses.ts'
 import type { WalletRefusal } from '../terminal.ts'
