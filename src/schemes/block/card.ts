@@ -15,6 +15,7 @@ import {
 import { READER_PROFILES, type ReaderProfile } from '../../kernel/storage-apdu.ts'
 import { decodeValueBlock, encodeValueBlock } from '../../kernel/value-block.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
+import type { WriteStatus } from '../../reader/writing.ts'
 import { StorageCard } from '../../reader/storage-card.ts'
 import { BLOCK_SIZE, SEQUENCE_MAX, UID_SIZE } from './message.ts'
 
@@ -131,23 +132,6 @@ export function planCard(master: Uint8Array, { uid, card, currency, block }: New
     keys: concat(...keys.flatMap(({ A, B }) => [A, B])),
   })
 }
-
-/**
- * Why a chip was not written. The order is the order of the checks. `torn` may be tried again, the
- * others need another chip: the office has the issue in its books and takes it back there.
- */
-export const WRITE_STATUSES = [
-  /** The plan is for another chip. */
-  'wrong_chip',
-  /** It is a card already, of this issue and used, or of another one. */
-  'already_issued',
-  /** A sector opens neither with our key nor with the delivery key. */
-  'spoilt_chip',
-  /** The chip went away. Put it on again and write the same plan. */
-  'torn',
-  'written',
-] as const
-export type WriteStatus = (typeof WRITE_STATUSES)[number]
 
 /**
  * Makes a blank chip a card. May be repeated, with the same plan or another of the same chip, until it

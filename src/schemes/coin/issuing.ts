@@ -1,29 +1,13 @@
 import { command, SW } from '../../kernel/apdu.ts'
 import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
+import type { WriteStatus } from '../../reader/writing.ts'
 import { ENROLLED } from './bank.ts'
 import { readCertificate } from './certificates.ts'
 import { CLA, INS } from './instructions.ts'
 import { COIN_AID, IDENTITY_AID, VENDOR_AID } from './message.ts'
 import { cardPlan, chipReport, coinPlan, vendorPlan } from './plans.ts'
 import { ask, askShort, isInUse, selectApplet } from './terminal.ts'
-
-/**
- * What came of writing. The order is the order of the checks. `torn` may be tried again, the others
- * need another chip.
- */
-export const WRITE_STATUSES = [
-  /** It has no such applets. */
-  'wrong_chip',
-  /** It is a card or a vendor element already, of another plan. */
-  'already_issued',
-  /** An applet does not take its plan. */
-  'spoilt_chip',
-  /** The chip went away. Put it on again and go on. */
-  'torn',
-  'written',
-] as const
-export type WriteStatus = (typeof WRITE_STATUSES)[number]
 
 export type ChipKind = 'card' | 'vendor element'
 

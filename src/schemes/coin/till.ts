@@ -1,9 +1,10 @@
 import { SW, type StatusWord } from '../../kernel/apdu.ts'
-import { bytesEqual, toHex, type Bytes } from '../../kernel/bytes.ts'
+import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError } from '../../kernel/errors.ts'
 
 import { currencyByNumber, formatAmount, type Amount } from '../../kernel/money.ts'
 import { PASSCODE_FORM, pinBlock, PIN_SIZE } from '../../kernel/pin.ts'
+import { isProcessorCard } from '../../reader/atr.ts'
 import { CardTorn, type Channel } from '../../reader/channel.ts'
 import { isOwn, tokensFor } from '../../till/order-rules.ts'
 import type {
@@ -33,14 +34,6 @@ export const coinTill: TillScheme = {
   perform,
   cost,
   cashUp,
-}
-
-/** Registered id of PC/SC storage cards (PC/SC part 3, 3.1.3.2.3): those have no applets. */
-const STORAGE_CARD_RID = 'a000000306'
-
-/** Any card with a processor: which applets it has, it must be asked. */
-function isProcessorCard(atr: Bytes): boolean {
-  return atr[0] === 0x3b && !toHex(atr).includes(STORAGE_CARD_RID)
 }
 
 type CardStatus = NonNullable<Awaited<ReturnType<CoinCard['status']>>>

@@ -1,6 +1,7 @@
 import { command, SW } from '../../kernel/apdu.ts'
 import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
 import { CardRefused, CardTorn, exchange, type Channel } from '../../reader/channel.ts'
+import type { WriteStatus } from '../../reader/writing.ts'
 import {
   cardPlan,
   CLA,
@@ -12,23 +13,6 @@ import {
   PURSE_AID,
 } from './message.ts'
 import { isPersonalised, selectApplet } from './terminal.ts'
-
-/**
- * What came of writing a plan. The order is the order of the checks. `torn` may be tried again, the
- * others need another chip.
- */
-export const WRITE_STATUSES = [
-  /** It has no such applet. */
-  'wrong_chip',
-  /** It is a card or a module already, of another plan. */
-  'already_issued',
-  /** The applet does not take the plan. */
-  'spoilt_chip',
-  /** The chip went away. Put it on again and write the same plan. */
-  'torn',
-  'written',
-] as const
-export type WriteStatus = (typeof WRITE_STATUSES)[number]
 
 /**
  * Makes a blank chip a card. May be repeated until it says `written`, which it also says of a card

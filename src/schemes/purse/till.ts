@@ -1,8 +1,9 @@
-import { concat, toHex, type Bytes } from '../../kernel/bytes.ts'
+import { concat, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError, invariant } from '../../kernel/errors.ts'
 import { cardIdOf, digestOf, OFFICE } from '../../kernel/ids.ts'
 import { currencyByNumber } from '../../kernel/money.ts'
 import { PASSCODE_FORM, PIN_SIZE, pinBlock } from '../../kernel/pin.ts'
+import { isProcessorCard } from '../../reader/atr.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
 import type {
   CardView,
@@ -50,14 +51,6 @@ export const purseTill: TillScheme = {
   perform,
   cost,
   cashUp,
-}
-
-/** Registered id of PC/SC storage cards (PC/SC part 3, 3.1.3.2.3): those have no applets. */
-const STORAGE_CARD_RID = 'a000000306'
-
-/** Any card with a processor: which applets it has, it must be asked. */
-function isProcessorCard(atr: Bytes): boolean {
-  return atr[0] === 0x3b && !toHex(atr).includes(STORAGE_CARD_RID)
 }
 
 async function show(channel: Channel, desk: Desk): Promise<ShowResult> {

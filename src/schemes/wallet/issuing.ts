@@ -1,24 +1,8 @@
 import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
+import type { WriteStatus } from '../../reader/writing.ts'
 import { cardPlan, type CardPlan } from './message.ts'
 import { generateKey, personalise, selectWallet, shownCertificate } from './terminal.ts'
-
-/**
- * What came of writing a plan. The order is the order of the checks. `torn` may be tried again, the
- * others need another chip.
- */
-export const WRITE_STATUSES = [
-  /** It has no such applet, or is not the chip that the plan is for. */
-  'wrong_chip',
-  /** It is a card already, of another plan. */
-  'already_issued',
-  /** The applet does not take the plan. */
-  'spoilt_chip',
-  /** The chip went away. Put it on again and write the same plan. */
-  'torn',
-  'written',
-] as const
-export type WriteStatus = (typeof WRITE_STATUSES)[number]
 
 /**
  * The public key of a blank chip, which makes it if it has none: what an office issues a card for.

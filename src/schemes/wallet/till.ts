@@ -1,6 +1,7 @@
-import { toHex, type Bytes } from '../../kernel/bytes.ts'
+import { toHex } from '../../kernel/bytes.ts'
 import { FormatError } from '../../kernel/errors.ts'
 import { PASSCODE_FORM, PIN_SIZE } from '../../kernel/pin.ts'
+import { isProcessorCard } from '../../reader/atr.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
 import type {
   Desk,
@@ -42,14 +43,6 @@ export const walletTill: TillScheme = {
       atCard(channel, desk, (tap) => tap.refund(order)),
   },
   cost,
-}
-
-/** Registered id of PC/SC storage cards (PC/SC part 3, 3.1.3.2.3): those have no applets. */
-const STORAGE_CARD_RID = 'a000000306'
-
-/** Any card with a processor: which applets it has, it must be asked. */
-function isProcessorCard(atr: Bytes): boolean {
-  return atr[0] === 0x3b && !toHex(atr).includes(STORAGE_CARD_RID)
 }
 
 /** @throws {FormatError} if no till could carry it out at any card. */

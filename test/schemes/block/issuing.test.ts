@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'vitest'
 import { FormatError } from '../../../src/kernel/errors.ts'
-import { WRITE_STATUSES, type WriteStatus } from '../../../src/schemes/block/card.ts'
+import { WRITE_STATUSES, type WriteStatus } from '../../../src/reader/writing.ts'
 import { pay, readRaw, World, type Issued } from './world.ts'
 
 const world = new World()

@@ -8,12 +8,8 @@ import { READER_PROFILES } from '../../../src/kernel/storage-apdu.ts'
 import { decodeToken, tokenBody, tokenDigest, tokenSignedBy } from '../../../src/kernel/token.ts'
 import { aesCbcDecrypt, aesCbcEncrypt } from '../../../src/kernel/aes.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
-import {
-  CARD_LAYOUTS,
-  planCard,
-  sectorKeys,
-  WRITE_STATUSES,
-} from '../../../src/schemes/block/card.ts'
+import { WRITE_STATUSES } from '../../../src/reader/writing.ts'
+import { CARD_LAYOUTS, planCard, sectorKeys } from '../../../src/schemes/block/card.ts'
 import {
   blockDigest,
   blockSignedBy,

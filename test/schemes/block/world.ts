@@ -19,12 +19,8 @@ import { signToken, type Token } from '../../../src/kernel/token.ts'
 import type { Issue, VerifiedEntry } from '../../../src/office/scheme.ts'
 import { CardTorn, type Channel } from '../../../src/reader/channel.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
-import {
-  BlockCard,
-  committedSequence,
-  writePlan,
-  type WriteStatus,
-} from '../../../src/schemes/block/card.ts'
+import { type WriteStatus } from '../../../src/reader/writing.ts'
+import { BlockCard, committedSequence, writePlan } from '../../../src/schemes/block/card.ts'
 import {
   blockDigest,
   chipKeys,

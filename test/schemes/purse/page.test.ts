@@ -11,11 +11,8 @@ import { publicKeyFrom } from '../../../src/kernel/p256.ts'
 import { pinBlock } from '../../../src/kernel/pin.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import { moduleChip, purseChip } from '../../../src/schemes/purse/chips.ts'
-import {
-  WRITE_STATUSES,
-  writeCardPlan,
-  writeModulePlan,
-} from '../../../src/schemes/purse/issuing.ts'
+import { WRITE_STATUSES } from '../../../src/reader/writing.ts'
+import { writeCardPlan, writeModulePlan } from '../../../src/schemes/purse/issuing.ts'
 import {
   boundStamp,
   cancelLock,

@@ -24,11 +24,8 @@ import type { Issue, VerifiedEntry } from '../../../src/office/scheme.ts'
 import { CardTorn, type Channel } from '../../../src/reader/channel.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import { moduleChip, purseChip } from '../../../src/schemes/purse/chips.ts'
-import {
-  writeCardPlan,
-  writeModulePlan,
-  type WriteStatus,
-} from '../../../src/schemes/purse/issuing.ts'
+import { type WriteStatus } from '../../../src/reader/writing.ts'
+import { writeCardPlan, writeModulePlan } from '../../../src/schemes/purse/issuing.ts'
 import { purseOffice } from '../../../src/schemes/purse/office.ts'
 import { Module, PurseCard, type Held } from '../../../src/schemes/purse/terminal.ts'
 import { purseTill } from '../../../src/schemes/purse/till.ts'

@@ -19,7 +19,8 @@ import {
   type Subject,
 } from '../../../src/schemes/wallet/certificates.ts'
 import { walletChip } from '../../../src/schemes/wallet/chips.ts'
-import { chipKey, writeCardPlan, type WriteStatus } from '../../../src/schemes/wallet/issuing.ts'
+import { type WriteStatus } from '../../../src/reader/writing.ts'
+import { chipKey, writeCardPlan } from '../../../src/schemes/wallet/issuing.ts'
 import { openMessage, signMessage } from '../../../src/kernel/signed-message.ts'
 import {
   cardPlan,

@@ -11,7 +11,7 @@ import {
   ROLE_OID,
   ROLES,
 } from '../../../src/schemes/wallet/certificates.ts'
-import { WRITE_STATUSES } from '../../../src/schemes/wallet/issuing.ts'
+import { WRITE_STATUSES } from '../../../src/reader/writing.ts'
 import { isSignedBy, openMessage } from '../../../src/kernel/signed-message.ts'
 import {
   cardPlan,
