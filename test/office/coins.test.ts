@@ -5,8 +5,8 @@ import { generatePrivateKey, openSealed, sealTo } from '../../src/kernel/p256.ts
 import { COIN_FINDINGS } from '../../src/office/coins/coinage.ts'
 import { GRACE, OFFLINE_MAX } from '../../src/office/coins/refunds.ts'
 import { COIN_LIFE, COINS_AT_ONCE } from '../../src/office/coins/sale.ts'
-import { readBank } from '../../src/schemes/coin/authority.ts'
-import { ENROLLED, enrolment, makeCoins } from '../../src/schemes/coin/bank.ts'
+import { readBank } from '../../src/schemes/coin/office/authority.ts'
+import { ENROLLED, enrolment, makeCoins } from '../../src/schemes/coin/office/bank.ts'
 import { openMessage, signMessage } from '../../src/kernel/signed-message.ts'
 import {
   CONTEXT,

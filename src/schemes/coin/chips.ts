@@ -2,9 +2,9 @@ import { contact, contactless } from '../../card/iso/link.ts'
 import type { IsoCardDesign } from '../../card/iso-card.ts'
 import type { Silicon } from '../../card/puf/silicon.ts'
 import { utf8 } from '../../kernel/bytes.ts'
-import { coinElement } from './element.ts'
-import { identityElement } from './identity.ts'
-import { vendorElement } from './vendor.ts'
+import { coinElement } from './element/coin-element.ts'
+import { identityElement } from './element/identity-element.ts'
+import { vendorElement } from './element/vendor-element.ts'
 
 /** The card that a customer has: both elements on one chip with one PUF, contactless. */
 export function coinChip(silicon: Silicon, rate: 106 | 424 = 106): IsoCardDesign {

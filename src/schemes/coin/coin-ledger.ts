@@ -1,6 +1,6 @@
 import type { Digest } from '../../kernel/ids.ts'
 import type { Amount } from '../../kernel/money.ts'
-import type { Claim, CoinEntry, CoinFinding, CoinId, ElementId, Step } from './redemption.ts'
+import type { Claim, CoinEntry, CoinFinding, CoinId, ElementId, Step } from './office/redemption.ts'
 
 /** What several items of evidence show together, each against one element. */
 export const COIN_CASES = [

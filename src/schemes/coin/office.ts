@@ -14,10 +14,10 @@ import type {
   Verdict,
   VerifyContext,
 } from '../../office/scheme.ts'
-import { createBank, lifeOf, readBank } from './authority.ts'
-import { enrolment, makeCard } from './bank.ts'
+import { createBank, lifeOf, readBank } from './office/authority.ts'
+import { enrolment, makeCard } from './office/bank.ts'
 import { isConfirmedBy, readCertificate, ELEMENT_ID_SIZE } from './certificates.ts'
-import { coinage, PIN_FREE_MAX } from './coinage.ts'
+import { coinage, PIN_FREE_MAX } from './office/coinage.ts'
 import { certificate, SCHEME } from './message.ts'
 import { cardPlan, chipReport, coinPlan } from './plans.ts'
 

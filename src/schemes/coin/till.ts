@@ -22,9 +22,9 @@ import type {
 } from '../../till/scheme.ts'
 import { CHUNK_SIZE, COIN_SW } from './instructions.ts'
 import { FCI_SIZE, IDENTITY_AID, requestId, SCHEME } from './message.ts'
-import { refused } from './statuses.ts'
+import { refused } from './till/statuses.ts'
 import { CoinCard, VendorElement, VendorGone, type Answer, type Introduction } from './terminal.ts'
-import { closeDay, intend, journalOutcome, recover, recordOf } from './till-journal.ts'
+import { closeDay, intend, journalOutcome, recover, recordOf } from './till/journal.ts'
 
 /** The till’s side of the scheme `coin`: docs/protocol/coin.md. It carries bytes that it cannot read. */
 export const coinTill: TillScheme = {

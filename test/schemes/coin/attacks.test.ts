@@ -16,7 +16,7 @@ import {
   makeCard,
   makeCoins,
   rootCertificate,
-} from '../../../src/schemes/coin/bank.ts'
+} from '../../../src/schemes/coin/office/bank.ts'
 import { bankSubject, certify, readCertificate } from '../../../src/schemes/coin/certificates.ts'
 import { loadCoins, readChip, writePlan } from '../../../src/schemes/coin/issuing.ts'
 import { COIN_SW } from '../../../src/schemes/coin/instructions.ts'

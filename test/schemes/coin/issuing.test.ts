@@ -2,7 +2,12 @@ import { expect, test } from 'vitest'
 import { TEARS } from '../../../src/card/nvm.ts'
 import type { Bytes } from '../../../src/kernel/bytes.ts'
 import { FormatError } from '../../../src/kernel/errors.ts'
-import { denominate, makeCard, makeCoins, makeVendor } from '../../../src/schemes/coin/bank.ts'
+import {
+  denominate,
+  makeCard,
+  makeCoins,
+  makeVendor,
+} from '../../../src/schemes/coin/office/bank.ts'
 import { loadCoins, readChip, writePlan, type ChipKind } from '../../../src/schemes/coin/issuing.ts'
 import { coinChip, vendorChip } from '../../../src/schemes/coin/chips.ts'
 import { Chip, COINS_EXPIRE, EUR, PASSCODE, World } from './world.ts'

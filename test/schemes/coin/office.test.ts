@@ -20,7 +20,7 @@ import {
   elementIdOf,
   verifyCoins,
   type CoinContext,
-} from '../../../src/schemes/coin/redemption.ts'
+} from '../../../src/schemes/coin/office/redemption.ts'
 import { crackedKey } from './bench.ts'
 import { closeTills, directoryOf, pay, Redemption, Till } from './till.ts'
 import { World, type Customer, type Vendor } from './world.ts'

@@ -7,7 +7,7 @@ import {
   type Choice,
   type Impossible,
   type Stock,
-} from '../../../src/schemes/coin/coin-selector.ts'
+} from '../../../src/schemes/coin/element/coin-selector.ts'
 
 const LIMITS = { paidMax: 10, changeMax: 10 }
 const stocks = (countMax: number) =>

@@ -15,7 +15,7 @@ import {
   type CoinContext,
   type CoinEntry,
   type ElementId,
-} from '../../../src/schemes/coin/redemption.ts'
+} from '../../../src/schemes/coin/office/redemption.ts'
 import { coinTill } from '../../../src/schemes/coin/till.ts'
 import type { Fuse } from '../../../src/till/fuse.ts'
 import { giveUpOrder, journalOf, listRecords } from '../../../src/till/journal.ts'

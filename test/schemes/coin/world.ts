@@ -18,7 +18,7 @@ import {
   rootCertificate,
   type Bank,
   type Enrolment,
-} from '../../../src/schemes/coin/bank.ts'
+} from '../../../src/schemes/coin/office/bank.ts'
 import { coinChip, vendorChip } from '../../../src/schemes/coin/chips.ts'
 import { loadCoins, readChip, writePlan, type ChipKind } from '../../../src/schemes/coin/issuing.ts'
 import { openMessage } from '../../../src/kernel/signed-message.ts'

@@ -1,11 +1,11 @@
-import type { Bytes } from '../../kernel/bytes.ts'
-import { invariant } from '../../kernel/errors.ts'
-import { choice, message, uint32 } from '../../kernel/message.ts'
-import type { AtomicMemory, MemoryPart } from '../../card/applet.ts'
+import type { Bytes } from '../../../kernel/bytes.ts'
+import { invariant } from '../../../kernel/errors.ts'
+import { choice, message, uint32 } from '../../../kernel/message.ts'
+import type { AtomicMemory, MemoryPart } from '../../../card/applet.ts'
 import { writeLong } from './coin-registers.ts'
-import { OWN_AREA_AT, OWN_PAGE_AT } from './element-core.ts'
-import { EVIDENCE_MAX, PAYMENT_MAX, SEAL_SIZE } from './message.ts'
-import { outcome, type Outcome } from './orders.ts'
+import { OWN_AREA_AT, OWN_PAGE_AT } from './core.ts'
+import { EVIDENCE_MAX, PAYMENT_MAX, SEAL_SIZE } from '../message.ts'
+import { outcome, type Outcome } from '../orders.ts'
 
 /** Of how many of its newest requests a vendor element remembers whether it has decided. */
 export const DECIDED_WINDOW = 1024

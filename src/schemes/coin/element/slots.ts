@@ -1,5 +1,5 @@
-import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
-import { invariant } from '../../kernel/errors.ts'
+import { bytesEqual, type Bytes } from '../../../kernel/bytes.ts'
+import { invariant } from '../../../kernel/errors.ts'
 import {
   amount,
   choice,
@@ -10,12 +10,12 @@ import {
   uint32,
   varOctets,
   type ValueOf,
-} from '../../kernel/message.ts'
-import { PUBLIC_KEY_SIZE } from '../../kernel/p256.ts'
-import type { AtomicMemory, MemoryPart } from '../../card/applet.ts'
-import { ELEMENT_ID_SIZE } from './certificates.ts'
+} from '../../../kernel/message.ts'
+import { PUBLIC_KEY_SIZE } from '../../../kernel/p256.ts'
+import type { AtomicMemory, MemoryPart } from '../../../card/applet.ts'
+import { ELEMENT_ID_SIZE } from '../certificates.ts'
 import { writeLong } from './coin-registers.ts'
-import { OWN_AREA_AT, OWN_PAGE_AT } from './element-core.ts'
+import { OWN_AREA_AT, OWN_PAGE_AT } from './core.ts'
 import {
   PAYMENT_MAX,
   REQUEST_ID_SIZE,
@@ -23,7 +23,7 @@ import {
   SEAL_SIZE,
   SLOTS,
   TRANSFER_SIZE_MAX,
-} from './message.ts'
+} from '../message.ts'
 
 /** What a coin element knows of a payment at a glance. */
 const slot = message('slot', {

@@ -1,8 +1,8 @@
-import { toHex, type Bytes } from '../../kernel/bytes.ts'
-import { invariant, unlessMalformed } from '../../kernel/errors.ts'
-import { currencyByNumber } from '../../kernel/money.ts'
-import { openSealed } from '../../kernel/p256.ts'
-import type { Instant, RandomSource } from '../../kernel/ports.ts'
+import { toHex, type Bytes } from '../../../kernel/bytes.ts'
+import { invariant, unlessMalformed } from '../../../kernel/errors.ts'
+import { currencyByNumber } from '../../../kernel/money.ts'
+import { openSealed } from '../../../kernel/p256.ts'
+import type { Instant, RandomSource } from '../../../kernel/ports.ts'
 import type {
   Coinage,
   CoinOrder,
@@ -11,11 +11,11 @@ import type {
   NewCoin,
   NewVendorElement,
   VendorElementOrder,
-} from '../../office/coins/coinage.ts'
+} from '../../../office/coins/coinage.ts'
 import { lifeOf, readBank, type BankAuthority } from './authority.ts'
 import { denominate, enrolment, makeCoins, makeVendor } from './bank.ts'
-import { isConfirmedBy, readCertificate, type Confirmed } from './certificates.ts'
-import { openMessage } from '../../kernel/signed-message.ts'
+import { isConfirmedBy, readCertificate, type Confirmed } from '../certificates.ts'
+import { openMessage } from '../../../kernel/signed-message.ts'
 import {
   CONTEXT,
   evidence,
@@ -25,8 +25,8 @@ import {
   settlement,
   tillRecord,
   transfer,
-} from './message.ts'
-import { cardPlan, vendorPlan } from './plans.ts'
+} from '../message.ts'
+import { cardPlan, vendorPlan } from '../plans.ts'
 import { elementIdOf, verifyCoins, type CoinContext } from './redemption.ts'
 
 /** Payments up to this need no PIN: 25 of a currency with cents, as with the purse. */

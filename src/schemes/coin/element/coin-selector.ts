@@ -1,4 +1,4 @@
-import { sum, type Amount } from '../../kernel/money.ts'
+import { sum, type Amount } from '../../../kernel/money.ts'
 
 /** So many coins of one denomination. */
 export interface Stock {

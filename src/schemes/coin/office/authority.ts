@@ -1,17 +1,17 @@
-import type { Bytes } from '../../kernel/bytes.ts'
-import { FormatError } from '../../kernel/errors.ts'
-import { constant, list, message, uint16, varOctets } from '../../kernel/message.ts'
+import type { Bytes } from '../../../kernel/bytes.ts'
+import { FormatError } from '../../../kernel/errors.ts'
+import { constant, list, message, uint16, varOctets } from '../../../kernel/message.ts'
 import {
   exportPrivateKey,
   generatePrivateKey,
   importPrivateKey,
   publicKeyFrom,
   type PrivateKey,
-} from '../../kernel/p256.ts'
-import type { Instant } from '../../kernel/ports.ts'
+} from '../../../kernel/p256.ts'
+import type { Instant } from '../../../kernel/ports.ts'
 import { bankCertificate, rootCertificate, type Bank, type Validity } from './bank.ts'
-import { isConfirmedBy, readCertificate, type BankNumber, type Confirmed } from './certificates.ts'
-import { BANKS_MAX, CERTIFICATE_MAX, certificate, ROOT_CERTIFICATE_MAX } from './message.ts'
+import { isConfirmedBy, readCertificate, type BankNumber, type Confirmed } from '../certificates.ts'
+import { BANKS_MAX, CERTIFICATE_MAX, certificate, ROOT_CERTIFICATE_MAX } from '../message.ts'
 
 /** What makes an office a bank: who vouches for it, and what it signs elements and coins with. */
 export interface BankAuthority {

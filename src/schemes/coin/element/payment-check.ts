@@ -1,9 +1,15 @@
-import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
-import { verify } from '../../kernel/p256.ts'
-import { arePaired, isGoodAt, NO_ELEMENT, readCertificate, type Confirmed } from './certificates.ts'
-import { confirmedBank, isGoodCoin, type ElementCore, type Refused } from './element-core.ts'
-import { COIN_SW } from './instructions.ts'
-import { openMessage, type Signed } from '../../kernel/signed-message.ts'
+import { bytesEqual, type Bytes } from '../../../kernel/bytes.ts'
+import { verify } from '../../../kernel/p256.ts'
+import {
+  arePaired,
+  isGoodAt,
+  NO_ELEMENT,
+  readCertificate,
+  type Confirmed,
+} from '../certificates.ts'
+import { confirmedBank, isGoodCoin, type ElementCore, type Refused } from './core.ts'
+import { COIN_SW } from '../instructions.ts'
+import { openMessage, type Signed } from '../../../kernel/signed-message.ts'
 import {
   authorisation,
   HOPS_MAX,
@@ -17,8 +23,8 @@ import {
   type ReadCoin,
   type Request,
   type Transfer,
-} from './message.ts'
-import { vendorPlan } from './plans.ts'
+} from '../message.ts'
+import { vendorPlan } from '../plans.ts'
 
 /** The elements of a card and their bank, all confirmed. */
 export interface Customer {

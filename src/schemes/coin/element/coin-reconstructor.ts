@@ -1,10 +1,10 @@
-import { seal, unseal } from '../../kernel/aes.ts'
-import type { Bytes } from '../../kernel/bytes.ts'
-import { unlessMalformed } from '../../kernel/errors.ts'
-import type { RandomSource } from '../../kernel/ports.ts'
-import { fuzzyExtractor } from '../../card/puf/fuzzy-extractor.ts'
-import { heldCoin, readCoin, type HeldCoin } from './message.ts'
-import { register, registerContext } from './plans.ts'
+import { seal, unseal } from '../../../kernel/aes.ts'
+import type { Bytes } from '../../../kernel/bytes.ts'
+import { unlessMalformed } from '../../../kernel/errors.ts'
+import type { RandomSource } from '../../../kernel/ports.ts'
+import { fuzzyExtractor } from '../../../card/puf/fuzzy-extractor.ts'
+import { heldCoin, readCoin, type HeldCoin } from '../message.ts'
+import { register, registerContext } from '../plans.ts'
 
 const extractor = fuzzyExtractor()
 

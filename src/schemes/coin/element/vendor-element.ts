@@ -1,20 +1,20 @@
-import { response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
-import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
-import { invariant } from '../../kernel/errors.ts'
-import { DIGEST_SIZE, sha256 } from '../../kernel/hash.ts'
-import type { ValueOf } from '../../kernel/message.ts'
-import { sum } from '../../kernel/money.ts'
-import { publicKeyFrom } from '../../kernel/p256.ts'
-import type { Applet, AppletHost, AppletSession } from '../../card/applet.ts'
-import type { Silicon } from '../../card/puf/silicon.ts'
-import { NO_ELEMENT, type Confirmed } from './certificates.ts'
-import { Chunks } from './chunks.ts'
+import { response, SW, type CommandApdu, type ResponseApdu } from '../../../kernel/apdu.ts'
+import { bytesEqual, type Bytes } from '../../../kernel/bytes.ts'
+import { invariant } from '../../../kernel/errors.ts'
+import { DIGEST_SIZE, sha256 } from '../../../kernel/hash.ts'
+import type { ValueOf } from '../../../kernel/message.ts'
+import { sum } from '../../../kernel/money.ts'
+import { publicKeyFrom } from '../../../kernel/p256.ts'
+import type { Applet, AppletHost, AppletSession } from '../../../card/applet.ts'
+import type { Silicon } from '../../../card/puf/silicon.ts'
+import { NO_ELEMENT, type Confirmed } from '../certificates.ts'
+import { Chunks } from '../chunks.ts'
 import { registersFor, stockOf, type CoinRegister } from './coin-registers.ts'
 import { selectExact } from './coin-selector.ts'
-import { answering, ElementCore, isRefused, OWN_AREA_AT, STAGES } from './element-core.ts'
+import { answering, ElementCore, isRefused, OWN_AREA_AT, STAGES } from './core.ts'
 import { refusalOfForm, type Forms } from './forms.ts'
-import { COIN_SW, INS } from './instructions.ts'
-import { openMessage } from '../../kernel/signed-message.ts'
+import { COIN_SW, INS } from '../instructions.ts'
+import { openMessage } from '../../../kernel/signed-message.ts'
 import {
   coinId,
   COINS_MAX,
@@ -36,7 +36,7 @@ import {
   type Request,
   type Transfer,
   type TransferKind,
-} from './message.ts'
+} from '../message.ts'
 import {
   acceptOrder,
   outcome,
@@ -44,7 +44,7 @@ import {
   requestOrder,
   vendorStatus,
   type Outcome,
-} from './orders.ts'
+} from '../orders.ts'
 import {
   isUnbound,
   PaymentCheck,

@@ -1,13 +1,13 @@
-import type { Bytes } from '../../kernel/bytes.ts'
-import { unlessMalformed } from '../../kernel/errors.ts'
-import { openSealed, sealTo, sign, type PrivateKey, type PublicKey } from '../../kernel/p256.ts'
-import type { Message } from '../../kernel/message.ts'
-import type { AppletHost } from '../../card/applet.ts'
-import { fuzzyExtractor } from '../../card/puf/fuzzy-extractor.ts'
-import { KeyGenerator } from '../../card/puf/key-generator.ts'
-import type { Puf } from '../../card/puf/noisy-puf.ts'
-import { isConfirmedBy, type Confirmed } from './certificates.ts'
-import { isSignedBy, signMessage, type Signed } from '../../kernel/signed-message.ts'
+import type { Bytes } from '../../../kernel/bytes.ts'
+import { unlessMalformed } from '../../../kernel/errors.ts'
+import { openSealed, sealTo, sign, type PrivateKey, type PublicKey } from '../../../kernel/p256.ts'
+import type { Message } from '../../../kernel/message.ts'
+import type { AppletHost } from '../../../card/applet.ts'
+import { fuzzyExtractor } from '../../../card/puf/fuzzy-extractor.ts'
+import { KeyGenerator } from '../../../card/puf/key-generator.ts'
+import type { Puf } from '../../../card/puf/noisy-puf.ts'
+import { isConfirmedBy, type Confirmed } from '../certificates.ts'
+import { isSignedBy, signMessage, type Signed } from '../../../kernel/signed-message.ts'
 
 /** The PUF was read too badly for a key: another reading will do. */
 export class PufFailed extends Error {

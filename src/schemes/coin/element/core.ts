@@ -1,16 +1,16 @@
-import { response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
-import { bytesEqual, concat, type Bytes } from '../../kernel/bytes.ts'
-import { invariant } from '../../kernel/errors.ts'
-import { uint16, uint32 } from '../../kernel/message.ts'
-import type { AppletHost, MemoryPart } from '../../card/applet.ts'
+import { response, SW, type CommandApdu, type ResponseApdu } from '../../../kernel/apdu.ts'
+import { bytesEqual, concat, type Bytes } from '../../../kernel/bytes.ts'
+import { invariant } from '../../../kernel/errors.ts'
+import { uint16, uint32 } from '../../../kernel/message.ts'
+import type { AppletHost, MemoryPart } from '../../../card/applet.ts'
 import {
   CHALLENGES,
   ErasablePuf,
   RecordTampered,
   RECORD_SIZE,
-} from '../../card/puf/erasable-puf.ts'
-import type { Silicon } from '../../card/puf/silicon.ts'
-import { readCertificate, type Confirmed } from './certificates.ts'
+} from '../../../card/puf/erasable-puf.ts'
+import type { Silicon } from '../../../card/puf/silicon.ts'
+import { readCertificate, type Confirmed } from '../certificates.ts'
 import { encloseCoin, reconstructCoin } from './coin-reconstructor.ts'
 import {
   CoinRegisters,
@@ -20,7 +20,7 @@ import {
   type CoinRegister,
 } from './coin-registers.ts'
 import { CryptographicElement, PufFailed } from './cryptographic-element.ts'
-import { COIN_SW } from './instructions.ts'
+import { COIN_SW } from '../instructions.ts'
 import {
   fci,
   HELPER_SIZE,
@@ -30,8 +30,8 @@ import {
   REGISTERS,
   type HeldCoin,
   type ReadCoin,
-} from './message.ts'
-import { ELEMENT_PLAN_MAX, register } from './plans.ts'
+} from '../message.ts'
+import { ELEMENT_PLAN_MAX, register } from '../plans.ts'
 
 /** How far an element is: blank, with its key, in use for good. */
 export const STAGES = { blank: 0, keyed: 1, inUse: 2 } as const

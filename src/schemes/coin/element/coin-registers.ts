@@ -1,13 +1,13 @@
-import type { Bytes } from '../../kernel/bytes.ts'
-import { invariant } from '../../kernel/errors.ts'
-import { amount, choice, instant, message, uint16, uint8 } from '../../kernel/message.ts'
-import type { Amount } from '../../kernel/money.ts'
-import type { Instant } from '../../kernel/ports.ts'
-import type { AtomicMemory, MemoryPart } from '../../card/applet.ts'
-import type { ErasablePuf } from '../../card/puf/erasable-puf.ts'
+import type { Bytes } from '../../../kernel/bytes.ts'
+import { invariant } from '../../../kernel/errors.ts'
+import { amount, choice, instant, message, uint16, uint8 } from '../../../kernel/message.ts'
+import type { Amount } from '../../../kernel/money.ts'
+import type { Instant } from '../../../kernel/ports.ts'
+import type { AtomicMemory, MemoryPart } from '../../../card/applet.ts'
+import type { ErasablePuf } from '../../../card/puf/erasable-puf.ts'
 import type { Stock } from './coin-selector.ts'
-import { REGISTERS, VALUE_MAX } from './message.ts'
-import { register } from './plans.ts'
+import { REGISTERS, VALUE_MAX } from '../message.ts'
+import { register } from '../plans.ts'
 
 /** What an element knows of a coin without computing it. */
 export interface CoinRegister {

@@ -1,4 +1,4 @@
-import type { Refusal } from '../../till/scheme.ts'
+import type { Refusal } from '../../../till/scheme.ts'
 
 /**
  * What a till says to a tap. The order is the order of the checks: the first that applies is the answer.

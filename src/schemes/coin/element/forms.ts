@@ -1,5 +1,5 @@
-import { SW, type CommandApdu, type StatusWord } from '../../kernel/apdu.ts'
-import { CLA, COIN_SW } from './instructions.ts'
+import { SW, type CommandApdu, type StatusWord } from '../../../kernel/apdu.ts'
+import { CLA, COIN_SW } from '../instructions.ts'
 
 /** What a command may look like; undefined: anything. */
 export interface Form {

@@ -1,12 +1,18 @@
-import { response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
-import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
-import { amount } from '../../kernel/message.ts'
-import { publicKeyFrom } from '../../kernel/p256.ts'
-import { sum } from '../../kernel/money.ts'
-import type { Applet, AppletHost, AppletSession, CommandHandler } from '../../card/applet.ts'
-import type { Silicon } from '../../card/puf/silicon.ts'
-import { arePaired, isGoodAt, NO_ELEMENT, readCertificate, type Confirmed } from './certificates.ts'
-import { Chunks } from './chunks.ts'
+import { response, SW, type CommandApdu, type ResponseApdu } from '../../../kernel/apdu.ts'
+import { bytesEqual, type Bytes } from '../../../kernel/bytes.ts'
+import { amount } from '../../../kernel/message.ts'
+import { publicKeyFrom } from '../../../kernel/p256.ts'
+import { sum } from '../../../kernel/money.ts'
+import type { Applet, AppletHost, AppletSession, CommandHandler } from '../../../card/applet.ts'
+import type { Silicon } from '../../../card/puf/silicon.ts'
+import {
+  arePaired,
+  isGoodAt,
+  NO_ELEMENT,
+  readCertificate,
+  type Confirmed,
+} from '../certificates.ts'
+import { Chunks } from '../chunks.ts'
 import { registersFor, stockOf, type CoinRegister } from './coin-registers.ts'
 import { selectCoins } from './coin-selector.ts'
 import {
@@ -18,10 +24,10 @@ import {
   OWN_AREA_AT,
   STAGES,
   type Refused,
-} from './element-core.ts'
+} from './core.ts'
 import { refusalOfForm, type Forms } from './forms.ts'
-import { COIN_SW, INS } from './instructions.ts'
-import { openMessage, type Signed } from '../../kernel/signed-message.ts'
+import { COIN_SW, INS } from '../instructions.ts'
+import { openMessage, type Signed } from '../../../kernel/signed-message.ts'
 import {
   COINS_MAX,
   COIN_AID,
@@ -42,9 +48,9 @@ import {
   type Request,
   type Settlement,
   type Transfer,
-} from './message.ts'
-import { claim, preparation, prepared } from './orders.ts'
-import { coinPlan } from './plans.ts'
+} from '../message.ts'
+import { claim, preparation, prepared } from '../orders.ts'
+import { coinPlan } from '../plans.ts'
 import { Slots, SLOTS_SIZE, type Slot, type SlotBody } from './slots.ts'
 
 /**

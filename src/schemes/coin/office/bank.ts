@@ -1,10 +1,10 @@
-import { concat, type Bytes } from '../../kernel/bytes.ts'
-import { FormatError } from '../../kernel/errors.ts'
-import { list, message, octets, uint16, type ValueOf } from '../../kernel/message.ts'
-import { sum, type Amount, type Currency } from '../../kernel/money.ts'
-import { publicKeyFrom, sign, type PrivateKey, type PublicKey } from '../../kernel/p256.ts'
-import { pinBlock } from '../../kernel/pin.ts'
-import type { Instant, RandomSource } from '../../kernel/ports.ts'
+import { concat, type Bytes } from '../../../kernel/bytes.ts'
+import { FormatError } from '../../../kernel/errors.ts'
+import { list, message, octets, uint16, type ValueOf } from '../../../kernel/message.ts'
+import { sum, type Amount, type Currency } from '../../../kernel/money.ts'
+import { publicKeyFrom, sign, type PrivateKey, type PublicKey } from '../../../kernel/p256.ts'
+import { pinBlock } from '../../../kernel/pin.ts'
+import type { Instant, RandomSource } from '../../../kernel/ports.ts'
 import {
   bankSubject,
   certify,
@@ -12,10 +12,10 @@ import {
   NO_ELEMENT,
   ROOT,
   type BankNumber,
-} from './certificates.ts'
-import { encloseCoin } from './coin-reconstructor.ts'
-import { coin, coinId, COIN_ID_SIZE, RESPONSE_SIZE } from './message.ts'
-import { cardPlan, chipReport, coinPlan, identityPlan, vendorPlan } from './plans.ts'
+} from '../certificates.ts'
+import { encloseCoin } from '../element/coin-reconstructor.ts'
+import { coin, coinId, COIN_ID_SIZE, RESPONSE_SIZE } from '../message.ts'
+import { cardPlan, chipReport, coinPlan, identityPlan, vendorPlan } from '../plans.ts'
 
 /** Challenges that a bank reads of a chip before it gives it away: so many coins it can sell for it. */
 export const ENROLLED = 256

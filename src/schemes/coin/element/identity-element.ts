@@ -1,17 +1,17 @@
-import { command, response, SW, type CommandApdu, type ResponseApdu } from '../../kernel/apdu.ts'
-import { bytesEqual, concat, secretsEqual, type Bytes } from '../../kernel/bytes.ts'
-import { uint16, type ValueOf } from '../../kernel/message.ts'
-import { isPinBlock, PIN_SIZE } from '../../kernel/pin.ts'
-import type { Applet, AppletHost, AppletSession, CommandHandler } from '../../card/applet.ts'
-import type { Silicon } from '../../card/puf/silicon.ts'
-import { arePaired, NO_ELEMENT, readCertificate } from './certificates.ts'
-import { Chunks } from './chunks.ts'
+import { command, response, SW, type CommandApdu, type ResponseApdu } from '../../../kernel/apdu.ts'
+import { bytesEqual, concat, secretsEqual, type Bytes } from '../../../kernel/bytes.ts'
+import { uint16, type ValueOf } from '../../../kernel/message.ts'
+import { isPinBlock, PIN_SIZE } from '../../../kernel/pin.ts'
+import type { Applet, AppletHost, AppletSession, CommandHandler } from '../../../card/applet.ts'
+import type { Silicon } from '../../../card/puf/silicon.ts'
+import { arePaired, NO_ELEMENT, readCertificate } from '../certificates.ts'
+import { Chunks } from '../chunks.ts'
 import { writeLong } from './coin-registers.ts'
 import { CryptographicElement } from './cryptographic-element.ts'
-import { answering, STAGES } from './element-core.ts'
-import { coinElementOf } from './element.ts'
+import { answering, STAGES } from './core.ts'
+import { coinElementOf } from './coin-element.ts'
 import { refusalOfForm, type Forms } from './forms.ts'
-import { CLA, COIN_SW, INS } from './instructions.ts'
+import { CLA, COIN_SW, INS } from '../instructions.ts'
 import {
   authorisation,
   CONTEXT,
@@ -22,9 +22,9 @@ import {
   NONCE_SIZE,
   PIN_TRIES,
   presentation,
-} from './message.ts'
-import { preparation, prepared } from './orders.ts'
-import { identityPlan, IDENTITY_PLAN_MAX } from './plans.ts'
+} from '../message.ts'
+import { preparation, prepared } from '../orders.ts'
+import { identityPlan, IDENTITY_PLAN_MAX } from '../plans.ts'
 
 const STAGE_AT = 0
 const PIN_TRIES_AT = 1

@@ -1,10 +1,10 @@
-import { bytesEqual, toHex, type Bytes } from '../../kernel/bytes.ts'
-import { FormatError, unlessMalformed } from '../../kernel/errors.ts'
-import { digestOf, type Digest } from '../../kernel/ids.ts'
-import type { Amount } from '../../kernel/money.ts'
-import { openSealed, verify, type PrivateKey, type PublicKey } from '../../kernel/p256.ts'
-import { isConfirmedBy, readCertificate, type Confirmed } from './certificates.ts'
-import { isSignedBy, openMessage, type Signed } from '../../kernel/signed-message.ts'
+import { bytesEqual, toHex, type Bytes } from '../../../kernel/bytes.ts'
+import { FormatError, unlessMalformed } from '../../../kernel/errors.ts'
+import { digestOf, type Digest } from '../../../kernel/ids.ts'
+import type { Amount } from '../../../kernel/money.ts'
+import { openSealed, verify, type PrivateKey, type PublicKey } from '../../../kernel/p256.ts'
+import { isConfirmedBy, readCertificate, type Confirmed } from '../certificates.ts'
+import { isSignedBy, openMessage, type Signed } from '../../../kernel/signed-message.ts'
 import {
   authorisation,
   coinId,
@@ -24,7 +24,7 @@ import {
   type ReadCoin,
   type Request,
   type Transfer,
-} from './message.ts'
+} from '../message.ts'
 
 /** An element’s id as 16 hexadecimal digits. */
 export type ElementId = string & { readonly kind: 'ElementId' }

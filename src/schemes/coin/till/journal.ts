@@ -1,13 +1,13 @@
-import { bytesEqual, toHex, type Bytes } from '../../kernel/bytes.ts'
-import { sha256 } from '../../kernel/hash.ts'
-import { cardIdOf, digestOf, type CardId } from '../../kernel/ids.ts'
-import { sum, type Amount } from '../../kernel/money.ts'
-import type { Instant } from '../../kernel/ports.ts'
-import type { CashUp, Desk, JournalRecord, SpendableToken } from '../../till/scheme.ts'
-import { NO_ELEMENT } from './certificates.ts'
-import { SCHEME, tillRecord, type TillRecord } from './message.ts'
-import { type Outcome } from './orders.ts'
-import type { VendorElement } from './terminal.ts'
+import { bytesEqual, toHex, type Bytes } from '../../../kernel/bytes.ts'
+import { sha256 } from '../../../kernel/hash.ts'
+import { cardIdOf, digestOf, type CardId } from '../../../kernel/ids.ts'
+import { sum, type Amount } from '../../../kernel/money.ts'
+import type { Instant } from '../../../kernel/ports.ts'
+import type { CashUp, Desk, JournalRecord, SpendableToken } from '../../../till/scheme.ts'
+import { NO_ELEMENT } from '../certificates.ts'
+import { SCHEME, tillRecord, type TillRecord } from '../message.ts'
+import { type Outcome } from '../orders.ts'
+import type { VendorElement } from '../terminal.ts'
 
 /** In the place of a card where coins went from the vendor element to the bank. */
 const NO_CARD: CardId = cardIdOf(NO_ELEMENT)
