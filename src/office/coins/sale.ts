@@ -151,6 +151,7 @@ async function sell(office: Office, trx: Transaction<Tables>, sale: Sale): Promi
         register,
         made_at: at,
         refunded: null,
+        bound: bound === 'bound',
       })
       .execute()
   }

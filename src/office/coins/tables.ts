@@ -1,8 +1,9 @@
+import type { Generated } from 'kysely'
 import type { CurrencyCode } from '../../kernel/money.ts'
 import type { Bytea, Int8, Json, NullableBytea, NullableInt8 } from '../columns.ts'
 import type { CoinStep, ElementRole } from './coinage.ts'
 
-/** migrations/0006-coins.sql. */
+/** migrations/0006-coins.sql and 0007-coin-pages.sql. */
 export interface CoinTables {
   coin_element: {
     id: string
@@ -28,6 +29,7 @@ export interface CoinTables {
     register: Bytea
     made_at: Int8
     refunded: 'expired' | 'lost' | null
+    bound: Generated<boolean>
   }
   coin_step: { giver: string; sequence: Int8; digest: Bytea }
   coin_claim: {
