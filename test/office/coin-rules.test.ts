@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Digest } from '../../src/kernel/ids.ts'
 import type { CoinStep } from '../../src/office/coins/coinage.ts'
-import { settleCoin, type ShownClaim } from '../../src/office/coins/rules.ts'
+import { clonesAmong, settleCoin, type ShownClaim } from '../../src/office/coins/rules.ts'
 
 /** `a1>v` is what a signed with number 1 for v; `!` a surrender, `~` change. */
 function step(text: string): CoinStep {
@@ -102,5 +102,21 @@ describe('who is owed a coin', () => {
         cases,
       )
     }
+  })
+})
+
+describe('which elements there are two of', () => {
+  test.each([
+    ['one transfer, shown twice', 'a1>v a1>v', []],
+    ['one number each of two elements', 'a1>v b1>v', []],
+    ['two numbers of one element', 'a1>v a2>w', []],
+    ['two transfers with one number', 'a1>v a1>w a2>v', ['a 1: a1>v a1>w']],
+    ['three, shown in another order', 'b3~c a1>w b3!x b3>v', ['b 3: b3!x b3>v b3~c']],
+  ])('%s', (_name, steps, expected) => {
+    const found = clonesAmong(steps.split(' ').map(step))
+    const told = found.map(
+      ({ giver, sequence, digests }) => `${giver} ${sequence}: ${digests.join(' ')}`,
+    )
+    expect(told).toEqual(expected)
   })
 })

@@ -1,12 +1,11 @@
 import type { CaseKind } from '../ledger/findings.ts'
 import { COIN_FINDINGS } from './coinage.ts'
-import { CLAIM_CASES } from './rules.ts'
+import { COIN_CASES } from './rules.ts'
 
 const KINDS: ReadonlySet<CaseKind> = new Set<CaseKind>([
   ...COIN_FINDINGS,
-  ...CLAIM_CASES,
+  ...COIN_CASES,
   'unissued-coin',
-  'cloned-element',
 ])
 
 /** Whether a case is about coins: then it is about no record of a card’s chain. */

@@ -12,7 +12,7 @@ import { packed } from '../packed.ts'
 import type { Tables } from '../tables.ts'
 import type { CoinClaim, CoinEntry, CoinId, CoinStep, ElementId } from './coinage.ts'
 import { ownersOf, suspectsOf, type Owner } from './elements.ts'
-import { settleCoin, type ClaimCase, type ShownClaim } from './rules.ts'
+import { clonesAmong, settleCoin, type ClaimCase, type Clone, type ShownClaim } from './rules.ts'
 import { moveSpends } from './settlement.ts'
 
 /**
@@ -60,13 +60,6 @@ export async function placeCoins(
   ]
 }
 
-interface Clone {
-  readonly giver: ElementId
-  readonly sequence: bigint
-  /** Of all transfers that it has signed with that number. */
-  readonly digests: readonly Digest[]
-}
-
 /** Which of these elements have signed two transfers with one number. */
 async function noteSteps(
   trx: Transaction<Tables>,
@@ -84,17 +77,15 @@ async function noteSteps(
       ${column.int8(({ sequence }) => sequence)},
       ${column.hex(({ digest }) => digest)}
     ) on conflict do nothing`.execute(trx)
-  const { rows } = await sql<Clone>`
-    select giver, sequence, array_agg(encode(digest, 'hex') order by digest) as digests
-    from coin_step
+  const { rows } = await sql<{ giver: ElementId; sequence: bigint; digest: Digest }>`
+    select giver, sequence, encode(digest, 'hex') as digest from coin_step
     where (giver, sequence) in (
       select * from unnest(
         ${column.text(({ giver }) => giver)},
         ${column.int8(({ sequence }) => sequence)}
       )
-    )
-    group by giver, sequence having count(*) > 1`.execute(trx)
-  return rows
+    )`.execute(trx)
+  return clonesAmong(rows.map((row) => ({ ...row, sequence: Number(row.sequence) })))
 }
 
 /** Who had each coin of this bank by the longest chain. */

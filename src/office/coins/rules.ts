@@ -1,13 +1,35 @@
-import type { CoinClaim, CoinId, ElementId } from './coinage.ts'
+import type { CoinClaim, CoinId, CoinStep, ElementId } from './coinage.ts'
 import type { Digest } from '../../kernel/ids.ts'
 
-/** What several claims to one coin show, each against one element. */
-export const CLAIM_CASES = [
+/** What several items of evidence show together, each against one element. */
+export const COIN_CASES = [
+  /** One element’s key signed two transfers with one number: there are two of it. */
+  'cloned-element',
   /** An element gave the same coin away twice. */
   'coin-spent-twice',
   /** A vendor wants to be paid twice for one coin that he got once. */
   'coin-redeemed-twice',
 ] as const
+
+export interface Clone {
+  readonly giver: ElementId
+  readonly sequence: number
+  /** Of all transfers that it has signed with that number, in one order. */
+  readonly digests: readonly Digest[]
+}
+
+/** Which elements have signed two transfers with one number. */
+export function clonesAmong(
+  steps: readonly Pick<CoinStep, 'giver' | 'sequence' | 'digest'>[],
+): readonly Clone[] {
+  const byNumber = Map.groupBy(steps, ({ giver, sequence }) => `${giver} ${sequence}`)
+  return [...byNumber.values()].flatMap((own) => {
+    const [first] = own
+    const digests = [...new Set(own.map(({ digest }) => digest))].toSorted()
+    if (!first || digests.length < 2) return []
+    return [{ giver: first.giver, sequence: first.sequence, digests }]
+  })
+}
 
 /** A claim, and the evidence that makes it. */
 export interface ShownClaim extends CoinClaim {
@@ -15,7 +37,7 @@ export interface ShownClaim extends CoinClaim {
 }
 
 export interface ClaimCase {
-  readonly kind: (typeof CLAIM_CASES)[number]
+  readonly kind: Exclude<(typeof COIN_CASES)[number], 'cloned-element'>
   readonly suspect: ElementId
   readonly coin: CoinId
   /** The items of evidence that show it, in one order. */
@@ -56,7 +78,7 @@ export function settleCoin(claims: readonly ShownClaim[]): Settled {
 
 interface Conflict {
   /** Of `cloned-element` the two transfers with one number are a case by themselves. */
-  readonly kind: ClaimCase['kind'] | 'cloned-element'
+  readonly kind: (typeof COIN_CASES)[number]
   readonly suspect: ElementId
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { concat, toHex, type Bytes } from '../../../src/kernel/bytes.ts'
+import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
 import { generatePrivateKey, openSealed, sealTo, sign } from '../../../src/kernel/p256.ts'
-import { COIN_CASES, CoinLedger } from '../../../src/schemes/coin/coin-ledger.ts'
+import { COIN_CASES } from '../../../src/office/coins/rules.ts'
 import { openMessage, signMessage } from '../../../src/kernel/signed-message.ts'
 import {
   CONTEXT,
@@ -50,6 +50,14 @@ function placed(records: Parameters<Redemption['take']>[0]) {
 }
 
 describe('a coin redeemed twice', () => {
+  const seen = new Set<string>()
+  afterAll(() => expect([...seen].toSorted()).toEqual([...COIN_CASES].toSorted()))
+
+  function casesOf(office: Redemption) {
+    for (const { kind } of office.cases) seen.add(kind)
+    return office.cases
+  }
+
   test('by two vendors, from one element: whoever has its key spent it twice', async () => {
     const [first, second] = [person.clone(), person.clone()]
     const one = await sale(first, shops[0].clone(), 10n)
@@ -58,8 +66,9 @@ describe('a coin redeemed twice', () => {
     const three = await sale(second, shops[1].clone(), 10n)
     const office = placed([...one])
     office.take(three)
-    expect(office.credits).toHaveLength(1)
-    expect(office.cases).toMatchObject([
+    // Neither vendor is to blame: it waits for somebody to decide.
+    expect(office.credits).toEqual([])
+    expect(casesOf(office)).toMatchObject([
       { kind: 'coin-spent-twice', suspect: elementIdOf(person.id) },
     ])
     expect(two).toHaveLength(1)
@@ -72,15 +81,17 @@ describe('a coin redeemed twice', () => {
     const office = placed(one)
     office.take(two)
     // Not even the same coin.
-    expect(office.cases).toMatchObject([
+    expect(casesOf(office)).toMatchObject([
       { kind: 'cloned-element', suspect: elementIdOf(person.id), coin: undefined },
     ])
     expect(office.total).toBe(30n)
     const three = await sale(person.clone(), shops[1].clone(), 10n)
     const other = placed(one)
     other.take(three)
-    expect(other.cases).toMatchObject([{ kind: 'cloned-element', suspect: elementIdOf(person.id) }])
-    expect(other.credits).toHaveLength(1)
+    expect(casesOf(other)).toMatchObject([
+      { kind: 'cloned-element', suspect: elementIdOf(person.id) },
+    ])
+    expect(other.credits).toEqual([])
   })
 
   test('by one vendor, who shows the same payment again as another one', async () => {
@@ -90,7 +101,7 @@ describe('a coin redeemed twice', () => {
     const office = placed(records)
     office.take(again)
     expect(office.credits).toHaveLength(1)
-    expect(office.cases).toMatchObject([
+    expect(casesOf(office)).toMatchObject([
       { kind: 'coin-redeemed-twice', suspect: elementIdOf(vendor.id) },
     ])
   })
@@ -103,7 +114,7 @@ describe('a coin redeemed twice', () => {
     await till.closeDay()
     const office = placed(lie)
     office.take(till.records().slice(1))
-    expect(office.cases).toMatchObject([
+    expect(casesOf(office)).toMatchObject([
       { kind: 'coin-redeemed-twice', suspect: elementIdOf(vendor.id) },
     ])
     expect(office.total).toBe(10n + 10n)
@@ -119,7 +130,7 @@ describe('a coin redeemed twice', () => {
     const elsewhere = await sale(customer, shops[1].clone(), 2n)
     const redeemed = placed(copy.records())
     redeemed.take(elsewhere)
-    expect(redeemed.cases.map(({ kind, suspect }) => [kind, suspect])).toContainEqual([
+    expect(casesOf(redeemed).map(({ kind, suspect }) => [kind, suspect])).toContainEqual([
       'cloned-element',
       elementIdOf(vendor.id),
     ])
@@ -128,7 +139,7 @@ describe('a coin redeemed twice', () => {
   test('the same evidence again is no second claim', async () => {
     const records = await sale(person.clone(), shops[0].clone(), 13n)
     const office = placed([...records, ...records])
-    expect(office.cases).toEqual([])
+    expect(casesOf(office)).toEqual([])
     expect(office.total).toBe(15n)
   })
 })
@@ -331,23 +342,4 @@ test('two banks: coins of each are taken by the other’s vendors, and each owes
   // A vendor that does not know the bank of a customer’s coins asks for none of them.
   const alone = await world.vendor({ bank: 1, till: 22 })
   expect(await new Till(world, alone).tap(two, pay(5n))).toMatchObject({ status: 'cannot_pay' })
-})
-
-test('a coin that nobody redeemed goes back when nobody can redeem it any more', async () => {
-  const records = await sale(person.clone(), shops[0].clone(), 10n)
-  const office = placed(records)
-  const [credit] = office.credits
-  if (!credit) throw new Error('it was redeemed')
-  const unspent = { id: toHex(new Uint8Array(8)) as typeof credit.coin, expires: 1000 }
-  const ledger = new CoinLedger()
-  expect([500, 1500, 1501].map((at) => ledger.isRefundable(unspent, at, 500))).toEqual([
-    false,
-    false,
-    true,
-  ])
-  expect(office.ledger.isRefundable({ id: credit.coin, expires: 0 }, 1e15, 0)).toBe(false)
-})
-
-test('every case of the list is shown', () => {
-  expect(COIN_CASES).toEqual(['cloned-element', 'coin-spent-twice', 'coin-redeemed-twice'])
 })

@@ -7,9 +7,10 @@ import { sha256 } from '../../../src/kernel/hash.ts'
 import { cardIdOf, type CardId } from '../../../src/kernel/ids.ts'
 import type { Amount } from '../../../src/kernel/money.ts'
 import { generatePrivateKey } from '../../../src/kernel/p256.ts'
+import type { CoinId } from '../../../src/office/coins/coinage.ts'
+import { clonesAmong, settleCoin, type COIN_CASES } from '../../../src/office/coins/rules.ts'
 import { CardTorn, type Channel } from '../../../src/reader/channel.ts'
 import { isConfirmedBy, readCertificate } from '../../../src/schemes/coin/certificates.ts'
-import { CoinLedger, type CoinCase, type Credit } from '../../../src/schemes/coin/coin-ledger.ts'
 import {
   verifyCoins,
   type CoinContext,
@@ -183,30 +184,65 @@ export async function directoryOf(
   }
 }
 
+/** A coin that an office owes a vendor. */
+interface Credit {
+  readonly coin: CoinId
+  readonly bank: number
+  readonly value: Amount
+  readonly creditor: string
+}
+
+interface CoinCase {
+  readonly kind: (typeof COIN_CASES)[number]
+  readonly suspect: string
+  readonly coin: CoinId | undefined
+}
+
 /** An office with nothing but the rules of redemption. */
 export class Redemption {
-  readonly ledger = new CoinLedger()
   readonly context: CoinContext
-  readonly credits: Credit[] = []
-  readonly cases: CoinCase[] = []
   readonly entries: CoinEntry[] = []
 
   constructor(context: CoinContext) {
     this.context = context
   }
 
-  /** Everything that a till has to show. */
+  /** Everything that a till has to show. The same evidence again is no second claim. */
   take(records: readonly Pick<JournalRecord, 'evidence' | 'state'>[]): void {
     for (const { evidence, state } of records) {
       if (state !== 'confirmed') continue
       const verdict = verifyCoins(evidence, this.context)
       if (!verdict.ok) throw new Error(`the office reads it: ${verdict.reason}`)
-      this.entries.push(verdict.entry)
-      const { credits, cases, findings } = this.ledger.place(verdict.entry)
-      if (findings[0]) throw new Error(`nothing is found against anybody: ${findings[0].kind}`)
-      this.credits.push(...credits)
-      this.cases.push(...cases)
+      const { entry } = verdict
+      if (this.entries.some(({ digest }) => digest === entry.digest)) continue
+      if (entry.findings[0]) throw new Error(`nothing is found: ${entry.findings[0].kind}`)
+      this.entries.push(entry)
     }
+  }
+
+  /** Each coin that somebody claims, and what becomes of it. */
+  #settled() {
+    const claims = this.entries.flatMap(({ claims: own, digest }) =>
+      own.map((claim) => ({ ...claim, evidence: digest })),
+    )
+    const byCoin = Map.groupBy(claims, ({ coin }) => coin)
+    return [...byCoin.values()].map((own) => ({ claims: own, ...settleCoin(own) }))
+  }
+
+  get credits(): readonly Credit[] {
+    return this.#settled().flatMap(({ claims: [claim], creditor }) =>
+      claim && creditor !== undefined ? { ...claim, creditor } : [],
+    )
+  }
+
+  get cases(): readonly CoinCase[] {
+    const clones = clonesAmong(this.entries.flatMap(({ steps }) => steps))
+    return [
+      ...clones.map(({ giver }) => {
+        return { kind: 'cloned-element', suspect: giver, coin: undefined } as const
+      }),
+      ...this.#settled().flatMap(({ cases }) => cases),
+    ]
   }
 
   creditOf(vendor: Vendor): Amount {
