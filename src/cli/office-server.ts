@@ -115,10 +115,8 @@ async function joinedNotary(
   return createInterOffice(office, { seat, transport: httpTransport(url), evidence })
 }
 
-async function makeFirstPerson(
-  { db, clock, random }: Office,
-  loginFile: string,
-): Promise<Login | undefined> {
+async function makeFirstPerson(office: Office, loginFile: string): Promise<Login | undefined> {
+  const { db, clock, random } = office
   return db.transaction().execute(async (trx) => {
     // Of two offices that start at once one makes the person: the other's password would be in the file.
     await sql`lock table person in exclusive mode`.execute(trx)
@@ -126,7 +124,7 @@ async function makeFirstPerson(
     const login = { name: 'operator', password: makePassword(random) }
     // First the file: a person whose password nobody knows would lock everybody out.
     await writeLogin(loginFile, login)
-    const passwordHash = await hashPassword(login.password, random)
+    const passwordHash = await hashPassword(login.password, office)
     const person = {
       login: login.name,
       name: 'Operator',

@@ -7,6 +7,7 @@ import type { PrivateKey } from '../kernel/p256.ts'
 import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
 import { Events } from './events.ts'
 import { loadOfficeKey, loadSchemeSecrets } from './registry/office-secrets.ts'
+import { PASSWORD_COST, type PasswordCost } from './passwords.ts'
 import type { OfficeScheme } from './scheme.ts'
 import type { Tables } from './tables.ts'
 import { Vault } from './vault.ts'
@@ -23,6 +24,8 @@ export interface Office {
   readonly keyId: string
   /** Of new tills and cards of which nothing else is said. */
   readonly currency: CurrencyCode
+  /** Of a guess at a password that is set from now on. */
+  readonly passwordCost: PasswordCost
   readonly schemes: ReadonlyMap<string, OfficeScheme>
   /** That scheme's secrets, opened. */
   secretsOf(scheme: string): Bytes
@@ -39,6 +42,8 @@ export interface OfficeParts {
   /** 32 bytes; see data-key.ts. */
   readonly dataKey: Bytes
   readonly currency: CurrencyCode
+  /** {@link PASSWORD_COST} unless it is said. */
+  readonly passwordCost?: PasswordCost
 }
 
 /**
@@ -47,7 +52,7 @@ export interface OfficeParts {
  * @throws {WrongDataKey} if the database was sealed with another data key.
  */
 export async function createOffice(parts: OfficeParts): Promise<Office> {
-  const { db, clock, random, currency } = parts
+  const { db, clock, random, currency, passwordCost = PASSWORD_COST } = parts
   const schemes = new Map(parts.schemes.map((scheme) => [scheme.name, scheme]))
   const vault = new Vault(parts.dataKey, random)
   const { key, generation, secrets } = await db.transaction().execute(async (trx) => {
@@ -68,6 +73,7 @@ export async function createOffice(parts: OfficeParts): Promise<Office> {
     generation,
     keyId: officeKeyId(generation),
     currency,
+    passwordCost,
     schemes,
     secretsOf(scheme) {
       const secret = secrets.get(scheme)

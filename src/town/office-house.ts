@@ -9,7 +9,7 @@ import { createInterOffice, type InterOffice } from '../office/inter-office.ts'
 import { startEvidence, type EvidenceService } from '../office/ledger/evidence.ts'
 import { migrate } from '../office/migrate.ts'
 import { createOffice, type Office } from '../office/office.ts'
-import { hashPassword } from '../office/passwords.ts'
+import { hashPassword, SIMULATED_COST } from '../office/passwords.ts'
 import { addPerson, hasNobody } from '../office/registry/people.ts'
 import { injectTransport } from '../office/transport.ts'
 import { localVerifier } from '../office/ledger/verifier.ts'
@@ -134,6 +134,7 @@ export class OfficeHouse {
       random,
       dataKey,
       currency,
+      passwordCost: SIMULATED_COST,
     })
     const broken: unknown[] = []
     const fail = (error: unknown) => void broken.push(error)
@@ -175,10 +176,11 @@ export class OfficeHouse {
   }
 }
 
-async function addOperator({ db, random, clock }: Office): Promise<void> {
+async function addOperator(office: Office): Promise<void> {
+  const { db, clock } = office
   if (!(await hasNobody(db))) return
   const { name: login, password } = OPERATOR
-  const passwordHash = await hashPassword(password, random)
+  const passwordHash = await hashPassword(password, office)
   const person = { login, name: 'Operator', merchant: undefined, passwordHash }
   await addPerson(db, { ...person, role: 'root' }, clock.now())
 }

@@ -10,15 +10,12 @@ import { verifyCaseFile } from '../../src/office/case-file/verify.ts'
 import type { Api } from '../../src/office/http.ts'
 import { listCases } from '../../src/office/ledger/cases.ts'
 import type { CaseKind } from '../../src/office/ledger/findings.ts'
-import { hashPassword } from '../../src/office/passwords.ts'
 import { listActs } from '../../src/office/registry/audit.ts'
-import { addPerson } from '../../src/office/registry/people.ts'
 import { officeSchemes } from '../../src/schemes/office.ts'
 import { CASE_STORIES } from '../support/case-stories.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createLedgerOffice, type LedgerOffice } from '../support/ledger-office.ts'
-import { random } from '../support/mint.ts'
-import { PASSWORD } from '../support/office.ts'
+import { addTestPerson, PASSWORD } from '../support/people.ts'
 import { kontant, type Ran } from './run.ts'
 
 let database: TestDatabase
@@ -39,9 +36,7 @@ beforeAll(async () => {
     },
   })
   office = await api.listen({ host: '127.0.0.1', port: 0 })
-  const passwordHash = await hashPassword(PASSWORD, random)
-  const person = { name: 'Ida', role: 'auditor', merchant: undefined, passwordHash } as const
-  await addPerson(database.db, { ...person, login: 'ida' }, town.office.clock.now())
+  await addTestPerson(town.office, { login: 'ida', role: 'auditor' })
   await writeLogin(path('login'), { name: 'ida', password: PASSWORD })
   expect(await kontant('case', 'key', '--office', office, '--out', path('office.pem'))).toEqual({
     status: 0,

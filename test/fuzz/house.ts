@@ -1,12 +1,11 @@
 import { sql, type Kysely } from 'kysely'
 import { createApi } from '../../src/office/api.ts'
 import type { Api } from '../../src/office/http.ts'
-import { hashPassword } from '../../src/office/passwords.ts'
-import { addPerson } from '../../src/office/registry/people.ts'
 import type { Tables } from '../../src/office/tables.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { createLedgerOffice, type LedgerOffice } from '../support/ledger-office.ts'
-import { random, type MintCard, type MintTill } from '../support/mint.ts'
+import type { MintCard, MintTill } from '../support/mint.ts'
+import { addTestPerson, sessionOf } from '../support/people.ts'
 
 /** A real office with its real API, a few tills and cards, and some honest payments. */
 export interface House {
@@ -22,8 +21,6 @@ export interface House {
   close(): Promise<void>
 }
 
-const PASSWORD = 'correct horse battery'
-
 export async function createHouse(): Promise<House> {
   const { db, drop } = await createTestDatabase()
   const broken: unknown[] = []
@@ -32,21 +29,8 @@ export async function createHouse(): Promise<House> {
     evidence: town.evidence,
     fail: (error) => broken.push(error),
   })
-  const passwordHash = await hashPassword(PASSWORD, random)
-  const root = {
-    login: 'root',
-    name: 'Root',
-    role: 'root',
-    merchant: undefined,
-    passwordHash,
-  } as const
-  await addPerson(db, root, town.office.clock.now())
-  const answer = await api.inject({
-    method: 'POST',
-    url: '/api/session',
-    payload: { name: 'root', password: PASSWORD },
-  })
-  const cookie = String(answer.headers['set-cookie']).split(';', 1)[0] ?? ''
+  await addTestPerson(town.office, { login: 'root', role: 'root' })
+  const cookie = await sessionOf(api, 'root')
   const tills = [await town.addTill(), await town.addTill()] as const
   const cards = [await town.addCard(), await town.addCard()] as const
   for (const till of tills) {

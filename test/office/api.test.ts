@@ -35,7 +35,8 @@ import { FAILURE_WINDOW_MS, FAILURES_MAX } from '../../src/office/registry/login
 import { SESSION_MS } from '../../src/office/registry/sessions.ts'
 import { modulePlan } from '../../src/schemes/purse/message.ts'
 import { injectTransport } from '../../src/office/transport.ts'
-import { createTestOffice, PASSWORD, type Answer, type TestOffice } from '../support/office.ts'
+import { createTestOffice, type Answer, type TestOffice } from '../support/office.ts'
+import { cookieIn, PASSWORD } from '../support/people.ts'
 
 let town: TestOffice
 
@@ -124,8 +125,7 @@ describe('signing in', () => {
   })
 
   test('lasts a working day, or until signing out', async () => {
-    const cookieOf = async () =>
-      String((await signIn('support', PASSWORD)).headers['set-cookie']).split(';', 1)[0] ?? ''
+    const cookieOf = async () => cookieIn((await signIn('support', PASSWORD)).headers)
     const who = async (cookie: string) =>
       (await town.call(undefined, 'GET', '/api/session', undefined, { cookie })).status
     const [old, out] = [await cookieOf(), await cookieOf()]
@@ -141,8 +141,7 @@ describe('signing in', () => {
   test('a new password ends all sessions of the old one', async () => {
     const person = { login: 'temp', name: 'Temp', role: 'auditor', password: 'first password' }
     await town.call('root', 'POST', '/api/people', person)
-    const cookie = String((await signIn('temp', 'first password')).headers['set-cookie'])
-    const own = { cookie: cookie.split(';', 1)[0] ?? '' }
+    const own = { cookie: cookieIn((await signIn('temp', 'first password')).headers) }
     const change = (old: string) =>
       town.call(undefined, 'PUT', '/api/session/password', { old, new: 'second password' }, own)
     expect((await change('not the password')).status).toBe(401)
@@ -156,8 +155,7 @@ describe('signing in', () => {
     const person = { login: 'gone', name: 'Gone', role: 'support', password: 'first password' }
     const made = await town.call('root', 'POST', '/api/people', person)
     const { id } = made.json as { readonly id: string }
-    const cookie = String((await signIn('gone', 'first password')).headers['set-cookie'])
-    const own = { cookie: cookie.split(';', 1)[0] ?? '' }
+    const own = { cookie: cookieIn((await signIn('gone', 'first password')).headers) }
     expect((await town.call(undefined, 'GET', '/api/session', undefined, own)).status).toBe(200)
     await town.call('administrator', 'POST', `/api/people/${id}/disable`, {})
     expect((await town.call(undefined, 'GET', '/api/session', undefined, own)).status).toBe(401)

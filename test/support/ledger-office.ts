@@ -6,6 +6,7 @@ import { listCases, type Case } from '../../src/office/ledger/cases.ts'
 import { startEvidence, type EvidenceService } from '../../src/office/ledger/evidence.ts'
 import { ledgerOf, type LedgerLine } from '../../src/office/ledger/view.ts'
 import { createOffice, type Office } from '../../src/office/office.ts'
+import { SIMULATED_COST } from '../../src/office/passwords.ts'
 import { placeIssue } from '../../src/office/ledger/placement.ts'
 import { rememberSecrets } from '../../src/office/registry/card-secrets.ts'
 import { addCard } from '../../src/office/registry/cards.ts'
@@ -61,6 +62,7 @@ export async function createLedgerOffice(
     random,
     dataKey,
     currency: 'USD',
+    passwordCost: SIMULATED_COST,
   })
   const service = startEvidence(office, {
     verifier,

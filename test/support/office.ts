@@ -6,14 +6,14 @@ import { createApi } from '../../src/office/api.ts'
 import { startEvidence, type EvidenceService } from '../../src/office/ledger/evidence.ts'
 import type { Api } from '../../src/office/http.ts'
 import { createOffice, type Office } from '../../src/office/office.ts'
-import { hashPassword } from '../../src/office/passwords.ts'
+import { SIMULATED_COST } from '../../src/office/passwords.ts'
 import { addMerchant } from '../../src/office/registry/merchants.ts'
-import { addPerson } from '../../src/office/registry/people.ts'
 import { ROLES, type Role } from '../../src/office/roles.ts'
 import type { Tables } from '../../src/office/tables.ts'
 import type { Permit } from '../../src/office/wallets/permit.ts'
 import { localVerifier } from '../../src/office/ledger/verifier.ts'
 import { createTestDatabase } from './database.ts'
+import { addTestPerson, sessionOf } from './people.ts'
 
 /** A clock that a test moves. */
 export class TestClock {
@@ -33,7 +33,6 @@ export class TestClock {
 }
 
 export const RANDOM = { bytes: (size: number): Bytes => new Uint8Array(randomBytes(size)) }
-export const PASSWORD = 'correct horse battery'
 
 export interface Answer {
   readonly status: number
@@ -81,15 +80,15 @@ export async function createTestOffice({
     random: RANDOM,
     dataKey: RANDOM.bytes(32),
     currency: 'USD',
+    passwordCost: SIMULATED_COST,
   })
   const evidence = startEvidence(office, { verifier: localVerifier(officeSchemes), fail })
   const api = await createApi(office, { evidence, fail, ...(permit && { permit }) })
   const merchant = await addMerchant(db, 'Kiosk', clock.now())
-  const passwordHash = await hashPassword(PASSWORD, RANDOM)
   const cookies = new Map<Role, string>()
   for (const role of ROLES) {
-    const own = role === 'merchant' ? merchant.id : undefined
-    await addPerson(db, { login: role, name: role, role, merchant: own, passwordHash }, clock.now())
+    const own = role === 'merchant' && { merchant: merchant.id }
+    await addTestPerson(office, { login: role, role, ...own })
   }
   const call: TestOffice['call'] = async (role, method, url, body, headers = {}) => {
     const cookie = role === undefined ? undefined : await cookieOf(role)
@@ -110,11 +109,7 @@ export async function createTestOffice({
   const cookieOf = async (role: Role) => {
     const known = cookies.get(role)
     if (known !== undefined) return known
-    const answer = await call(undefined, 'POST', '/api/session', {
-      name: role,
-      password: PASSWORD,
-    })
-    const cookie = String(answer.headers['set-cookie']).split(';', 1)[0] ?? ''
+    const cookie = await sessionOf(api, role)
     cookies.set(role, cookie)
     return cookie
   }

@@ -13,6 +13,7 @@ import { shadowOf } from '../../src/office/ledger/payments.ts'
 import { localVerifier } from '../../src/office/ledger/verifier.ts'
 import { ledgerOf, type LedgerLine } from '../../src/office/ledger/view.ts'
 import { createOffice, type Office } from '../../src/office/office.ts'
+import { SIMULATED_COST } from '../../src/office/passwords.ts'
 import { addMakerKey } from '../../src/office/registry/keys.ts'
 import { addMerchant } from '../../src/office/registry/merchants.ts'
 import { defaultPolicy, setPolicy } from '../../src/office/registry/policies.ts'
@@ -72,6 +73,7 @@ export async function createWalletOffice(
     random,
     dataKey,
     currency: 'SEK',
+    passwordCost: SIMULATED_COST,
   })
   const service = startEvidence(office, {
     verifier: localVerifier(officeSchemes),

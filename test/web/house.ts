@@ -9,8 +9,7 @@ import { createApi } from '../../src/office/api.ts'
 import { startEvidence, type EvidenceService } from '../../src/office/ledger/evidence.ts'
 import type { Api } from '../../src/office/http.ts'
 import { createOffice, type Office } from '../../src/office/office.ts'
-import { hashPassword } from '../../src/office/passwords.ts'
-import { addPerson } from '../../src/office/registry/people.ts'
+import { SIMULATED_COST } from '../../src/office/passwords.ts'
 import { defaultPolicy, policyToJson } from '../../src/office/registry/policies.ts'
 import type { Tables } from '../../src/office/tables.ts'
 import { localVerifier } from '../../src/office/ledger/verifier.ts'
@@ -27,8 +26,9 @@ import type { Policy } from '../../src/kernel/documents.ts'
 import { CARD_SCHEMES, type SchemeName } from '../../src/town/chips.ts'
 import { TownCard, TownChip, type CardTear } from '../../src/town/town-card.ts'
 import { RANDOM } from '../support/office.ts'
+import { addTestPerson, PASSWORD, sessionOf } from '../support/people.ts'
 
-export const OPERATOR = { name: 'ada', password: 'correct horse battery' }
+export const OPERATOR = { name: 'ada', password: PASSWORD }
 const CLOCK = { now: () => Date.now() }
 const MINUTE = 60_000
 
@@ -78,6 +78,7 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
     random: RANDOM,
     dataKey: RANDOM.bytes(32),
     currency: 'SEK',
+    passwordCost: SIMULATED_COST,
   })
   const evidence = startEvidence(office, { verifier: localVerifier(officeSchemes), fail })
   const api = await createApi(office, {
@@ -168,13 +169,10 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
   }
 }
 
-async function signIn(api: Api, { db }: Office): Promise<House['call']> {
-  const { name, password } = OPERATOR
-  const passwordHash = await hashPassword(password, RANDOM)
-  const person = { login: name, name: 'Ada Lind', role: 'root', merchant: undefined } as const
-  await addPerson(db, { ...person, passwordHash }, Date.now())
-  const answer = await api.inject({ method: 'POST', url: '/api/session', payload: OPERATOR })
-  const cookie = String(answer.headers['set-cookie']).split(';', 1)[0] ?? ''
+async function signIn(api: Api, office: Office): Promise<House['call']> {
+  const { name: login } = OPERATOR
+  await addTestPerson(office, { login, name: 'Ada Lind', role: 'root' })
+  const cookie = await sessionOf(api, login)
   return async (method, url, body) => {
     const { statusCode, payload } = await api.inject({
       method,

@@ -27,7 +27,7 @@ const login = z
   .regex(/^[a-z0-9][a-z0-9._@+-]{0,63}$/, 'expected letters, digits and . _ @ + -')
 
 export function peopleRoutes(app: Api, { office }: Desk): void {
-  const { db, clock, random } = office
+  const { db, clock } = office
 
   app.get(
     '/api/people',
@@ -63,7 +63,7 @@ export function peopleRoutes(app: Api, { office }: Desk): void {
         throw new OfficeError('bad_input', message, 'body.merchant')
       }
       const { password } = body
-      const passwordHash = password === undefined ? undefined : await hashPassword(password, random)
+      const passwordHash = password === undefined ? undefined : await hashPassword(password, office)
       return db.transaction().execute(async (trx) => {
         const { merchant } = body
         const person = await addPerson(trx, { ...body, merchant, passwordHash }, clock.now())
@@ -106,7 +106,7 @@ export function peopleRoutes(app: Api, { office }: Desk): void {
     async (request) => {
       const actor = actorOf(request)
       const other = await managed(actor, request.params.id)
-      const hash = await hashPassword(request.body.password, random)
+      const hash = await hashPassword(request.body.password, office)
       await db.transaction().execute(async (trx) => {
         await setPassword(trx, other.id, hash)
         await closeSessionsOf(trx, other.id)

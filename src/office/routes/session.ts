@@ -30,7 +30,7 @@ export function personToJson(person: Person): PersonJson {
 }
 
 export function sessionRoutes(app: Api, { office }: Desk): void {
-  const { db, clock, random } = office
+  const { db, clock, random, passwordCost } = office
 
   app.post(
     '/api/session',
@@ -55,7 +55,7 @@ export function sessionRoutes(app: Api, { office }: Desk): void {
         )
       }
       const known = await findLogin(db, login)
-      if (!known) await spendAsLong(password)
+      if (!known) await spendAsLong(password, passwordCost)
       if (!known || !(await passwordMatches(password, known.passwordHash))) {
         await countFailure(db, source, at)
         throw new OfficeError('wrong_login', 'Wrong name or password.')
@@ -116,7 +116,7 @@ export function sessionRoutes(app: Api, { office }: Desk): void {
         await countFailure(db, source, at)
         throw new OfficeError('wrong_login', 'The old password is wrong.', 'body.old')
       }
-      const hash = await hashPassword(request.body.new, random)
+      const hash = await hashPassword(request.body.new, office)
       const token = await db.transaction().execute(async (trx) => {
         await setPassword(trx, person.id, hash)
         await closeSessionsOf(trx, person.id)
