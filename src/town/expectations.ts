@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { formatAmount, parseAmount, type Currency } from '../kernel/money.ts'
 import type { AccountRow, CaseResult, CashUpRow, LedgerRow, PlayResult, TillRow } from './result.ts'
-import type { Path } from './scenario-check.ts'
-import type { AmountText } from './scenario-values.ts'
-import { NOTARY_NAME, type ExpectedCase, type ExpectedRow, type Expectations } from './scenario.ts'
+import type { Path } from './scenario/check.ts'
+import type { AmountText } from './scenario/values.ts'
+import { NOTARY_NAME } from './scenario/scenario.ts'
+import type { ExpectedCase, ExpectedRow, Expectations } from './scenario/expected-words.ts'
 
 /** What there is at one moment, as far as a scenario can ask. */
 export interface Snapshot extends Pick<PlayResult, 'ledgers' | 'accounts' | 'cases' | 'tills'> {

@@ -2,7 +2,7 @@ import { formatAmount, type Amount, type Currency } from '../kernel/money.ts'
 import type { NotaryCase } from '../notary/cases.ts'
 import type { OfficeReport } from '../notary/reports.ts'
 import type { AccountRow, CaseResult } from './result.ts'
-import { NOTARY_NAME } from './scenario.ts'
+import { NOTARY_NAME } from './scenario/scenario.ts'
 
 /** How a town calls what its notary has numbers for. */
 export interface NotaryNaming {

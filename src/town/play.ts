@@ -20,18 +20,17 @@ import {
   tillTable,
 } from './report.ts'
 import type { Failure, PlayResult, StepResult } from './result.ts'
-import type { Path } from './scenario-check.ts'
-import type { ScenarioFile } from './scenario-file.ts'
+import type { Path } from './scenario/check.ts'
+import type { ScenarioFile } from './scenario/file.ts'
 import {
   hasNotary,
   NOTARY_NAME,
   officeNames,
   startOf,
   timeOf,
-  verbOf,
   type Scenario,
-  type Step,
-} from './scenario.ts'
+} from './scenario/scenario.ts'
+import { verbOf, type Step } from './scenario/step-words.ts'
 import type { Outcome, Stage } from './outcome.ts'
 import { batchName, handIn, playStep } from './steps.ts'
 import { Town } from './town.ts'

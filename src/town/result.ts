@@ -3,7 +3,7 @@ import type { AccountKind } from '../office/ledger/account-kinds.ts'
 import type { NotaryCaseKind } from '../notary/cases.ts'
 import type { CaseKind, Strength } from '../office/ledger/findings.ts'
 import type { EntryKind } from '../office/scheme.ts'
-import type { Verb } from './scenario.ts'
+import type { Verb } from './scenario/step-words.ts'
 import type { TraceLine } from './trace/trace.ts'
 
 /**

@@ -18,16 +18,10 @@ import {
   transactionTable,
 } from './report.ts'
 import type { CaseResult } from './result.ts'
-import type { Path } from './scenario-check.ts'
-import {
-  NOTARY_NAME,
-  verbOf,
-  type MiddlemanWords,
-  type Step,
-  type StepOf,
-  type TearWords,
-  type Verb,
-} from './scenario.ts'
+import type { Path } from './scenario/check.ts'
+import { NOTARY_NAME } from './scenario/scenario.ts'
+import { verbOf, type Step, type StepOf, type Verb } from './scenario/step-words.ts'
+import type { MiddlemanWords, TearWords } from './scenario/tap-words.ts'
 import type { TownCard } from './town-card.ts'
 import type { Town } from './town.ts'
 import {

@@ -24,8 +24,8 @@ import { Party as Vendor, type CarriedBatch } from './party.ts'
 import { randomBelow, seededRandom } from './random.ts'
 import type { Transaction } from './report.ts'
 import type { AccountRow, CaseResult, CashUpRow, LedgerRow, TillRow } from './result.ts'
-import type { AmountText } from './scenario-values.ts'
-import type { WalletPolicyWords } from './scenario-wallet.ts'
+import type { AmountText } from './scenario/values.ts'
+import type { WalletPolicyWords } from './scenario/wallet-words.ts'
 import {
   holderOf,
   isHeld,
@@ -34,10 +34,10 @@ import {
   peopleOf,
   schemesOf,
   type CardWords,
-  type Cheats,
   type Scenario,
   type TillWords,
-} from './scenario.ts'
+} from './scenario/scenario.ts'
+import type { Cheats } from './scenario/tap-words.ts'
 import { OfficeView, type Naming } from './view.ts'
 import { TownCard, TownChip, type CardTear } from './town-card.ts'
 import { tellTillRequest } from './trace/http.ts'

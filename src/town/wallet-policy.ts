@@ -1,6 +1,6 @@
 import type { Currency } from '../kernel/money.ts'
 import type { WalletPolicy } from '../schemes/wallet/message.ts'
-import type { WalletPolicyWords } from './scenario-wallet.ts'
+import type { WalletPolicyWords } from './scenario/wallet-words.ts'
 
 /** A policy with what the words say; amounts in minor units. */
 export function policyWith(

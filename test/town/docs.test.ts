@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { CASE_KINDS } from '../../src/office/ledger/findings.ts'
-import { scenarioJsonSchema } from '../../src/town/scenario-schema.ts'
-import { CHEATS, MIDDLEMAN_WORDS, STEPS, VERBS, scenarioSchema } from '../../src/town/scenario.ts'
+import { scenarioJsonSchema } from '../../src/town/scenario/schema.ts'
+import { CHEATS, MIDDLEMAN_WORDS } from '../../src/town/scenario/tap-words.ts'
+import { STEPS, VERBS } from '../../src/town/scenario/step-words.ts'
+import { scenarioSchema } from '../../src/town/scenario/scenario.ts'
 import { failuresOf, play } from './play.ts'
 
 const REFERENCE = readFileSync(new URL('../../docs/scenarios.md', import.meta.url), 'utf8')

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { currency } from '../../src/kernel/money.ts'
 import { checkExpectations, checkSameEnd, type Snapshot } from '../../src/town/expectations.ts'
 import type { CaseResult, LedgerRow } from '../../src/town/result.ts'
-import { parseScenario } from '../../src/town/scenario-file.ts'
+import { parseScenario } from '../../src/town/scenario/file.ts'
 
 const FORK: CaseResult = {
   office: 'office',

@@ -1,7 +1,7 @@
 import { inject } from 'vitest'
 import { playScenario } from '../../src/town/play.ts'
 import type { PlayResult } from '../../src/town/result.ts'
-import { parseScenario } from '../../src/town/scenario-file.ts'
+import { parseScenario } from '../../src/town/scenario/file.ts'
 
 /** Plays a scenario at the test run's server. `print` gets what people would read. */
 export async function play(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { parseScenario, ScenarioError } from '../../src/town/scenario-file.ts'
-import { AmountText } from '../../src/town/scenario-values.ts'
+import { parseScenario, ScenarioError } from '../../src/town/scenario/file.ts'
+import { AmountText } from '../../src/town/scenario/values.ts'
 
 const TOWN = `currency: USD
 cards:

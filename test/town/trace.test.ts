@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { playScenario } from '../../src/town/play.ts'
-import { parseScenario } from '../../src/town/scenario-file.ts'
+import { parseScenario } from '../../src/town/scenario/file.ts'
 import type { PlayResult } from '../../src/town/result.ts'
 
 /** What was said at each step, `from → to: message`. */

@@ -1,8 +1,9 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml'
 import { z } from 'zod'
-import { didYouMean } from './nearest.ts'
-import { checkScenario, type Issue, type Path } from './scenario-check.ts'
-import { scenarioSchema, STEPS, VERBS, verbOf, type Scenario } from './scenario.ts'
+import { didYouMean } from '../nearest.ts'
+import { checkScenario, type Issue, type Path } from './check.ts'
+import { scenarioSchema, type Scenario } from './scenario.ts'
+import { STEPS, VERBS, verbOf } from './step-words.ts'
 
 /** Where a word stands, both from 1. */
 export interface Position {

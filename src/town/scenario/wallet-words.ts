@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { LOG_SIZE, RECEIVED_MONEY } from '../schemes/wallet/message.ts'
-import { LIQUIDITY_POLICIES } from '../office/ledger/liquidity.ts'
-import { amount, enteredPasscode, instant, name, names } from './scenario-values.ts'
+import { LOG_SIZE, RECEIVED_MONEY } from '../../schemes/wallet/message.ts'
+import { LIQUIDITY_POLICIES } from '../../office/ledger/liquidity.ts'
+import { amount, enteredPasscode, instant, name, names } from './values.ts'
 
 /** Words for people, their phones and their wallets, and for offices among each other. */
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseAmount, type Amount, type Currency } from '../kernel/money.ts'
+import { parseAmount, type Amount, type Currency } from '../../kernel/money.ts'
 
 /** The values that words of a scenario take. Each says in its error what it wants. */
 

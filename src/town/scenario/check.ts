@@ -1,9 +1,9 @@
-import { FormatError } from '../kernel/errors.ts'
-import { currency as currencyOf } from '../kernel/money.ts'
-import { didYouMean } from './nearest.ts'
-import { AmountText } from './scenario-values.ts'
-import type { HostilePhone } from './scenario-wallet.ts'
-import { cardScheme, type Cheat, type SchemeName } from './chips.ts'
+import { FormatError } from '../../kernel/errors.ts'
+import { currency as currencyOf } from '../../kernel/money.ts'
+import { didYouMean } from '../nearest.ts'
+import { AmountText } from './values.ts'
+import type { HostilePhone } from './wallet-words.ts'
+import { cardScheme, type Cheat, type SchemeName } from '../chips.ts'
 import {
   hasNotary,
   holderOf,
@@ -16,16 +16,11 @@ import {
   schemesOf,
   startOf,
   timeOf,
-  verbOf,
-  type Cheats,
-  type Expectations,
-  type ExpectedCase,
-  type MiddlemanWords,
   type Scenario,
-  type Step,
-  type StepOf,
-  type Verb,
 } from './scenario.ts'
+import { verbOf, type Step, type StepOf, type Verb } from './step-words.ts'
+import type { Cheats, MiddlemanWords } from './tap-words.ts'
+import type { Expectations, ExpectedCase } from './expected-words.ts'
 
 /** From the outside in, as Zod says it: `['steps', 3, 'pay', 'card']`. */
 export type Path = readonly PropertyKey[]
