@@ -35,6 +35,7 @@ import type { Traffic } from './cheats/middleman.ts'
 import { purseTraffic } from './cheats/purse.ts'
 import { walletTraffic } from './cheats/wallet.ts'
 import { unblockPurse, unblockWallet, type Unblocking } from './unblocking.ts'
+import type { SchemeName } from './scheme-names.ts'
 import { tellBlock } from './trace/block.ts'
 import { tellCoin } from './trace/coin.ts'
 import { tellPurse } from './trace/purse.ts'
@@ -170,7 +171,7 @@ async function reported(
 /** More than anybody carries in coins: minor units. */
 const COIN_CARD_MAX = 100_000_000n
 
-/** The schemes of a town's cards. A new scheme is an entry here. */
+/** The schemes of a town's cards. A new scheme is an entry here, and its name in scheme-names.ts. */
 export const CARD_SCHEMES = {
   block: {
     card: classicChip,
@@ -208,10 +209,9 @@ export const CARD_SCHEMES = {
     cheats: new Set<Cheat>(['withhold', 'deny']),
     tell: () => tellCoin,
   },
-} as const satisfies Record<string, CardScheme>
+} as const satisfies Record<SchemeName, CardScheme>
 
-export type SchemeName = keyof typeof CARD_SCHEMES
-export const SCHEME_NAMES = Object.keys(CARD_SCHEMES) as readonly SchemeName[]
+export { SCHEME_NAMES, type SchemeName } from './scheme-names.ts'
 
 export function cardScheme(name: SchemeName): CardScheme {
   return CARD_SCHEMES[name]

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { formatAmount, parseAmount, type Currency } from '../kernel/money.ts'
 import type { AccountRow, CaseResult, CashUpRow, LedgerRow, PlayResult, TillRow } from './result.ts'
-import type { Path } from './scenario/check.ts'
+import type { Path } from './scenario/check-names.ts'
 import type { AmountText } from './scenario/values.ts'
 import { NOTARY_NAME } from './scenario/scenario.ts'
 import type { ExpectedCase, ExpectedRow, Expectations } from './scenario/expected-words.ts'

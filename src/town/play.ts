@@ -20,7 +20,7 @@ import {
   tillTable,
 } from './report.ts'
 import type { Failure, PlayResult, StepResult } from './result.ts'
-import type { Path } from './scenario/check.ts'
+import type { Path } from './scenario/check-names.ts'
 import type { ScenarioFile } from './scenario/file.ts'
 import {
   hasNotary,

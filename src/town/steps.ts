@@ -18,7 +18,7 @@ import {
   transactionTable,
 } from './report.ts'
 import type { CaseResult } from './result.ts'
-import type { Path } from './scenario/check.ts'
+import type { Path } from './scenario/check-names.ts'
 import { NOTARY_NAME } from './scenario/scenario.ts'
 import { verbOf, type Step, type StepOf, type Verb } from './scenario/step-words.ts'
 import type { MiddlemanWords, TearWords } from './scenario/tap-words.ts'

@@ -6,7 +6,8 @@ import type { CardId } from '../kernel/ids.ts'
 import type { RandomSource } from '../kernel/ports.ts'
 import type { Channel } from '../reader/channel.ts'
 import { inProcessChannel } from '../reader/in-process.ts'
-import { cardScheme, type CardScheme, type Introduction, type SchemeName } from './chips.ts'
+import { cardScheme, type CardScheme, type Introduction } from './chips.ts'
+import type { SchemeName } from './scheme-names.ts'
 
 /** Where a card's tap is cut short, on the card's side. */
 export type CardTear = { readonly fuse: Fuse } | { readonly link: LinkTear }

@@ -9,7 +9,7 @@ import type { CaseKind, Strength } from '../office/ledger/findings.ts'
 import type { EntryKind } from '../office/scheme.ts'
 import type { Liquidity } from '../office/ledger/liquidity.ts'
 import type { WalletPolicy } from '../schemes/wallet/message.ts'
-import type { SchemeName } from './chips.ts'
+import type { SchemeName } from './scheme-names.ts'
 import type { Login, SessionCookie } from './office-client.ts'
 
 /** What a town needs of an office, all of it through the office's own API. */

@@ -1,7 +1,8 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml'
 import { z } from 'zod'
 import { didYouMean } from '../nearest.ts'
-import { checkScenario, type Issue, type Path } from './check.ts'
+import { checkScenario } from './check.ts'
+import type { Issue, Path } from './check-names.ts'
 import { scenarioSchema, type Scenario } from './scenario.ts'
 import { STEPS, VERBS, verbOf } from './step-words.ts'
 

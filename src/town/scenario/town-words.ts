@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { SCHEME_NAMES } from '../chips.ts'
+import { SCHEME_NAMES } from '../scheme-names.ts'
 import { cheats } from './tap-words.ts'
 import { amount, duration, name, passcode } from './values.ts'
 
