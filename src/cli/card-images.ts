@@ -8,18 +8,7 @@ import {
 import type { ReaderProfile } from '../kernel/storage-apdu.ts'
 import { walletChip } from '../schemes/wallet/chips.ts'
 import { CARD_SCHEMES } from '../town/chips.ts'
-
-/** Of a bare dump, as nfc-mfclassic has it; files with a header that names their kind have the others. */
-export const DUMP = '.mfd'
-/** Of cards, and of security modules, which are not held to a till's reader. */
-const CARD = '.card'
-const MODULE = '.sam'
-export const ENDINGS = [DUMP, CARD, MODULE] as const
-export type Ending = (typeof ENDINGS)[number]
-
-export function isModuleFile(ending: Ending): boolean {
-  return ending === MODULE
-}
+import { CARD, DUMP, MODULE, type Ending } from './card-endings.ts'
 
 const PURSE_MODULE = CARD_SCHEMES.purse.module.kind
 const VENDOR_ELEMENT = CARD_SCHEMES.coin.module.kind

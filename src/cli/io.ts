@@ -1,3 +1,5 @@
+import { OperatorError } from '../kernel/errors.ts'
+
 /** What a command talks to. */
 export interface Io {
   /** One line of what was asked for, on standard output. */
@@ -22,14 +24,28 @@ export const EXIT = {
 } as const
 export type ExitStatus = (typeof EXIT)[keyof typeof EXIT]
 
-/** It did not work. The message is for the person who asked, and says what to do. */
-export class CommandFailed extends Error {
+/** It did not work. */
+export class CommandFailed extends OperatorError {
   override readonly name = 'CommandFailed'
 }
 
 /** A file that is missing or is not what it should be. */
 export class InputError extends Error {
   override readonly name = 'InputError'
+}
+
+/** An answer: as JSON if that was asked for, else in words. */
+export function print(io: Io, json: boolean, value: unknown, lines: readonly string[]): void {
+  if (json) io.out(JSON.stringify(value, undefined, 2))
+  else for (const line of lines) io.out(line)
+}
+
+/** Until somebody wants it to end, or a part breaks. */
+export async function untilStopped(io: Io, parts: readonly Promise<unknown>[]): Promise<void> {
+  const { promise: stopped, resolve } = Promise.withResolvers<void>()
+  io.stop.addEventListener('abort', () => resolve(), { once: true })
+  if (io.stop.aborted) resolve()
+  await Promise.race([stopped, ...parts])
 }
 
 const QUIET_MS = 1000

@@ -1,22 +1,8 @@
 #!/usr/bin/env node
-import { DatabaseError } from '../office/database.ts'
-import { WrongDataKey } from '../office/registry/office-secrets.ts'
-import { runCard } from './card.ts'
-import { runCertificate } from './certificate.ts'
-import { runCase } from './case.ts'
+import { OperatorError } from '../kernel/errors.ts'
 import { parseCommand, type Command } from './command-line.ts'
-import { runMembership } from './membership.ts'
-import { runNotary } from './notary.ts'
-import { runPhone } from './phone.ts'
+import { EXIT, InputError, type ExitStatus, type Io } from './io.ts'
 import { UsageError } from './options.ts'
-import { HELP, TOPIC_HELP } from './help.ts'
-import { CommandFailed, EXIT, InputError, type ExitStatus, type Io } from './io.ts'
-import { play } from './play.ts'
-import { runReader } from './reader.ts'
-import { runOffice, runOneTill } from './serve.ts'
-import { up } from './up.ts'
-import { verifyCase } from './verify-case.ts'
-import { VERSION } from './version.ts'
 
 /** Runs one command line. @returns what the process ends with. */
 export async function main(argv: readonly string[], io: Io): Promise<ExitStatus> {
@@ -27,48 +13,53 @@ export async function main(argv: readonly string[], io: Io): Promise<ExitStatus>
   }
 }
 
+/** Each command is loaded when it is asked for: all of them take most of a second. */
 async function run(command: Command, io: Io): Promise<ExitStatus> {
   switch (command.name) {
-    case 'help':
+    case 'help': {
+      const { HELP, TOPIC_HELP } = await import('./help.ts')
       io.out(command.topic === undefined ? HELP : TOPIC_HELP[command.topic])
       return EXIT.OK
+    }
     case 'version':
-      io.out(VERSION)
+      io.out((await import('./version.ts')).VERSION)
       return EXIT.OK
     case 'up':
-      await up(command, io)
+      await (await import('./up.ts')).up(command, io)
       return EXIT.OK
     case 'office':
-      await runOffice(command, io)
+      await (await import('./serve-office.ts')).runOffice(command, io)
       return EXIT.OK
     case 'membership':
-      await runMembership(command, io)
+      await (await import('./membership.ts')).runMembership(command, io)
       return EXIT.OK
     case 'notary':
-      await runNotary(command, io)
+      await (await import('./notary.ts')).runNotary(command, io)
       return EXIT.OK
     case 'certificate':
-      await runCertificate(command, io)
+      await (await import('./certificate.ts')).runCertificate(command, io)
       return EXIT.OK
     case 'till':
-      await runOneTill(command, io)
+      await (await import('./serve-till.ts')).runOneTill(command, io)
       return EXIT.OK
     case 'card':
-      await runCard(command, io)
+      await (await import('./card.ts')).runCard(command, io)
       return EXIT.OK
     case 'phone':
-      await runPhone(command, io)
+      await (await import('./phone.ts')).runPhone(command, io)
       return EXIT.OK
     case 'reader':
-      await runReader(command, io)
+      await (await import('./reader.ts')).runReader(command, io)
       return EXIT.OK
-    case 'play':
+    case 'play': {
+      const { play } = await import('./play.ts')
       return (await play(command, io)) ? EXIT.OK : EXIT.FAILED
+    }
     case 'case':
-      await runCase(command, io)
+      await (await import('./case.ts')).runCase(command, io)
       return EXIT.OK
     case 'verify-case':
-      return verifyCase(command, io)
+      return (await import('./verify-case.ts')).verifyCase(command, io)
   }
 }
 
@@ -83,11 +74,7 @@ function explain(error: unknown, io: Io): ExitStatus {
     io.err(error.message)
     return EXIT.INPUT
   }
-  if (
-    error instanceof CommandFailed ||
-    error instanceof DatabaseError ||
-    error instanceof WrongDataKey
-  ) {
+  if (error instanceof OperatorError) {
     io.err(error.message)
     return EXIT.FAILED
   }

@@ -1,7 +1,7 @@
 import { currency, parseAmount, type CurrencyCode } from '../kernel/money.ts'
 import { FormatError } from '../kernel/errors.ts'
 import type { OfficeNumber } from '../kernel/party.ts'
-import { OPERATOR_ACTS, type OperatorAct } from '../notary/operator.ts'
+import type { OperatorAct } from '../notary/operator.ts'
 import {
   actOf,
   currencyOf,
@@ -45,7 +45,10 @@ export const NOTARY_ACTS = [
   'request',
   'certify',
   'revoke',
-  ...OPERATOR_ACTS,
+  'deposit',
+  'withdraw',
+  'release',
+  'cover',
   'report',
   'cases',
 ] as const

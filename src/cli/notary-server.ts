@@ -4,7 +4,7 @@ import { createNotaryApi } from '../notary/http.ts'
 import { openNotaryDatabase, type NotaryDb } from '../notary/database.ts'
 import { createNotary, type Notary } from '../notary/notary.ts'
 import { loadDataKey } from '../office/data-key.ts'
-import { listen } from './office-server.ts'
+import { listen } from './listen.ts'
 import { systemClock, systemRandom } from './system.ts'
 
 export interface NotaryPlaceOptions {

@@ -9,11 +9,10 @@ import { readReport } from '../notary/reports.ts'
 import { FormatError } from '../kernel/errors.ts'
 import { requestCertificate } from '../schemes/wallet/root.ts'
 import { readInput, writeNew } from './certificate.ts'
-import { CommandFailed, InputError, withProgress, type Io } from './io.ts'
+import { CommandFailed, InputError, untilStopped, withProgress, type Io } from './io.ts'
 import type { NotaryCommand } from './notary-command.ts'
 import { openNotary, startNotaryServer, type OpenNotary } from './notary-server.ts'
 import { systemClock, systemRandom } from './system.ts'
-import { untilStopped } from './up.ts'
 
 /** `kontant notary …` */
 export async function runNotary(command: NotaryCommand, io: Io): Promise<void> {

@@ -20,8 +20,9 @@ import { notarySeatOf } from '../schemes/wallet/office/seat.ts'
 import type { Login } from '../town/office-client.ts'
 import { httpTransport } from './http-transport.ts'
 import { CommandFailed } from './io.ts'
+import { listen } from './listen.ts'
 import { writeLogin } from './login.ts'
-import { builtPage, codeOf, makePassword, systemClock, systemRandom } from './system.ts'
+import { builtPage, makePassword, systemClock, systemRandom } from './system.ts'
 
 export interface OfficeServerOptions {
   /** Data key, login and, without a database of the caller's, the embedded one. */
@@ -134,26 +135,4 @@ async function makeFirstPerson(office: Office, loginFile: string): Promise<Login
     await addPerson(trx, { ...person, passwordHash }, clock.now())
     return login
   })
-}
-
-/** Anything that listens. */
-interface Listening {
-  listen(options: { readonly host: string; readonly port: number }): Promise<string>
-}
-
-/** @throws {CommandFailed} if the port cannot be had. */
-export async function listen(app: Listening, host: string, port: number): Promise<string> {
-  try {
-    return await app.listen({ host, port })
-  } catch (error) {
-    if (codeOf(error) === 'EADDRINUSE') {
-      throw new CommandFailed(
-        `port ${port} is taken: stop what uses it, or choose another by --port`,
-      )
-    }
-    if (codeOf(error) === 'EACCES') {
-      throw new CommandFailed(`port ${port} is not for everybody: choose one above 1023 by --port`)
-    }
-    throw error
-  }
 }

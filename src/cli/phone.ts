@@ -30,7 +30,7 @@ import { asked } from './asking.ts'
 import { CardDirectory } from './card-directory.ts'
 import { cardFile } from './card-files.ts'
 import { httpTransport } from './http-transport.ts'
-import { CommandFailed, InputError, type Io } from './io.ts'
+import { CommandFailed, InputError, print, type Io } from './io.ts'
 import { readLogin } from './login.ts'
 import { UsageError } from './options.ts'
 import { chooseReader, openReaders } from './pcsc.ts'
@@ -207,11 +207,6 @@ async function giveAway(
   await mkdir(dirname(out), { recursive: true })
   await cardFile(out).write(message)
   print(io, json, { file: out, message: toHex(message) }, [`${out} is ${what}.`])
-}
-
-function print(io: Io, json: boolean, value: unknown, lines: readonly string[]): void {
-  if (json) io.out(JSON.stringify(value, undefined, 2))
-  else for (const line of lines) io.out(line)
 }
 
 function printSynchronised(

@@ -8,9 +8,8 @@ import {
 import { profileOf } from '../reader/pcsc/profiles.ts'
 import type { PcscReaders, ReaderEvent } from '../reader/pcsc/readers.ts'
 import type { ReaderCommand } from './command-line.ts'
-import { CommandFailed, type Io } from './io.ts'
+import { CommandFailed, untilStopped, type Io } from './io.ts'
 import { chooseReader, openReaders } from './pcsc.ts'
-import { untilStopped } from './up.ts'
 
 /** `kontant reader …` */
 export async function runReader(command: ReaderCommand, io: Io): Promise<void> {

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
 import type { Channel } from '../reader/channel.ts'
 import { CardDirectory } from './card-directory.ts'
-import { ENDINGS } from './card-images.ts'
+import { ENDINGS } from './card-endings.ts'
 import { savingCard } from './card-serve.ts'
 
 /** An emulated security module in its slot. */

@@ -3,7 +3,7 @@ import { injectedWay, officeClient } from '../town/office-client.ts'
 import { CardDirectory } from './card-directory.ts'
 import type { UpCommand } from './command-line.ts'
 import { EMPTY_WALLET, layTown, UP_TILLS, type Codes, type UpTown } from './first-run.ts'
-import { withProgress, type Io } from './io.ts'
+import { untilStopped, withProgress, type Io } from './io.ts'
 import { readLogin } from './login.ts'
 import { startOfficeServer, type OfficeServer } from './office-server.ts'
 import { builtPage } from './system.ts'
@@ -54,14 +54,6 @@ export async function up({ data, port, currency }: UpCommand, io: Io): Promise<v
     for (const till of tills) await till.stop()
     await office.stop()
   }
-}
-
-/** Until somebody wants it to end, or a part breaks. */
-export async function untilStopped(io: Io, parts: readonly Promise<unknown>[]): Promise<void> {
-  const { promise: stopped, resolve } = Promise.withResolvers<void>()
-  io.stop.addEventListener('abort', () => resolve(), { once: true })
-  if (io.stop.aborted) resolve()
-  await Promise.race([stopped, ...parts])
 }
 
 interface Running {

@@ -16,6 +16,11 @@ export class FormatError extends Error {
   }
 }
 
+/** What whoever started the process can put right. The message is for them, and says what to do. */
+export class OperatorError extends Error {
+  override readonly name: string = 'OperatorError'
+}
+
 /** A state that our own code promised never to reach. Not to be caught: the process must stop. */
 export class InvariantError extends Error {
   override readonly name = 'InvariantError'

@@ -18,6 +18,7 @@ import { createServer } from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
+import { OperatorError } from '../kernel/errors.ts'
 
 /**
  * A PostgreSQL server of our own, for whoever has none: the binaries of the npm package
@@ -63,7 +64,7 @@ const STOP_TIMEOUT_MS = 60_000
 const OWNER_LOCK = 0x6b6f6e74
 
 /** What stops the database from being started, in words for the person who starts it. */
-export class DatabaseError extends Error {
+export class DatabaseError extends OperatorError {
   override readonly name = 'DatabaseError'
 }
 

@@ -1,6 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { Bytes } from '../../kernel/bytes.ts'
-import { FormatError } from '../../kernel/errors.ts'
+import { FormatError, OperatorError } from '../../kernel/errors.ts'
 import { OFFICE } from '../../kernel/ids.ts'
 import {
   exportPrivateKey,
@@ -20,7 +20,7 @@ export interface OfficeKey {
 }
 
 /** The data key handed in is not the one that this database was sealed with. */
-export class WrongDataKey extends Error {
+export class WrongDataKey extends OperatorError {
   override readonly name = 'WrongDataKey'
 
   constructor(cause: unknown) {

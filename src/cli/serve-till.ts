@@ -1,27 +1,7 @@
-import type { OfficeCommand, TillCommand } from './command-line.ts'
-import { withProgress, type Io } from './io.ts'
-import { startOfficeServer } from './office-server.ts'
+import type { TillCommand } from './command-line.ts'
+import { untilStopped, type Io } from './io.ts'
 import { servesBlock } from './till-reader.ts'
 import { startTillServer } from './till-server.ts'
-import { untilStopped } from './up.ts'
-
-/** `kontant office`: runs until it is told to stop. */
-export async function runOffice(command: OfficeCommand, io: Io): Promise<void> {
-  const office = await withProgress(io, 'Starting the office and its database', () =>
-    startOfficeServer(command),
-  )
-  try {
-    io.out(`The office listens on ${office.url}. Ctrl-C stops it.`)
-    if (office.newLogin) {
-      const { name, password } = office.newLogin
-      io.out(`Sign in as ${name} with ${password}; it is in ${office.loginFile}, too.`)
-    }
-    await untilStopped(io, [office.broken])
-  } finally {
-    if (io.stop.aborted) io.err('Stopping …')
-    await office.stop()
-  }
-}
 
 /** `kontant till`: runs until it is told to stop. */
 export async function runOneTill(command: TillCommand, io: Io): Promise<void> {

@@ -1,0 +1,64 @@
+import { FormatError } from '../kernel/errors.ts'
+import { currency, parseAmount, type Amount } from '../kernel/money.ts'
+import { fetchedWay, officeClient } from '../town/office-client.ts'
+import { asked } from './asking.ts'
+import type { CardDirectory } from './card-directory.ts'
+import type { CardCommand } from './command-line.ts'
+import { InputError, print, type Io } from './io.ts'
+import { issueToImage, moduleToImage } from './issuing.ts'
+import { readLogin } from './login.ts'
+import { UsageError } from './options.ts'
+
+type IssueCommand = Extract<CardCommand, { act: 'issue' }>
+type ModuleCommand = Extract<CardCommand, { act: 'module' }>
+
+/** `kontant card issue`, `module`: what an office makes. */
+export async function issueCard(
+  command: IssueCommand | ModuleCommand,
+  cards: CardDirectory,
+  io: Io,
+): Promise<void> {
+  return command.act === 'issue' ? issue(command, cards, io) : makeModule(command, cards, io)
+}
+
+async function issue(command: IssueCommand, cards: CardDirectory, io: Io): Promise<void> {
+  const { image: name, scheme, office, json, currency: code, passcode, holder } = command
+  const balance = amountOf(command)
+  await checkFree(cards, name)
+  const client = officeClient(fetchedWay(office), await readLogin(command.login))
+  const { file, ...codes } = await asked(office, () =>
+    issueToImage(client, cards, { name, scheme, balance, currency: code, passcode, holder }),
+  )
+  const secrets =
+    codes.unblocking === undefined
+      ? `Its passcode is ${codes.passcode}: it is shown this once.`
+      : `Its PIN is ${codes.passcode}, its unblocking code ${codes.unblocking}: they are shown this once.`
+  print(io, json, { card: name, file, ...codes }, [`${file} is a new card. ${secrets}`])
+}
+
+async function makeModule(
+  { image: name, till, office, login, json }: ModuleCommand,
+  cards: CardDirectory,
+  io: Io,
+): Promise<void> {
+  await checkFree(cards, name)
+  const client = officeClient(fetchedWay(office), await readLogin(login))
+  const file = await asked(office, () => moduleToImage(client, cards, { name, till }))
+  const lines = [`${file} is the security module of till ${till}. It holds keys: keep it there.`]
+  print(io, json, { card: name, file, till }, lines)
+}
+
+/** Before an office is asked for anything. */
+async function checkFree(cards: CardDirectory, name: string): Promise<void> {
+  if (!(await cards.names()).includes(name)) return
+  throw new InputError(`${name} is in ${cards.directory} already: choose another name`)
+}
+
+function amountOf({ balance, currency: code }: IssueCommand): Amount {
+  try {
+    return parseAmount(balance, currency(code), '--balance')
+  } catch (error) {
+    if (error instanceof FormatError) throw new UsageError(error.message, 'card')
+    throw error
+  }
+}
