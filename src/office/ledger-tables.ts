@@ -21,7 +21,13 @@ export interface LedgerTables {
     made_at: Int8
   }
   entry: EntryRow
-  token_use: { token: Bytea; card: string; sequence: number; record: Bytea; till: Int8 }
+  token_use: {
+    token: Bytea
+    card: string | null
+    sequence: number | null
+    record: Bytea
+    till: Int8
+  }
   account: {
     id: GeneratedInt8
     kind: AccountKind

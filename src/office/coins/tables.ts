@@ -3,7 +3,7 @@ import type { CurrencyCode } from '../../kernel/money.ts'
 import type { Bytea, Int8, Json, NullableBytea, NullableInt8 } from '../columns.ts'
 import type { CoinStep, ElementRole } from './coinage.ts'
 
-/** migrations/0006-coins.sql and 0007-coin-pages.sql. */
+/** migrations/0006-coins.sql to 0008-coin-evidence.sql. */
 export interface CoinTables {
   coin_element: {
     id: string
@@ -31,7 +31,8 @@ export interface CoinTables {
     refunded: 'expired' | 'lost' | null
     bound: Generated<boolean>
   }
-  coin_step: { giver: string; sequence: Int8; digest: Bytea }
+  coin_evidence: { digest: Bytea; batch: Int8; index: number }
+  coin_step: { giver: string; sequence: Int8; digest: Bytea; evidence: NullableBytea }
   coin_claim: {
     coin: string
     evidence: Bytea
