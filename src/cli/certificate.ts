@@ -4,13 +4,18 @@ import { toHex } from '../kernel/bytes.ts'
 import { FormatError } from '../kernel/errors.ts'
 import { generatePrivateKey } from '../kernel/p256.ts'
 import { partyText } from '../kernel/party.ts'
-import { isCertifiedBy, readCertificate, type ReadSubject } from '../schemes/wallet/certificates.ts'
+import {
+  isBehind,
+  readCertificates,
+  signRequests,
+  type AnyCertificate,
+} from '../schemes/membership.ts'
+import { isCertifiedBy, type ReadSubject } from '../schemes/wallet/certificates.ts'
 import {
   certificateOfRoot,
   createRoot,
   openRoot,
   revoke,
-  signRequested,
   writeRoot,
 } from '../schemes/wallet/root.ts'
 import type { CertificateCommand, Passphrase } from './certificate-command.ts'
@@ -36,9 +41,10 @@ export async function runCertificate(command: CertificateCommand, io: Io): Promi
     case 'sign': {
       const root = await openRootFile(command.root, command.passphrase)
       const request = await readInput(command.request)
-      const bytes = named(command.request, () => signRequested(request, root, systemClock.now()))
+      const bytes = named(command.request, () => signRequests(request, root, systemClock.now()))
       await writeNew(command.out, bytes)
-      io.out(`${command.out} is ${line(readCertificate(bytes))}`)
+      const made = readCertificates(bytes).filter(({ subject }) => subject.role !== 'root')
+      io.out(`${command.out} is ${made.map(lineOf).join('; ')}`)
       return
     }
     case 'revoke': {
@@ -55,12 +61,15 @@ export async function runCertificate(command: CertificateCommand, io: Io): Promi
       const file = await readInput(command.root)
       const bytes = named(command.root, () => certificateOfRoot(file))
       await writeNew(command.out, bytes)
-      io.out(`${command.out} is ${line(readCertificate(bytes))}`)
+      const made = readCertificates(bytes)
+      io.out(`${command.out} is ${made.map(lineOf).join('; ')}`)
       return
     }
     case 'show': {
-      const subject = await readCertificateFile(command.file)
-      io.out(command.json ? JSON.stringify(toJson(subject), undefined, 2) : line(subject))
+      const all = await readFileOfCertificates(command.file)
+      const shown = all.map(toJson)
+      const json = () => JSON.stringify(shown.length === 1 ? shown[0] : shown, undefined, 2)
+      io.out(command.json ? json() : all.map(lineOf).join('\n'))
       return
     }
     case 'verify':
@@ -73,17 +82,22 @@ async function verify(
   { files, root }: CertificateCommand & { readonly act: 'verify' },
   io: Io,
 ): Promise<void> {
-  let issuer = await readCertificateFile(root)
-  if (issuer.role !== 'root' || !isCertifiedBy(issuer, issuer)) {
+  const top = await readCertificateFile(root)
+  if (top.role !== 'root' || !isCertifiedBy(top, top)) {
     throw new CommandFailed(`${root} is no root, or does not stand for itself`)
   }
+  let issuer = top
   for (const file of files) {
-    const subject = await readCertificateFile(file)
-    if (!isCertifiedBy(subject, issuer)) {
-      throw new CommandFailed(`${file}: ${nameOf(subject)} is not certified by ${nameOf(issuer)}`)
+    for (const each of await readFileOfCertificates(file)) {
+      const isGood =
+        each.scheme === 'wallet' ? isCertifiedBy(each.subject, issuer) : isBehind(top, each)
+      if (!isGood) {
+        const by = each.scheme === 'wallet' ? issuer : top
+        throw new CommandFailed(`${file}: ${nameOfAny(each)} is not certified by ${nameOf(by)}`)
+      }
+      io.out(`${file}: ${lineOf(each)}`)
+      if (each.scheme === 'wallet') issuer = each.subject
     }
-    io.out(`${file}: ${line(subject)}`)
-    issuer = subject
   }
 }
 
@@ -92,21 +106,33 @@ function nameOf({ role, party, generation }: ReadSubject): string {
   return `${whose}, key ${generation}`
 }
 
+function nameOfAny({ scheme, subject }: AnyCertificate): string {
+  if (scheme === 'wallet') return nameOf(subject)
+  return subject.role === 'bank' ? `bank ${subject.bank}` : `${subject.role} of coins`
+}
+
 function line(subject: ReadSubject): string {
-  const { from, to, authority, holder } = subject.certificate
-  return `${nameOf(subject)}: ${holder} by ${authority}, ${dayOf(from)} to ${dayOf(to)}`
+  return lineOf({ scheme: 'wallet', subject })
+}
+
+function lineOf(each: AnyCertificate): string {
+  const { from, to, authority, holder } = each.subject.certificate
+  return `${nameOfAny(each)}: ${holder} by ${authority}, ${dayOf(from)} to ${dayOf(to)}`
 }
 
 function dayOf(at: number): string {
   return new Date(at).toISOString().slice(0, 10)
 }
 
-function toJson(subject: ReadSubject) {
-  const { certificate, role, party, generation } = subject
+function toJson({ scheme, subject }: AnyCertificate) {
+  const { certificate, role } = subject
+  const whose =
+    scheme === 'wallet'
+      ? { party: partyText(subject.party), generation: subject.generation }
+      : { bank: subject.bank }
   return {
     role,
-    party: partyText(party),
-    generation,
+    ...whose,
     holder: certificate.holder,
     authority: certificate.authority,
     from: dayOf(certificate.from),
@@ -126,9 +152,16 @@ async function readPassphrase(passphrase: Passphrase): Promise<string> {
   return new TextDecoder().decode(await readInput(passphrase.file)).trimEnd()
 }
 
+/** The first of a file: an office’s is before its bank’s. */
 async function readCertificateFile(path: string): Promise<ReadSubject> {
+  const [first] = await readFileOfCertificates(path)
+  if (first?.scheme === 'wallet') return first.subject
+  throw new InputError(`${path}: expected a certificate of a root, a notary or an office`)
+}
+
+async function readFileOfCertificates(path: string): Promise<readonly AnyCertificate[]> {
   const bytes = await readInput(path)
-  return named(path, () => readCertificate(bytes))
+  return named(path, () => readCertificates(bytes))
 }
 
 /** @throws {InputError} if the file cannot be read. */

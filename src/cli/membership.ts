@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join as pathOf } from 'node:path'
 import { exportPrivateKey, generatePrivateKey, importPrivateKey } from '../kernel/p256.ts'
 import { loadDataKey } from '../office/data-key.ts'
 import { openDatabase } from '../office/database.ts'
@@ -9,8 +9,14 @@ import { readNextKey, writeNextKey, writeNotaryUrl } from '../office/inter-offic
 import { recordAct } from '../office/registry/audit.ts'
 import { replaceSchemeSecrets } from '../office/registry/office-secrets.ts'
 import { officeSchemes } from '../schemes/office.ts'
-import { joinNotary, readAuthority, rotateKey } from '../schemes/wallet/office/authority.ts'
-import { readCertificate } from '../schemes/wallet/certificates.ts'
+import {
+  joinOthers,
+  MEMBER_SCHEMES,
+  notJoined,
+  requestMembership,
+  type MemberScheme,
+} from '../schemes/membership.ts'
+import { readAuthority, rotateKey } from '../schemes/wallet/office/authority.ts'
 import { SCHEME } from '../schemes/wallet/message.ts'
 import { requestCertificate } from '../schemes/wallet/root.ts'
 import { named, readInput, writeNew } from './certificate.ts'
@@ -24,7 +30,7 @@ export async function runMembership(command: MembershipCommand, io: Io): Promise
   await mkdir(data, { recursive: true })
   const opened = await withProgress(io, 'Opening the database of the office', () =>
     openDatabase(
-      database === undefined ? { directory: join(data, 'database') } : { url: database },
+      database === undefined ? { directory: pathOf(data, 'database') } : { url: database },
     ),
   )
   try {
@@ -33,7 +39,7 @@ export async function runMembership(command: MembershipCommand, io: Io): Promise
       schemes: officeSchemes,
       clock: systemClock,
       random: systemRandom,
-      dataKey: await loadDataKey(join(data, 'data.key'), systemRandom),
+      dataKey: await loadDataKey(pathOf(data, 'data.key'), systemRandom),
       currency: 'EUR',
     })
     await change(office, command, io)
@@ -47,7 +53,7 @@ async function change(office: Office, command: MembershipCommand, io: Io): Promi
     case 'request':
       return request(office, command, io)
     case 'join':
-      return joinOthers(office, command, io)
+      return join(office, command, io)
     case 'rotate':
       return rotate(office, command, io)
   }
@@ -55,19 +61,58 @@ async function change(office: Office, command: MembershipCommand, io: Io): Promi
 
 async function request(
   office: Office,
-  { out, number }: MembershipCommand & { readonly act: 'request' },
+  command: MembershipCommand & { readonly act: 'request' },
   io: Io,
 ): Promise<void> {
-  const authority = readAuthority(office.secretsOf(SCHEME))
-  const isNext = number === undefined
-  if (isNext === (authority.notary === undefined)) {
-    throw new CommandFailed(
-      isNext ? 'the office has not joined: --number N' : 'the office has joined already: --next',
-    )
+  const { out, number } = command
+  if (number === undefined) return requestNext(office, out, io)
+  const alone = notJoined((scheme) => office.secretsOf(scheme))
+  if (alone.length === 0) throw new CommandFailed('the office has joined already: --next')
+  const { free, bound } = await freeToJoin(office, alone)
+  if (free.length === 0) throw new CommandFailed(tooLate(bound))
+  const bytes = requestMembership(free, number, (scheme) => office.secretsOf(scheme))
+  await writeNew(out, bytes)
+  const asked = free.map((scheme) => MEMBER[scheme]).join(' and ')
+  io.out(`${out} asks for certificates of ${asked} ${number}.`)
+  if (bound.length > 0) io.err(`It leaves something out: ${tooLate(bound)}.`)
+  io.out('Bring it to the root: kontant certificate sign')
+}
+
+/** What an office is among others, a scheme. */
+const MEMBER: Readonly<Record<MemberScheme, string>> = { wallet: 'office', coin: 'bank' }
+/** What knows the root that it was made under, and no other. */
+const MADE: Readonly<Record<MemberScheme, string>> = {
+  wallet: 'wallet cards',
+  coin: 'coin cards or vendor elements',
+}
+
+function tooLate(bound: readonly MemberScheme[]): string {
+  const made = bound.map((scheme) => MADE[scheme]).join(', and ')
+  return (
+    `this office has made ${made}, which know its own root and no other, so it cannot join with them ` +
+    'any more; an office with an empty database can'
+  )
+}
+
+/** In which schemes nothing was made yet that would have to know another root. */
+async function freeToJoin({ db }: Pick<Office, 'db'>, schemes: readonly MemberScheme[]) {
+  const { rows } = await sql<{ scheme: MemberScheme }>`
+    select distinct scheme from card where scheme = any(${[...schemes]}::text[])
+    union select 'coin' from coin_element`.execute(db)
+  const used = new Set(rows.map(({ scheme }) => scheme))
+  return {
+    free: schemes.filter((scheme) => !used.has(scheme)),
+    bound: schemes.filter((scheme) => used.has(scheme)),
   }
-  const key = isNext ? await nextKey(office) : authority.key
-  const generation = isNext ? authority.certificates[0].generation + 1 : 1
-  const party = { kind: 'office', office: number ?? authority.office } as const
+}
+
+/** A further key for what the office signs: a bank’s elements know one key of it, for good. */
+async function requestNext(office: Office, out: string, io: Io): Promise<void> {
+  const authority = readAuthority(office.secretsOf(SCHEME))
+  if (!authority.notary) throw new CommandFailed('the office has not joined: --number N')
+  const key = await nextKey(office)
+  const generation = authority.certificates[0].generation + 1
+  const party = { kind: 'office', office: authority.office } as const
   await writeNew(out, requestCertificate({ role: 'office', party, generation }, key))
   io.out(`${out} asks for a certificate of office ${party.office}, key ${generation}.`)
   io.out('Bring it to the root: kontant certificate sign')
@@ -84,36 +129,37 @@ async function nextKey({ db, vault }: Office) {
 
 const RESTART = 'An office that runs takes it up at its next start: start it anew.'
 
-async function joinOthers(
+async function join(
   office: Office,
   command: MembershipCommand & { readonly act: 'join' },
   io: Io,
 ): Promise<void> {
-  const before = office.secretsOf(SCHEME)
-  const parts = {
+  const files = {
+    certificates: await readInput(command.certificate),
     root: await readInput(command.root),
-    certificate: await readInput(command.certificate),
     notary: await readInput(command.notary),
   }
-  const { party } = named(command.certificate, () => readCertificate(parts.certificate))
-  const { office: number } = party
-  const secrets = named(command.certificate, () => joinNotary(before, { ...parts, office: number }))
+  const { number, secrets } = named(command.certificate, () =>
+    joinOthers((scheme) => office.secretsOf(scheme), files),
+  )
+  const schemes = MEMBER_SCHEMES.filter((scheme) => secrets.has(scheme))
   const at = systemClock.now()
   await office.db.transaction().execute(async (trx) => {
-    // Held until the new ones are there: no card is issued in between.
-    await sql`lock table card in share row exclusive mode`.execute(trx)
-    const { rows } = await sql`select from card where scheme = ${SCHEME} limit 1`.execute(trx)
-    if (rows.length > 0) {
-      throw new CommandFailed(
-        'this office has issued wallet cards, which know its own root and no other: it cannot join any more',
-      )
+    // Held until the new ones are there: nothing is issued in between.
+    await sql`lock table card, coin_element in share row exclusive mode`.execute(trx)
+    const { bound } = await freeToJoin({ db: trx }, schemes)
+    if (bound.length > 0) {
+      throw new CommandFailed(`${tooLate(bound)}. A new request leaves them out: office request`)
     }
-    await replaceSchemeSecrets(trx, office.vault, SCHEME, secrets, at)
+    for (const [scheme, bytes] of secrets) {
+      await replaceSchemeSecrets(trx, office.vault, scheme, bytes, at)
+    }
     await writeNotaryUrl(trx, command.url)
-    const detail = { number, notary: command.url }
+    const detail = { number, notary: command.url, as: schemes.join(' ') }
     await recordAct(trx, { person: undefined, act: 'office.join', subject: 'office', detail }, at)
   })
-  io.out(`This is office ${number} now, with the notary at ${command.url}. ${RESTART}`)
+  const what = schemes.map((scheme) => MEMBER[scheme]).join(' and ')
+  io.out(`This is ${what} ${number} now, with the notary at ${command.url}. ${RESTART}`)
 }
 
 async function rotate(

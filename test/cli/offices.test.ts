@@ -7,7 +7,9 @@ import { sql } from 'kysely'
 import { openNotary, startNotaryServer } from '../../src/cli/notary-server.ts'
 import { startOfficeServer } from '../../src/cli/office-server.ts'
 import { readAccounts } from '../../src/office/inter-office-store.ts'
+import { generatePrivateKey } from '../../src/kernel/p256.ts'
 import { listRevoked } from '../../src/notary/keys.ts'
+import { createRoot } from '../../src/schemes/wallet/root.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { databaseUrl, onServer } from '../support/server.ts'
 import { kontant } from './run.ts'
@@ -63,7 +65,7 @@ test('an office joins a notary, gets reserve, and changes its key', async () => 
   const joined = await does(
     `office join @office.cert --root @root --notary @notary.cert --url ${notary.url}`,
   )
-  expect(joined).toMatch(/^This is office 2 now, with the notary at http/)
+  expect(joined).toMatch(/^This is office and bank 2 now, with the notary at http/)
   await expect(does('office request @again --number 3')).rejects.toThrow('has joined already')
 
   const exchanged = async () => {
@@ -147,8 +149,32 @@ test('an office that has issued wallet cards cannot join any more, nor with anot
     values ('00c0ffee00c0ffee', 'wallet', '\\x01', 'SEK', 0)`.execute(other.db)
   expect(await run('join', at('other.cert'), ...parts)).toMatchObject({
     status: 1,
-    err: expect.stringContaining('it cannot join any more') as string,
+    err: expect.stringContaining('A new request leaves them out') as string,
   })
   expect(await run('rotate', at('other.cert'))).toMatchObject({ status: 1 })
+
+  // As a bank it still can: no element knows its own root yet.
+  const request = await run('request', at('bank.request'), '--number', '3')
+  expect(request.out).toContain('asks for certificates of bank 3.')
+  expect(request.err).toContain('this office has made wallet cards')
+  await does(`certificate sign @bank.request ${SIGN} @bank.cert`)
+  expect(
+    (await kontant('certificate', 'verify', at('bank.cert'), '--root', at('root'))).out,
+  ).toMatch(/root of coins: ZZR.*\n.*bank 3: ZZB/)
+  const [, , ...elsewhere] = parts
+  const stranger = createRoot(generatePrivateKey(), 1, Date.now())
+  writeFileSync(at('root2'), stranger.certificate.bytes)
+  expect(await run('join', at('bank.cert'), '--root', at('root2'), ...elsewhere)).toMatchObject({
+    status: 3,
+    err: expect.stringContaining('is another one than the bank’s') as string,
+  })
+  expect((await run('join', at('bank.cert'), ...parts)).out).toMatch(/^This is bank 3 now/)
+  await sql`
+    insert into coin_element (id, role, bank, certificate, made_at)
+    values ('00c0ffee00c0ffee', 'coin element', 3, '\\x01', 0)`.execute(other.db)
+  expect(await run('request', at('none'), '--number', '3')).toMatchObject({
+    status: 1,
+    err: expect.stringMatching(/^this office has made wallet cards, which know/) as string,
+  })
   await other.drop()
 })

@@ -115,6 +115,12 @@ export function isConfirmedBy(subject: Confirmed, issuer: Confirmed): boolean {
   return may && isIssuedBy(subject.certificate, issuer.certificate)
 }
 
+/** Whether a root with this key signed it and may, whatever certificate the root has of itself. */
+export function isConfirmedByKey({ role, certificate }: Confirmed, root: PublicKey): boolean {
+  const issuer = { ...certificate, holder: nameOf(ROOT), publicKey: root }
+  return (role === 'root' || role === 'bank') && isIssuedBy(certificate, issuer)
+}
+
 export function isGoodAt({ certificate }: Confirmed, at: Instant): boolean {
   return isValidAt(certificate, at)
 }

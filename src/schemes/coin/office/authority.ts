@@ -5,7 +5,6 @@ import {
   exportPrivateKey,
   generatePrivateKey,
   importPrivateKey,
-  publicKeyFrom,
   type PrivateKey,
 } from '../../../kernel/p256.ts'
 import type { Instant } from '../../../kernel/ports.ts'
@@ -116,18 +115,6 @@ export function joinBanks(secrets: Uint8Array, { bank, root, own, others }: Bank
   })
   readBank(joined)
   return joined
-}
-
-/** What the root makes of another bank’s key. @param at by the root’s clock. */
-export function certifyBank(
-  { rootKey }: BankAuthority,
-  number: BankNumber,
-  publicKey: Uint8Array,
-  at: Instant,
-): Bytes {
-  if (!rootKey) throw new FormatError('coinSecrets.rootKey', 'expected a bank that is a root')
-  const key = publicKeyFrom(publicKey, 'publicKey')
-  return bankCertificate(number, key, rootKey, lifeOf('bank', at))
 }
 
 /** First and last day of a certificate that is made now. */
