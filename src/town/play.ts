@@ -31,8 +31,9 @@ import {
   type Scenario,
 } from './scenario/scenario.ts'
 import { verbOf, type Step } from './scenario/step-words.ts'
-import type { Outcome, Stage } from './outcome.ts'
-import { batchName, handIn, playStep } from './steps.ts'
+import type { Outcome, Stage } from './steps/outcome.ts'
+import { batchName, handIn } from './steps/deliveries.ts'
+import { playStep } from './steps/steps.ts'
 import { Town } from './town.ts'
 import { traceText, type TraceLine } from './trace/trace.ts'
 

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PlayResult } from '../../src/town/result.ts'
-import { permutations } from '../../src/town/steps.ts'
+import { permutations } from '../../src/town/steps/deliveries.ts'
 import { failuresOf, play } from './play.ts'
 
 /** What a cheat at one of the payments, but for the last, is proven as. */

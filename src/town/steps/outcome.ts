@@ -1,9 +1,9 @@
-import type { Amount } from '../kernel/money.ts'
-import type { Miss } from './expectations.ts'
-import type { CarriedBatch } from './party.ts'
-import { money as moneyText } from './report.ts'
-import type { CashUpRow, ResultWord } from './result.ts'
-import type { Town } from './town.ts'
+import type { Amount } from '../../kernel/money.ts'
+import type { Miss } from '../expectations.ts'
+import type { CarriedBatch } from '../party.ts'
+import { money as moneyText } from '../report.ts'
+import type { CashUpRow, ResultWord } from '../result.ts'
+import type { Town } from '../town.ts'
 
 /** How a step ended. */
 export interface Outcome {

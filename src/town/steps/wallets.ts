@@ -1,71 +1,20 @@
-import { invariant } from '../kernel/errors.ts'
-import { sum } from '../kernel/money.ts'
-import { Unreachable } from '../kernel/ports.ts'
-import { askMessage } from '../schemes/wallet/phone/messages.ts'
-import type { Phone, Problem, Result } from '../schemes/wallet/phone.ts'
-import type { Channel } from '../reader/channel.ts'
-import { loadUnbacked as putUnbacked } from './cheats/office.ts'
-import { OfficeRefused } from './office-client.ts'
-import { OfficeDown } from './offices.ts'
-import type { TownPerson } from './people.ts'
-import { replayTo, type Hostility, type PhoneOthers, type Way } from './phones.ts'
-import type { HostilePhone } from './scenario/wallet-words.ts'
-import type { StepOf } from './scenario/step-words.ts'
+import { askMessage } from '../../schemes/wallet/phone/messages.ts'
+import type { Phone, Problem, Result } from '../../schemes/wallet/phone.ts'
+import type { Channel } from '../../reader/channel.ts'
+import { loadUnbacked as putUnbacked } from '../cheats/office.ts'
+import type { TownPerson } from '../people.ts'
+import { replayTo, type Hostility, type PhoneOthers, type Way } from '../phones.ts'
+import type { HostilePhone } from '../scenario/wallet-words.ts'
+import type { StepOf } from '../scenario/step-words.ts'
 import { done, money, refused, type Outcome, type Stage } from './outcome.ts'
-import type { TownCard } from './town-card.ts'
-import type { Town } from './town.ts'
+import type { TownCard } from '../town-card.ts'
+import type { Town } from '../town.ts'
 
 /** What people do with their wallets and phones, and offices among each other. */
 
 interface PhoneWords {
   readonly lose?: number | undefined
   readonly hostile?: HostilePhone | undefined
-}
-
-export async function deposit({ deposit: words }: StepOf<'deposit'>, { town }: Stage) {
-  const person = town.person(words.person)
-  const amount = words.amount.in(town.currency)
-  const text = `${words.person} gets ${money(town, amount)} into the online wallet`
-  return atOffice(text, () =>
-    town.offices
-      .get(person.office)
-      .client.deposit(person.id, { amount, currency: town.currency.code }),
-  )
-}
-
-export async function withdraw({ withdraw: words }: StepOf<'withdraw'>, { town }: Stage) {
-  const person = town.person(words.person)
-  const amount = words.amount.in(town.currency)
-  const text = `${words.person} is paid out ${money(town, amount)}`
-  return atOffice(text, () =>
-    town.offices
-      .get(person.office)
-      .client.withdraw(person.id, { amount, currency: town.currency.code }),
-  )
-}
-
-export async function transfer({ transfer: words }: StepOf<'transfer'>, { town }: Stage) {
-  const amount = words.amount.in(town.currency)
-  const text = `${words.from} sends ${money(town, amount)} to ${words.to}`
-  return atOffice(text, async () => {
-    const client = await town.person(words.from).client()
-    const to = town.person(words.to).login.name
-    await client.transfer(to, { amount, currency: town.currency.code })
-  })
-}
-
-/** What an office says no to is how the step ends. */
-async function atOffice(text: string, work: () => Promise<void>): Promise<Outcome> {
-  try {
-    await work()
-    return done(text)
-  } catch (error) {
-    if (error instanceof OfficeRefused) return refused(String(error.status), text)
-    if (error instanceof Unreachable || error instanceof OfficeDown) {
-      return { result: 'unreachable', text }
-    }
-    throw error
-  }
 }
 
 export async function topUp(step: StepOf<'topUp'>, stage: Stage): Promise<Outcome> {
@@ -281,38 +230,6 @@ function problemOutcome(text: string, problem: Problem): Outcome {
     case 'wrong_pin':
       return refused(problem.status, text)
   }
-}
-
-export async function walletPolicy(
-  { walletPolicy: words, of = ['all'] }: StepOf<'walletPolicy'>,
-  { town }: Stage,
-): Promise<Outcome> {
-  const isAll = of.length === 1 && of[0] === 'all'
-  const text = `wallets ${isAll ? '' : `${of.join(', ')} `}get a new policy`
-  return atOffice(text, async () => {
-    const wanted = town.changePolicy(words)
-    if (isAll) {
-      for (const name of town.offices.names) {
-        await town.offices.get(name).client.setWalletPolicy(undefined, wanted)
-      }
-      return
-    }
-    for (const name of of) {
-      await town.officeOfCard(name).client.setWalletPolicy(town.card(name).id, wanted)
-    }
-  })
-}
-
-export async function buyCoins(
-  { buyCoins: words }: StepOf<'buyCoins'>,
-  { town }: Stage,
-): Promise<Outcome> {
-  const values = words.coins.map((coin) => coin.in(town.currency))
-  const text = `${town.holderOf(words.card).name} buys coins for ${money(town, sum(values))} for ${words.card}`
-  return atOffice(text, async () => {
-    const { result } = await town.buyCoins(town.card(words.card), values)
-    invariant(result === 'done', 'a chip takes the coins that were made for it')
-  })
 }
 
 export async function loadUnbacked(
