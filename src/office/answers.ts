@@ -4,6 +4,8 @@ import { ACCOUNT_KINDS } from './ledger/account-kinds.ts'
 import { amountText, signedAmountText } from './amount-text.ts'
 import { DECISIONS, SETTLEMENTS } from './ledger/chain.ts'
 import { CASE_KINDS } from './ledger/findings.ts'
+import { caseCoinsJson } from './coins/answers.ts'
+import { digestText } from './digest-text.ts'
 import { cardIdText, currencyCode, idText, instantNumber } from './http.ts'
 import { CARD_STATUSES } from './registry-tables.ts'
 import { ROLES } from './roles.ts'
@@ -42,7 +44,7 @@ export const cardJson = z
     status: z.enum(CARD_STATUSES),
     statusReason: z.string(),
     balance: signedAmountText.meta({
-      description: 'Of the shadow account: what the card holds as far as the office knows',
+      description: 'What the card holds as far as the office knows; of coins, those not expired',
     }),
     issuedAt: instantNumber,
     successor: cardIdText.nullable(),
@@ -70,8 +72,6 @@ export const moduleJson = z.object({
   mayLoad: z.boolean().meta({ description: 'By the till’s policy: whether it can add money' }),
   plan: z.base64().meta({ description: 'What the issuing desk writes on the module. Secret.' }),
 })
-
-export const digestText = z.string().regex(/^[0-9a-f]{64}$/)
 
 const previousJson = z.object({
   digest: digestText,
@@ -238,7 +238,10 @@ export const caseJson = z.object({
 })
 export type CaseJson = z.output<typeof caseJson>
 
-export const caseDetailJson = caseJson.extend({ evidence: z.array(ledgerLineJson) })
+export const caseDetailJson = caseJson.extend({
+  evidence: z.array(ledgerLineJson),
+  coins: caseCoinsJson.nullable().meta({ description: 'Null if it is not about coins' }),
+})
 export type CaseDetailJson = z.output<typeof caseDetailJson>
 
 export const progressJson = z.object({

@@ -26,6 +26,7 @@ import { findSession } from './registry/sessions.ts'
 import { bookRoutes } from './routes/books.ts'
 import { cardRoutes } from './routes/cards.ts'
 import { caseRoutes } from './routes/cases.ts'
+import { coinViewRoutes } from './routes/coin-views.ts'
 import { coinRoutes } from './routes/coins.ts'
 import { eventRoutes } from './routes/events.ts'
 import { liquidityRoutes } from './routes/liquidity.ts'
@@ -132,6 +133,7 @@ const ROUTES = [
   onlineRoutes,
   walletRoutes,
   coinRoutes,
+  coinViewRoutes,
   caseRoutes,
   eventRoutes,
 ]

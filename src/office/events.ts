@@ -9,6 +9,10 @@ export type OfficeEvent =
   | { readonly type: 'case'; readonly id: string }
   /** A card was issued, or its status has changed. */
   | { readonly type: 'card'; readonly card: CardId }
+  /** A till has a new vendor element, or coins were bought or decided for it. */
+  | { readonly type: 'till'; readonly till: TillNumber }
+  /** What was stored is in the ledger. */
+  | { readonly type: 'placed' }
 
 /**
  * Within one process. Nobody may rely on being told: an event says that it is worth looking, and the

@@ -48,11 +48,16 @@ export const PERMISSIONS: Readonly<Record<string, Access>> = {
   'GET /api/wallet-policy': STAFF,
   'POST /api/wallet-policy': CHIEF,
 
+  'GET /api/coins': STAFF,
   'POST /api/coins': [...DESK, 'cardholder'],
   'POST /api/coins/:id/award': DESK,
   'GET /api/cards/:id/coins': [...STAFF, 'cardholder'],
-  'POST /api/cards/:id/coins/refund': DESK,
+  'GET /api/cards/:id/elements': [...STAFF, 'cardholder'],
+  'POST /api/cards/:id/coins/refund': [...DESK, 'cardholder'],
   'POST /api/tills/:number/vendor-element': CHIEF,
+  'GET /api/tills/:number/coins': [...STAFF, 'merchant'],
+  'GET /api/tills/:number/elements': [...STAFF, 'merchant'],
+  'GET /api/tills/:number/takings': [...STAFF, 'merchant'],
   'POST /api/tills/:number/coins': DESK,
 
   'GET /api/online/:person': [...STAFF, 'cardholder'],

@@ -17,6 +17,8 @@ export interface Coinage {
   make(known: Bytes, order: CoinOrder, secrets: Bytes, random: RandomSource): readonly NewCoin[]
   /** How many coins the element can still be sold, of which so many were. */
   left(known: Bytes, sold: number): number
+  /** The last day of an element’s certificate, its midnight (UTC). @throws {FormatError} if it is none. */
+  goodUntil(certificate: Bytes): Instant
   /** The fewest coins that are so much. @throws {FormatError} if none are. */
   denominate(amount: Amount): readonly Amount[]
   /** The elements that this evidence names: what {@link Coinage.read} must know of them. Empty if it cannot be read. */
@@ -102,7 +104,16 @@ export interface CoinClaim extends HeldCoin {
 }
 
 /** What the bytes of one item of evidence prove by themselves, each against an element. */
-export const COIN_FINDINGS = ['forged-coin', 'forged-hop', 'broken-chain', 'wrong-change'] as const
+export const COIN_FINDINGS = [
+  /** No bank signed the coin. */
+  'forged-coin',
+  /** A transfer in its chain is not signed by its giver. */
+  'forged-hop',
+  /** Somebody gave it who did not have it, or it had changed hands too often. */
+  'broken-chain',
+  /** The vendor kept more than the request says. */
+  'wrong-change',
+] as const
 
 export interface CoinFinding {
   readonly kind: (typeof COIN_FINDINGS)[number]

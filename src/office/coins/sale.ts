@@ -1,4 +1,4 @@
-import { sql, type Kysely, type Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { Bytes } from '../../kernel/bytes.ts'
 import type { CardId, TillNumber } from '../../kernel/ids.ts'
 import { currency as currencyOf, sum, type Amount, type CurrencyCode } from '../../kernel/money.ts'
@@ -11,7 +11,7 @@ import { lockCard } from '../registry/cards.ts'
 import { lockTill } from '../registry/tills.ts'
 import type { Tables } from '../tables.ts'
 import { onlineWallet } from '../wallets/online.ts'
-import type { CoinId, ElementId, NewCoin } from './coinage.ts'
+import type { ElementId, NewCoin } from './coinage.ts'
 import { coinageOf, coinFloat, coinSchemeOf, lockElement } from './elements.ts'
 
 /** Coins are good for a year. */
@@ -168,40 +168,4 @@ async function takeSerials(trx: Transaction<Tables>, count: number): Promise<num
   const { rows } = await sql<{ serial: bigint }>`
     select nextval('coin_serial') as serial from generate_series(1, ${count}::integer)`.execute(trx)
   return Number(rows[0]?.serial ?? 0n)
-}
-
-export const COIN_STATES = ['outside', 'redeemed', 'contested', 'refunded'] as const
-export type CoinState = (typeof COIN_STATES)[number]
-
-export interface CoinLine {
-  readonly id: CoinId
-  readonly value: Amount
-  readonly currency: CurrencyCode
-  readonly expires: Instant
-  /** Who has it by the longest chain that was shown. */
-  readonly holder: ElementId
-  readonly state: CoinState
-  /** For the element that it was made for: to load it, or again. */
-  readonly register: Bytes
-}
-
-/** Coins that were made for a card, newest first. */
-export async function coinsOf(db: Kysely<Tables>, card: CardId): Promise<readonly CoinLine[]> {
-  const { rows } = await sql<
-    Omit<CoinLine, 'expires' | 'register'> & { expires: bigint; register: Buffer }
-  >`
-    select coin.id, value, coin.currency, expires, holder, register,
-      case
-        when coin.refunded is not null then 'refunded'
-        when s.coin is null then 'outside'
-        when s.creditor is null then 'contested'
-        else 'redeemed'
-      end as state
-    from coin join coin_element e on e.id = coin.element left join coin_spend s on s.coin = coin.id
-    where e.card = ${card} order by coin.made_at desc, coin.id`.execute(db)
-  return rows.map((row) => ({
-    ...row,
-    expires: Number(row.expires),
-    register: new Uint8Array(row.register),
-  }))
 }

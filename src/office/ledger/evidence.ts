@@ -74,6 +74,7 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
     notify({ cards, cases }) {
       for (const card of cards) events.emit({ type: 'entry', card })
       for (const { id } of cases) events.emit({ type: 'case', id })
+      events.emit({ type: 'placed' })
     },
   })
   const intake = new Intake({

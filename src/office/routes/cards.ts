@@ -1,9 +1,10 @@
-import type { Kysely, Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import { z } from 'zod'
 import { utf8, type Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import { sha256 } from '../../kernel/hash.ts'
 import type { CardId } from '../../kernel/ids.ts'
+import type { Amount } from '../../kernel/money.ts'
 import { amountText } from '../amount-text.ts'
 import {
   cardJson,
@@ -14,6 +15,7 @@ import {
   type IssuedJson,
 } from '../answers.ts'
 import { shadowBalances } from '../books.ts'
+import { coinHoldings } from '../coins/view.ts'
 import { OfficeError } from '../errors.ts'
 import {
   actorOf,
@@ -40,6 +42,7 @@ import type { Person } from '../registry/people.ts'
 import { CARD_STATUSES, type CardStatus } from '../registry-tables.ts'
 import type { Tables } from '../tables.ts'
 import { lineToJson } from './ledger-json.ts'
+import { visibleCard } from './visible.ts'
 
 const params = z.object({ id: cardIdText })
 const uid = z
@@ -98,7 +101,7 @@ export function cardRoutes(app: Api, { office }: Desk): void {
         after: after === undefined ? undefined : cardIdParam(after),
         limit,
       })
-      return { cards: await cardsToJson(db, cards) }
+      return { cards: await cardsToJson(office, cards) }
     },
   )
 
@@ -137,7 +140,7 @@ export function cardRoutes(app: Api, { office }: Desk): void {
     { schema: { summary: 'One card', params, response: answers(cardJson) } },
     async (request) => {
       const card = await visibleCard(db, actorOf(request), request.params.id)
-      return cardToJson(db, card)
+      return cardToJson(office, card)
     },
   )
 
@@ -169,7 +172,7 @@ export function cardRoutes(app: Api, { office }: Desk): void {
         const { id } = await visibleCard(db, actor, request.params.id)
         const card = await changeStatus(office, actor, id, status, request.body.reason)
         events.emit({ type: 'card', card: id })
-        return cardToJson(db, card)
+        return cardToJson(office, card)
       },
     )
   }
@@ -224,7 +227,7 @@ export function cardRoutes(app: Api, { office }: Desk): void {
         await recordAct(trx, { ...act, detail }, clock.now())
         const card = await findCard(trx, id)
         invariant(card, 'a card that was paid out is there')
-        return { card: await cardToJson(trx, card), paid: String(amount) }
+        return { card: await cardToJson({ ...office, db: trx }, card), paid: String(amount) }
       })
       events.emit({ type: 'card', card: id })
       return refunded
@@ -252,7 +255,7 @@ export function cardRoutes(app: Api, { office }: Desk): void {
         const issued = await issue(trx)
         const subject = `card:${issued.card.id}`
         await recordAct(trx, { person: actor.id, act, subject, detail }, at)
-        return issuedToJson(trx, issued)
+        return issuedToJson({ ...office, db: trx }, issued)
       }
       if (key === undefined) return make()
       const digest = sha256(utf8(JSON.stringify([act, asked])))
@@ -277,14 +280,6 @@ function reportOf(body: { readonly report?: string | undefined }): Bytes | undef
 /** A cardholder sees their own cards; who works here sees all. */
 function ownOnly({ role, id }: Person): { readonly holder: string | undefined } {
   return { holder: role === 'cardholder' ? id : undefined }
-}
-
-/** @throws {OfficeError} `not_found`, also for a card that is somebody else's. */
-async function visibleCard(db: Kysely<Tables>, actor: Person, id: string): Promise<Card> {
-  const card = await findCard(db, cardIdParam(id))
-  const { holder } = ownOnly(actor)
-  if (card && (holder === undefined || card.holder === holder)) return card
-  throw new OfficeError('not_found', `There is no card ${id}.`, 'params.id')
 }
 
 async function changeStatus(
@@ -312,36 +307,44 @@ async function changeStatus(
 }
 
 async function issuedToJson(
-  trx: Transaction<Tables>,
+  office: BookKeeper,
   { card, plan, passcode: code, unblocking }: IssuedCard,
 ): Promise<IssuedJson> {
   return {
-    card: await cardToJson(trx, card),
+    card: await cardToJson(office, card),
     plan: Buffer.from(plan).toString('base64'),
     passcode: code,
     unblocking: unblocking ?? null,
   }
 }
 
-async function cardToJson(db: Kysely<Tables>, card: Card): Promise<CardJson> {
-  const balances = await shadowBalances(db, [card.id])
-  return toJson(card, balances.get(card.id) ?? 0n)
+async function cardToJson(office: BookKeeper, card: Card): Promise<CardJson> {
+  return toJson(card, await balancesOf(office, [card]))
 }
 
-async function cardsToJson(db: Kysely<Tables>, cards: readonly Card[]): Promise<CardJson[]> {
-  const balances = await shadowBalances(
-    db,
-    cards.map(({ id }) => id),
-  )
-  return cards.map((card) => toJson(card, balances.get(card.id) ?? 0n))
+async function cardsToJson(office: BookKeeper, cards: readonly Card[]): Promise<CardJson[]> {
+  const balances = await balancesOf(office, cards)
+  return cards.map((card) => toJson(card, balances))
 }
 
-function toJson(card: Card, balance: bigint): CardJson {
+type BookKeeper = Pick<Office, 'db' | 'clock' | 'schemes'>
+type Balances = ReadonlyMap<CardId, Amount>
+
+/** What cards hold as far as the office knows: coins are on no account of their card. */
+async function balancesOf({ db, clock, schemes }: BookKeeper, cards: readonly Card[]) {
+  const ofCoins = Map.groupBy(cards, ({ scheme }) => schemes.get(scheme)?.coinage !== undefined)
+  const idsOf = (group: readonly Card[] = []) => group.map(({ id }) => id)
+  const shadow = await shadowBalances(db, idsOf(ofCoins.get(false)))
+  const coins = await coinHoldings(db, idsOf(ofCoins.get(true)), clock.now())
+  return new Map([...shadow, ...coins])
+}
+
+function toJson(card: Card, balances: Balances): CardJson {
   return {
     ...card,
     label: card.label ?? null,
     holder: card.holder ?? null,
-    balance: String(balance),
+    balance: String(balances.get(card.id) ?? 0n),
     successor: card.successor ?? null,
   }
 }

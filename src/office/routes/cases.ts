@@ -4,7 +4,10 @@ import type { CardId } from '../../kernel/ids.ts'
 import type { CurrencyCode } from '../../kernel/money.ts'
 import { publicKeyToPem } from '../../kernel/p256.ts'
 import { exportCase } from '../case-file/export.ts'
-import { caseDetailJson, caseJson, digestText, type CaseJson } from '../answers.ts'
+import { caseDetailJson, caseJson, type CaseJson } from '../answers.ts'
+import type { CaseCoinsJson } from '../coins/answers.ts'
+import { coinsOfCase, currenciesOfCases, type CoinsOfCase } from '../coins/case-view.ts'
+import { digestText } from '../digest-text.ts'
 import { listCases, type Case } from '../ledger/cases.ts'
 import { DECISIONS, type Decision } from '../ledger/chain.ts'
 import { OfficeError } from '../errors.ts'
@@ -68,9 +71,11 @@ export function caseRoutes(app: Api, { office, evidence }: Desk): void {
       const lines = found.card === undefined ? [] : await ledgerOf(db, found.card)
       const records = new Set(found.records)
       const [json] = await casesToJson(db, [found])
+      const coins = await coinsOfCase(db, found)
       return {
         ...(json ?? caseToJson(found, undefined)),
         evidence: lines.filter(({ digest }) => records.has(digest)).map(lineToJson),
+        coins: coins ? coinsToJson(coins) : null,
       }
     },
   )
@@ -212,7 +217,31 @@ async function casesToJson(db: Kysely<Tables>, cases: readonly Case[]): Promise<
       ? []
       : await db.selectFrom('card').select(['id', 'currency']).where('id', 'in', cards).execute()
   const currencies = new Map(rows.map(({ id, currency }) => [id as CardId, currency]))
-  return cases.map((one) => caseToJson(one, one.card && currencies.get(one.card)))
+  const cardless = await currenciesOfCases(
+    db,
+    cases.filter(({ card }) => card === undefined),
+  )
+  return cases.map((one) =>
+    caseToJson(one, one.card === undefined ? cardless.get(one.id) : currencies.get(one.card)),
+  )
+}
+
+function coinsToJson({ coins, elements }: CoinsOfCase): CaseCoinsJson {
+  return {
+    coins: coins.map(({ value, state, madeFor, creditor, claims, ...coin }) => ({
+      ...coin,
+      value: String(value),
+      state: state ?? null,
+      madeFor: madeFor ?? null,
+      creditor: creditor ?? null,
+      claims: claims.map(({ hands, ...claim }) => ({ ...claim, hands: [...hands] })),
+    })),
+    elements: elements.map(({ card, till, ...element }) => ({
+      ...element,
+      card: card ?? null,
+      till: till ?? null,
+    })),
+  }
 }
 
 function caseToJson(one: Case, currency: CurrencyCode | undefined): CaseJson {

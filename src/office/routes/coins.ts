@@ -4,16 +4,8 @@ import { positiveAmountText } from '../amount-text.ts'
 import { awardCoin } from '../coins/award.ts'
 import { makeVendorElement } from '../coins/elements.ts'
 import { refundLost } from '../coins/refunds.ts'
+import { buyForCard, buyForTill, COINS_AT_ONCE, type Sold, type Wanted } from '../coins/sale.ts'
 import {
-  buyForCard,
-  buyForTill,
-  COINS_AT_ONCE,
-  coinsOf,
-  type Sold,
-  type Wanted,
-} from '../coins/sale.ts'
-import {
-  coinJson,
   coinRefundJson,
   coinsSoldJson,
   vendorElementJson,
@@ -23,7 +15,6 @@ import { OfficeError } from '../errors.ts'
 import {
   actorOf,
   answers,
-  cardIdParam,
   cardIdText,
   idempotencyHeaders,
   nothing,
@@ -34,11 +25,7 @@ import {
 } from '../http.ts'
 import { answerOnce } from '../once.ts'
 import { recordAct } from '../registry/audit.ts'
-import { findCard } from '../registry/cards.ts'
-import type { Person } from '../registry/people.ts'
-import type { CardId } from '../../kernel/ids.ts'
-import type { Kysely } from 'kysely'
-import type { Tables } from '../tables.ts'
+import { visibleCard } from './visible.ts'
 
 const cardParams = z.object({ id: cardIdText })
 const tillParams = z.object({ number: tillNumberText })
@@ -54,7 +41,7 @@ const report = z
 
 /** Money as coins: bought, given out, given back. What comes of spent ones, tills hand in. */
 export function coinRoutes(app: Api, { office }: Desk): void {
-  const { db } = office
+  const { db, events } = office
 
   app.post(
     '/api/coins',
@@ -76,38 +63,25 @@ export function coinRoutes(app: Api, { office }: Desk): void {
     async (request) => {
       const { body, headers } = request
       const actor = actorOf(request)
-      const card = await visibleCard(db, actor, body.card)
+      const { id: card } = await visibleCard(db, actor, body.card, 'body.card')
       const wanted = wantedOf(body)
       const asked = { act: 'coins.buy', ...body }
-      return answerOnce(office, headers, actor, asked, coinsSoldJson, async (trx, at) => {
-        const sold = await buyForCard(office, trx, { card, wanted, bound: body.bound })
-        const detail = { amount: String(sold.amount), coins: sold.coins.length }
-        const subject = `card:${card}`
-        await recordAct(trx, { person: actor.id, act: 'coins.buy', subject, detail }, at)
-        return soldToJson(sold)
-      })
-    },
-  )
-
-  app.get(
-    '/api/cards/:id/coins',
-    {
-      schema: {
-        summary: 'Coins that were made for a card, newest first, with what to load on it',
-        params: cardParams,
-        response: answers(z.object({ coins: z.array(coinJson) })),
-      },
-    },
-    async (request) => {
-      const card = await visibleCard(db, actorOf(request), request.params.id)
-      const coins = await coinsOf(db, card)
-      return {
-        coins: coins.map(({ value, register, ...coin }) => ({
-          ...coin,
-          value: String(value),
-          register: base64(register),
-        })),
-      }
+      const answer = await answerOnce(
+        office,
+        headers,
+        actor,
+        asked,
+        coinsSoldJson,
+        async (trx, at) => {
+          const sold = await buyForCard(office, trx, { card, wanted, bound: body.bound })
+          const detail = { amount: String(sold.amount), coins: sold.coins.length }
+          const subject = `card:${card}`
+          await recordAct(trx, { person: actor.id, act: 'coins.buy', subject, detail }, at)
+          return soldToJson(sold)
+        },
+      )
+      events.emit({ type: 'card', card })
+      return answer
     },
   )
 
@@ -125,15 +99,24 @@ export function coinRoutes(app: Api, { office }: Desk): void {
     async (request) => {
       const { body, headers } = request
       const actor = actorOf(request)
-      const card = cardIdParam(request.params.id)
+      const { id: card } = await visibleCard(db, actor, request.params.id)
       const act = 'coins.refund'
       const asked = { act, card, ...body }
-      return answerOnce(office, headers, actor, asked, coinRefundJson, async (trx, at) => {
-        const refunded = String(await refundLost(office, trx, card))
-        const detail = { refunded, reason: body.reason }
-        await recordAct(trx, { person: actor.id, act, subject: `card:${card}`, detail }, at)
-        return { refunded }
-      })
+      const answer = await answerOnce(
+        office,
+        headers,
+        actor,
+        asked,
+        coinRefundJson,
+        async (trx, at) => {
+          const refunded = String(await refundLost(office, trx, card))
+          const detail = { refunded, reason: body.reason }
+          await recordAct(trx, { person: actor.id, act, subject: `card:${card}`, detail }, at)
+          return { refunded }
+        },
+      )
+      events.emit({ type: 'card', card })
+      return answer
     },
   )
 
@@ -155,17 +138,26 @@ export function coinRoutes(app: Api, { office }: Desk): void {
       const till = request.params.number
       const act = 'till.vendor-element'
       const asked = { act, till, ...body }
-      return answerOnce(office, headers, actor, asked, vendorElementJson, async (trx, at) => {
-        const chip = bytesOf(body.report)
-        const { id, plan } = await makeVendorElement(office, trx, {
-          scheme: body.scheme,
-          till,
-          report: chip,
-        })
-        const subject = `till:${till}`
-        await recordAct(trx, { person: actor.id, act, subject, detail: { element: id } }, at)
-        return { element: id, plan: base64(plan) }
-      })
+      const answer = await answerOnce(
+        office,
+        headers,
+        actor,
+        asked,
+        vendorElementJson,
+        async (trx, at) => {
+          const chip = bytesOf(body.report)
+          const { id, plan } = await makeVendorElement(office, trx, {
+            scheme: body.scheme,
+            till,
+            report: chip,
+          })
+          const subject = `till:${till}`
+          await recordAct(trx, { person: actor.id, act, subject, detail: { element: id } }, at)
+          return { element: id, plan: base64(plan) }
+        },
+      )
+      events.emit({ type: 'till', till })
+      return answer
     },
   )
 
@@ -188,12 +180,21 @@ export function coinRoutes(app: Api, { office }: Desk): void {
       const wanted = wantedOf(body)
       const act = 'till.coins'
       const asked = { act, till, ...body }
-      return answerOnce(office, headers, actor, asked, coinsSoldJson, async (trx, at) => {
-        const sold = await buyForTill(office, trx, { till, wanted })
-        const detail = { amount: String(sold.amount), coins: sold.coins.length }
-        await recordAct(trx, { person: actor.id, act, subject: `till:${till}`, detail }, at)
-        return soldToJson(sold)
-      })
+      const answer = await answerOnce(
+        office,
+        headers,
+        actor,
+        asked,
+        coinsSoldJson,
+        async (trx, at) => {
+          const sold = await buyForTill(office, trx, { till, wanted })
+          const detail = { amount: String(sold.amount), coins: sold.coins.length }
+          await recordAct(trx, { person: actor.id, act, subject: `till:${till}`, detail }, at)
+          return soldToJson(sold)
+        },
+      )
+      events.emit({ type: 'till', till })
+      return answer
     },
   )
 
@@ -215,17 +216,10 @@ export function coinRoutes(app: Api, { office }: Desk): void {
         const act = { person: actorOf(request).id, act: 'coin.award', subject: `coin:${coin}` }
         await recordAct(trx, { ...act, detail: { till, reason: why } }, office.clock.now())
       })
+      events.emit({ type: 'till', till })
       return {}
     },
   )
-}
-
-/** @throws {OfficeError} `not_found`, also for a card that is somebody else’s. */
-async function visibleCard(db: Kysely<Tables>, actor: Person, text: string): Promise<CardId> {
-  const card = await findCard(db, cardIdParam(text))
-  const isVisible = actor.role !== 'cardholder' || card?.holder === actor.id
-  if (card && isVisible) return card.id
-  throw new OfficeError('not_found', `There is no card ${text}.`)
 }
 
 function wantedOf(body: {

@@ -16,7 +16,7 @@ export function eventRoutes(app: Api, { office }: Desk): void {
     '/api/events',
     {
       schema: {
-        summary: 'Server-sent events: batch, entry, case, card',
+        summary: 'Server-sent events: batch, entry, case, card, till, placed',
         produces: ['text/event-stream'],
       },
     },

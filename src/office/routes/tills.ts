@@ -45,6 +45,7 @@ import {
 } from '../registry/policies.ts'
 import { addTill, findTill, listTills, stopTill, type Till } from '../registry/tills.ts'
 import type { Tables } from '../tables.ts'
+import { noTill, visibleTill } from './visible.ts'
 
 const params = z.object({ number: tillNumberText })
 const policyVersionJson = z.object({
@@ -288,21 +289,6 @@ export function tillRoutes(app: Api, { office }: Desk): void {
     const subject = `till:${number}`
     return recordAct(trx, { person: person?.id, act, subject, detail }, clock.now())
   }
-}
-
-function noTill(number: TillNumber): OfficeError {
-  return new OfficeError('not_found', `There is no till ${number}.`, 'params.number')
-}
-
-/** @throws {OfficeError} `not_found`, also for a till of another merchant. */
-async function visibleTill(
-  db: Kysely<Tables>,
-  { merchant }: Person,
-  number: TillNumber,
-): Promise<Till> {
-  const till = await findTill(db, number)
-  if (till && (merchant === undefined || till.merchant === merchant)) return till
-  throw noTill(number)
 }
 
 async function tillToJson(db: Kysely<Tables>, number: TillNumber): Promise<TillJson> {

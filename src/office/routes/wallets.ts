@@ -47,6 +47,7 @@ import {
 } from '../wallets/loads.ts'
 import { setCardPolicy, wantedPolicy } from '../wallets/policies.ts'
 import { holdingCard, synchronise } from '../wallets/synchronise.ts'
+import { visibleCard } from './visible.ts'
 
 const params = z.object({ id: cardIdText })
 const statement = z
@@ -121,7 +122,7 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
     async (request) => {
       const { body, headers } = request
       const actor = actorOf(request)
-      const card = await ownCard(actor, body.card)
+      const { id: card } = await visibleCard(db, actor, body.card, 'body.card')
       const { amount } = body
       // The same key from the same card again, and it has said something new meanwhile.
       const asked = { act: 'wallet.load', card, amount }
@@ -153,7 +154,7 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
     async (request) => {
       const { body, headers } = request
       const actor = actorOf(request)
-      const card = await ownCard(actor, body.card)
+      const { id: card } = await visibleCard(db, actor, body.card, 'body.card')
       const asked = { act: 'wallet.unload', ...body }
       return answerOnce(office, headers, actor, asked, unloadJson, async (trx) => {
         const wanted = { card, amount: BigInt(body.amount), statement: bytesOf(body.statement) }
@@ -172,7 +173,7 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
       },
     },
     async (request) => {
-      const id = await ownCard(actorOf(request), request.params.id)
+      const { id } = await visibleCard(db, actorOf(request), request.params.id)
       const { card, holdings } = await holdingCard(office, id)
       const [said, under] = [await lastSaid(db, id), await underWay(db, id)]
       return {
@@ -250,7 +251,7 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
     },
     async (request) => {
       const actor = actorOf(request)
-      const card = await ownCard(actor, request.params.id)
+      const { id: card } = await visibleCard(db, actor, request.params.id)
       const wanted = { card, person: actor.id, reason: request.body.reason }
       const number = await db.transaction().execute((trx) => giveUpInstruction(office, trx, wanted))
       return { card, number }
@@ -344,13 +345,6 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
       card: isOwn ? (card ?? null) : null,
       policy: holdings.showPolicy(bytes),
     }
-  }
-
-  /** @throws {OfficeError} `not_found`, also for a card that is somebody else’s. */
-  async function ownCard(actor: Person, id: string): Promise<CardId> {
-    const card = await findCard(db, cardIdParam(id))
-    if (card && (actor.role !== 'cardholder' || card.holder === actor.id)) return card.id
-    throw new OfficeError('not_found', `There is no card ${id}.`)
   }
 }
 

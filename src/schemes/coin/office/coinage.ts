@@ -56,6 +56,7 @@ export const coinage: Coinage = {
   vendor,
   make,
   left: (known, sold) => enrolment.decode(known).responses.length - sold,
+  goodUntil: (certificate) => readCertificate(certificate).certificate.to,
   denominate: (amount) => denominate(amount, DENOMINATIONS),
   named,
   read,
