@@ -14,13 +14,14 @@ import {
   type Evidence,
   type Payment,
 } from '../../../src/schemes/coin/message.ts'
+import { COIN_FINDINGS } from '../../../src/office/coins/coinage.ts'
 import {
-  COIN_FINDINGS,
   COIN_REJECTIONS,
   elementIdOf,
   verifyCoins,
   type CoinContext,
 } from '../../../src/schemes/coin/office/redemption.ts'
+import type { JournalRecord } from '../../../src/till/scheme.ts'
 import { crackedKey } from './bench.ts'
 import { closeTills, directoryOf, pay, Redemption, Till } from './till.ts'
 import { World, type Customer, type Vendor } from './world.ts'
@@ -274,6 +275,93 @@ describe('what evidence proves by itself', () => {
       suspect: elementIdOf(shops[0].id),
       coin: undefined,
     })
+  })
+})
+
+describe('what a vendor claims that was never his', () => {
+  /** The office’s reading of what `liar` signs, made of what somebody else’s till has shown. */
+  function read(
+    records: readonly JournalRecord[],
+    liar: Vendor,
+    change: (c: Evidence) => Evidence,
+  ) {
+    const [record] = altered(records, liar, (content) => change({ ...content, vendor: liar.id }))
+    const verdict = verifyCoins(record?.evidence ?? NOTHING, context)
+    if (!verdict.ok) throw new Error(verdict.reason)
+    const { claims, moved, findings } = verdict.entry
+    return { claims, moved, findings }
+  }
+  const against = (vendor: Vendor) => ({
+    claims: [],
+    moved: [],
+    findings: [{ kind: 'broken-chain', suspect: elementIdOf(vendor.id), coin: undefined }],
+  })
+  const surrendered = (content: Evidence, given: Bytes): Evidence => ({
+    ...content,
+    kind: 'surrender',
+    payment: [],
+    settlement: given,
+    kept: [],
+  })
+
+  test('a payment to another vendor', async () => {
+    const records = await sale(person.clone(), shops[0].clone(), 13n)
+    expect(read(records, shops[1], (content) => content)).toEqual(against(shops[1]))
+  })
+
+  test('a payment to another vendor, as a surrender', async () => {
+    const records = await sale(person.clone(), shops[0].clone(), 13n)
+    const lie = read(records, shops[1], (content) => {
+      const { transfer: given, coins } = payment.decode(content.payment[0] ?? NOTHING)
+      return surrendered(content, settlement.encode({ transfer: given, coins: [...coins] }))
+    })
+    expect(lie).toEqual(against(shops[1]))
+  })
+
+  test('change that he gave, as a surrender: whoever spends it is not to blame', async () => {
+    const records = await sale(person.clone(), shops[0].clone(), 13n)
+    const lie = read(records, shops[0], (content) => surrendered(content, content.settlement))
+    expect(lie).toEqual(against(shops[0]))
+  })
+
+  test('a payment without what he said to it, or with what another one said', async () => {
+    const [one, other] = [shops[0].clone(), shops[1].clone()]
+    const records = await sale(person.clone(), one, 13n)
+    const elsewhere = await sale(person.clone(), other, 13n)
+    const said = (till: readonly JournalRecord[]) => {
+      const [shown] = tillRecord.decode(till[0]?.evidence ?? NOTHING).outcome
+      const opened = openSealed(world.officeKey, shown?.sealed ?? NOTHING, CONTEXT.evidence)
+      return openMessage(evidence, opened).content.settlement
+    }
+    const foreign = said(elsewhere)
+    const { transfer: given } = settlement.decode(said(records))
+    const unsigned = signMessage(
+      transfer,
+      openMessage(transfer, given).content,
+      generatePrivateKey(),
+    )
+    const bare = settlement.encode({ ...settlement.decode(said(records)), transfer: unsigned })
+    const hidden = settlement.encode({ transfer: given, coins: [] })
+    for (const lie of [foreign, bare, hidden]) {
+      expect(read(records, one, (content) => ({ ...content, settlement: lie }))).toEqual(
+        against(one),
+      )
+    }
+    expect(read(records, one, (content) => ({ ...content, kind: 'surrender' }))).toEqual(
+      against(one),
+    )
+  })
+
+  test('two receipts without change with one number: there are two of that vendor element', async () => {
+    const stranger = await world.customer({ coins: [10n] })
+    const office = new Redemption(await directoryOf(world, [person, stranger, ...shops]))
+    for (const customer of [person.clone(), stranger]) {
+      office.take(await sale(customer, shops[0].clone(), 10n))
+    }
+    expect(office.cases).toEqual([
+      { kind: 'cloned-element', suspect: elementIdOf(shops[0].id), coin: undefined },
+    ])
+    expect(office.total).toBe(20n)
   })
 })
 

@@ -3,7 +3,16 @@ import { FormatError, unlessMalformed } from '../../../kernel/errors.ts'
 import { digestOf, type Digest } from '../../../kernel/ids.ts'
 import type { Amount } from '../../../kernel/money.ts'
 import { openSealed, verify, type PrivateKey, type PublicKey } from '../../../kernel/p256.ts'
-import { isConfirmedBy, readCertificate, type Confirmed } from '../certificates.ts'
+import type {
+  CoinClaim,
+  CoinEntry as BookedCoins,
+  CoinFinding,
+  CoinId,
+  CoinStep,
+  ElementId,
+  HeldCoin,
+} from '../../../office/coins/coinage.ts'
+import { isConfirmedBy, NO_ELEMENT, readCertificate, type Confirmed } from '../certificates.ts'
 import { isSignedBy, openMessage, type Signed } from '../../../kernel/signed-message.ts'
 import {
   authorisation,
@@ -12,6 +21,7 @@ import {
   evidence,
   HOPS_MAX,
   isHop,
+  namesExactly,
   payment,
   readCoin,
   request,
@@ -25,11 +35,6 @@ import {
   type Request,
   type Transfer,
 } from '../message.ts'
-
-/** An element’s id as 16 hexadecimal digits. */
-export type ElementId = string & { readonly kind: 'ElementId' }
-/** A coin’s id, the same. */
-export type CoinId = string & { readonly kind: 'CoinId' }
 
 /** Why evidence says nothing. The order is the order of the checks. */
 export const COIN_REJECTIONS = [
@@ -46,102 +51,64 @@ export const COIN_REJECTIONS = [
 ] as const
 export type CoinRejection = (typeof COIN_REJECTIONS)[number]
 
-/** What the bytes of one item of evidence prove by themselves, each against an element. */
-export const COIN_FINDINGS = [
-  /** No bank signed the coin. */
-  'forged-coin',
-  /** A transfer in its chain is not signed by its giver. */
-  'forged-hop',
-  /** Somebody gave it who did not have it, or it had changed hands too often. */
-  'broken-chain',
-  /** The vendor kept more than the request says. */
-  'wrong-change',
-] as const
-export type CoinFindingKind = (typeof COIN_FINDINGS)[number]
-
-export interface CoinFinding {
-  readonly kind: CoinFindingKind
-  readonly suspect: ElementId
-  readonly coin: CoinId | undefined
-}
-
-/** One change of hands. */
-export interface Step {
-  readonly kind: Transfer['kind']
-  readonly giver: ElementId
-  readonly taker: ElementId
-  /** Of the giver: an element signs one transfer with a number, and never another. */
-  readonly sequence: number
-  /** SHA-256 of the transfer without its signature. */
-  readonly digest: Digest
-}
-
-/** A coin that a vendor wants to be paid for, with all of its hands: the last step is the vendor’s own. */
-export interface Claim {
-  readonly coin: CoinId
-  readonly bank: number
-  readonly currency: number
-  readonly value: Amount
-  readonly expires: number
-  readonly creditor: ElementId
-  readonly chain: readonly Step[]
-}
-
-/** A coin with all of its hands, whoever has it now. */
-export type HeldCoinShown = Omit<Claim, 'creditor'>
-
-/** What one item of evidence comes down to. */
-export interface CoinEntry {
+/** One item of evidence, and what it says of the payment. */
+export interface CoinEntry extends BookedCoins {
   readonly outcome: 'paid' | 'returned' | 'surrendered'
-  /** Of the evidence: the same again is no second claim. */
-  readonly digest: Digest
-  readonly vendor: ElementId
   readonly payer: ElementId | undefined
   readonly request: Digest | undefined
   /** That the vendor asked for and got; 0 unless paid. */
   readonly amount: Amount
   readonly madeAt: number | undefined
-  readonly claims: readonly Claim[]
-  /** Coins that went to somebody who does not claim them: kept as change, given as change, returned. */
-  readonly moved: readonly HeldCoinShown[]
-  /** Every change of hands that it shows, with a good signature. */
-  readonly steps: readonly Step[]
-  readonly findings: readonly CoinFinding[]
 }
 
 export type CoinVerdict =
   | { readonly ok: true; readonly entry: CoinEntry }
   | { readonly ok: false; readonly reason: CoinRejection }
 
-export interface CoinContext {
-  readonly officeKey: PrivateKey
+/** Who signs what. */
+export interface CoinDirectory {
   /** Any bank under the common root. */
   bank(number: number): Confirmed | undefined
-  /** Any element of any bank, revoked or not; undefined if the office has never heard of it. */
+  /** Any element of any bank, revoked or not; undefined if nobody has ever heard of it. */
   element(id: ElementId): Confirmed | undefined
 }
 
+export interface CoinContext extends CoinDirectory {
+  readonly officeKey: PrivateKey
+}
+
 export function elementIdOf(bytes: Uint8Array): ElementId {
-  return toHex(bytes) as ElementId
+  return toHex(bytes)
 }
 
 /** Checks one item of evidence. Pure. */
 export function verifyCoins(bytes: Uint8Array, context: CoinContext): CoinVerdict {
+  const opened = openShown(bytes, context.officeKey)
+  return opened.ok ? readOpened(opened.bytes, context) : opened
+}
+
+/** What a vendor element has sealed to the office in an item of evidence, as it signed it. */
+export function openShown(bytes: Uint8Array, officeKey: PrivateKey): Opened {
   const record = unlessMalformed(() => tillRecord.decode(bytes))
   if (!record) return rejected('malformed')
   const [shown] = record.outcome
   if (!shown) return rejected('no_outcome')
-  const opened = unlessMalformed(() =>
-    openSealed(context.officeKey, shown.sealed, CONTEXT.evidence),
-  )
-  if (!opened) return rejected('not_for_this_office')
+  const opened = unlessMalformed(() => openSealed(officeKey, shown.sealed, CONTEXT.evidence))
+  return opened ? { ok: true, bytes: opened } : rejected('not_for_this_office')
+}
+
+export type Opened = { readonly ok: true; readonly bytes: Bytes } | Rejected
+type Rejected = Extract<CoinVerdict, { ok: false }>
+
+/** The rest of {@link verifyCoins}: it takes no secret. Pure. */
+export function readOpened(opened: Uint8Array, directory: CoinDirectory): CoinVerdict {
   const signed = unlessMalformed(() => openMessage(evidence, opened))
   if (!signed) return rejected('malformed')
-  const vendor = context.element(elementIdOf(signed.content.vendor))
+  const vendor = directory.element(elementIdOf(signed.content.vendor))
   if (vendor?.role !== 'vendor element') return rejected('unknown_vendor')
   if (!isSignedBy(signed, vendor.publicKey)) return rejected('bad_signature')
   try {
-    return { ok: true, entry: new Reading(signed, context).entry() }
+    return { ok: true, entry: new Reading(signed, directory).entry() }
   } catch (error) {
     if (error instanceof FormatError) return rejected('malformed')
     if (error instanceof UnknownElement) return rejected('unknown_element')
@@ -149,7 +116,7 @@ export function verifyCoins(bytes: Uint8Array, context: CoinContext): CoinVerdic
   }
 }
 
-function rejected(reason: CoinRejection): CoinVerdict {
+function rejected(reason: CoinRejection): Rejected {
   return { ok: false, reason }
 }
 
@@ -168,15 +135,15 @@ interface Paid {
 /** One item of evidence whose vendor has signed it. */
 class Reading {
   readonly #content: Evidence
-  readonly #context: CoinContext
+  readonly #directory: CoinDirectory
   readonly #digest: Digest
   readonly #vendor: ElementId
   readonly #findings: CoinFinding[] = []
-  readonly #steps = new Map<Digest, Step>()
+  readonly #steps = new Map<Digest, CoinStep>()
 
-  constructor({ content, digest }: Signed<Evidence>, context: CoinContext) {
+  constructor({ content, digest }: Signed<Evidence>, directory: CoinDirectory) {
     this.#content = content
-    this.#context = context
+    this.#directory = directory
     this.#digest = digestOf(digest)
     this.#vendor = elementIdOf(content.vendor)
   }
@@ -203,7 +170,15 @@ class Reading {
   }
 
   #surrender(settled: Signed<Transfer>, coins: readonly ReadCoin[]): CoinEntry {
-    const claims = coins.flatMap((read) => this.#claim(read, settled))
+    const { kind, giver, taker } = settled.content
+    const isSurrender =
+      this.#content.kind === 'surrender' &&
+      kind === 'surrender' &&
+      bytesEqual(giver, this.#content.vendor) &&
+      bytesEqual(taker, NO_ELEMENT) &&
+      namesExactly(settled.content, coins)
+    if (!isSurrender) this.#findNotSigned()
+    const claims = isSurrender ? coins.flatMap((read) => this.#claim(read, settled)) : []
     return {
       ...this.#common(claims, []),
       outcome: 'surrendered',
@@ -216,11 +191,15 @@ class Reading {
 
   #payment(paid: Paid, settled: Signed<Transfer>, back: readonly ReadCoin[]): CoinEntry {
     const { asked, transfer: given, coins } = paid
-    this.#checkAuthorisation(paid)
+    const isPaid = this.#isPayment(paid, settled, back)
     const isTaken = settled.content.kind === 'change'
+    if (!isPaid || !this.#isAuthorised(paid)) this.#findNotSigned()
+    if (!isPaid) return this.#nothing(paid, isTaken)
+    // A receipt without change has its number as well.
+    this.#note(settled)
     const kept = this.#content.kept
     const passed = coins.flatMap((read) => this.#claim(read, given))
-    const isKept = ({ coin }: Claim) => kept.some((id) => toHex(id) === coin)
+    const isKept = ({ coin }: CoinClaim) => kept.some((id) => toHex(id) === coin)
     const claims = isTaken ? passed.filter((claim) => !isKept(claim)) : []
     const moved = [
       ...(isTaken ? passed.filter(isKept) : []),
@@ -238,7 +217,7 @@ class Reading {
     }
   }
 
-  #common(claims: readonly Claim[], moved: readonly HeldCoinShown[]) {
+  #common(claims: readonly CoinClaim[], moved: readonly HeldCoin[]) {
     return {
       digest: this.#digest,
       vendor: this.#vendor,
@@ -249,21 +228,62 @@ class Reading {
     }
   }
 
-  /** The customer’s elements answered this request, and no other. */
-  #checkAuthorisation({ bytes, asked, transfer: given }: Paid): void {
+  /** Of what is not a payment to this vendor nobody is owed anything. */
+  #nothing({ asked, transfer: given }: Paid, isTaken: boolean): CoinEntry {
+    return {
+      ...this.#common([], []),
+      outcome: isTaken ? 'paid' : 'returned',
+      payer: elementIdOf(given.content.giver),
+      request: digestOf(asked.digest),
+      amount: 0n,
+      madeAt: asked.content.madeAt,
+    }
+  }
+
+  /**
+   * Whether it was given to this vendor, for a request of his, and whether what he gave back went to whom
+   * it came from. Somebody else’s payment is no claim of his.
+   */
+  #isPayment(
+    { asked, transfer: given, coins }: Paid,
+    settled: Signed<Transfer>,
+    back: readonly ReadCoin[],
+  ): boolean {
+    const { vendor, kind } = this.#content
+    const { kind: answered, giver, taker, request: id } = settled.content
+    const isOurs = [asked.content.vendor, given.content.taker, giver]
+    return (
+      kind === 'payment' &&
+      isOurs.every((element) => bytesEqual(element, vendor)) &&
+      given.content.kind === 'pay' &&
+      (answered === 'change' || answered === 'return') &&
+      bytesEqual(taker, given.content.giver) &&
+      bytesEqual(id, given.content.request) &&
+      namesExactly(given.content, coins) &&
+      namesExactly(settled.content, back) &&
+      isSignedBy(settled, this.#keyOf(vendor))
+    )
+  }
+
+  /** Whether the customer’s elements answered this request, and no other. */
+  #isAuthorised({ bytes, asked, transfer: given }: Paid): boolean {
     const { identity, element, vendor } = asked.content
     const body = authorisation.encode({ identity, element, request: asked.digest })
-    const good =
+    return (
       bytesEqual(given.content.giver, element) &&
       bytesEqual(given.content.request, requestId(asked.digest)) &&
       isSignedBy(asked, this.#keyOf(vendor)) &&
       verify(this.#keyOf(identity), body, bytes.countersignature)
-    // A vendor element of ours takes nothing else.
-    if (!good) this.#find('broken-chain', this.#vendor, undefined)
+    )
+  }
+
+  /** A vendor element of ours signs for nothing of that kind. */
+  #findNotSigned(): void {
+    this.#find('broken-chain', this.#vendor, undefined)
   }
 
   /** A coin that the vendor was given, or gives up: nothing if it is not what it looks like. */
-  #claim(read: ReadCoin, last: Signed<Transfer>): readonly Claim[] {
+  #claim(read: ReadCoin, last: Signed<Transfer>): readonly CoinClaim[] {
     const chain = this.#chainOf(read, last)
     if (!chain) return []
     const { bank, currency, value, expires } = read.coin.content
@@ -275,7 +295,7 @@ class Reading {
    * All its hands, if they hold together. Looked at from the last one back: whoever gave it on has signed
    * for all that was before, so the first that is wrong lies at his door; the vendor has for all of it.
    */
-  #chainOf(read: ReadCoin, last: Signed<Transfer>): readonly Step[] | undefined {
+  #chainOf(read: ReadCoin, last: Signed<Transfer>): readonly CoinStep[] | undefined {
     const { coin } = read
     const name = coinIdOf(read)
     const all = [...read.hops, last]
@@ -290,7 +310,7 @@ class Reading {
       this.#note(hop)
       responsible = elementIdOf(hop.content.giver)
     }
-    const bank = this.#context.bank(coin.content.bank)
+    const bank = this.#directory.bank(coin.content.bank)
     if (!bank) throw new UnknownElement('there is no such bank')
     if (!isSignedBy(coin, bank.publicKey)) {
       this.#find('forged-coin', responsible, name)
@@ -307,7 +327,7 @@ class Reading {
   }
 
   #keyOf(id: Bytes): PublicKey {
-    const key = this.#context.element(elementIdOf(id))?.publicKey ?? this.#shownKey(id)
+    const key = this.#directory.element(elementIdOf(id))?.publicKey ?? this.#shownKey(id)
     if (!key) throw new UnknownElement(`nobody knows ${toHex(id)}`)
     return key
   }
@@ -316,23 +336,23 @@ class Reading {
   #shownKey(id: Bytes): PublicKey | undefined {
     for (const bytes of this.#content.certificates) {
       const certificate = readCertificate(bytes)
-      const bank = this.#context.bank(certificate.bank)
+      const bank = this.#directory.bank(certificate.bank)
       const confirmed = bank && isConfirmedBy(certificate, bank)
       if (confirmed && bytesEqual(certificate.element, id)) return certificate.publicKey
     }
     return undefined
   }
 
-  #find(kind: CoinFindingKind, suspect: ElementId, coin: CoinId | undefined): void {
+  #find(kind: CoinFinding['kind'], suspect: ElementId, coin: CoinId | undefined): void {
     this.#findings.push({ kind, suspect, coin })
   }
 }
 
 function coinIdOf({ coin }: ReadCoin): CoinId {
-  return toHex(coinId(coin.content)) as CoinId
+  return toHex(coinId(coin.content))
 }
 
-function stepOf({ content, digest }: Signed<Transfer>): Step {
+export function stepOf({ content, digest }: Signed<Transfer>): CoinStep {
   const { kind, giver, taker, sequence } = content
   return {
     kind,
