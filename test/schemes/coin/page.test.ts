@@ -11,7 +11,8 @@ import { COIN_SW, INS } from '../../../src/schemes/coin/instructions.ts'
 import { WRITE_STATUSES } from '../../../src/reader/writing.ts'
 import { LAYOUTS } from '../../../src/schemes/coin/layouts.ts'
 import { COIN_AID, CONTEXT, IDENTITY_AID, VENDOR_AID } from '../../../src/schemes/coin/message.ts'
-import { COIN_FINDINGS, COIN_REJECTIONS } from '../../../src/schemes/coin/office/redemption.ts'
+import { COIN_FINDINGS } from '../../../src/office/coins/coinage.ts'
+import { COIN_REJECTIONS } from '../../../src/schemes/coin/office/redemption.ts'
 import { COIN_STATUSES } from '../../../src/schemes/coin/till/statuses.ts'
 
 /** The page is the protocol: the code is held against it. */

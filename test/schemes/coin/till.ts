@@ -7,7 +7,7 @@ import { sha256 } from '../../../src/kernel/hash.ts'
 import { cardIdOf, type CardId } from '../../../src/kernel/ids.ts'
 import type { Amount } from '../../../src/kernel/money.ts'
 import { generatePrivateKey } from '../../../src/kernel/p256.ts'
-import type { CoinId } from '../../../src/office/coins/coinage.ts'
+import type { CoinId, ElementId } from '../../../src/office/coins/coinage.ts'
 import { clonesAmong, settleCoin, type COIN_CASES } from '../../../src/office/coins/rules.ts'
 import { CardTorn, type Channel } from '../../../src/reader/channel.ts'
 import { isConfirmedBy, readCertificate } from '../../../src/schemes/coin/certificates.ts'
@@ -15,7 +15,6 @@ import {
   verifyCoins,
   type CoinContext,
   type CoinEntry,
-  type ElementId,
 } from '../../../src/schemes/coin/office/redemption.ts'
 import { coinTill } from '../../../src/schemes/coin/till.ts'
 import type { Fuse } from '../../../src/till/fuse.ts'
@@ -173,7 +172,7 @@ export async function directoryOf(
       const certificate = readCertificate(bytes)
       const bank = banks.get(certificate.bank)
       if (bank && isConfirmedBy(certificate, bank)) {
-        known.set(toHex(certificate.element) as ElementId, certificate)
+        known.set(toHex(certificate.element), certificate)
       }
     }
   }
