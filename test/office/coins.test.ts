@@ -414,6 +414,40 @@ describe('what one item of evidence proves', () => {
   })
 })
 
+test('a coin with another one’s number, that the bank’s key signed for more: nothing is taken for it', async () => {
+  const [customer, shop] = [await town.customer(15n, [5n]), await town.shop()]
+  const { db, vault } = town.office.office
+  const { sealed } = await db
+    .selectFrom('coin_element')
+    .select('sealed')
+    .where('id', '=', customer.card)
+    .executeTakeFirstOrThrow()
+  const { id } = await db
+    .selectFrom('coin')
+    .select('id')
+    .where('element', '=', customer.card)
+    .executeTakeFirstOrThrow()
+  const known = enrolment.decode(vault.open(placeOf(customer.card), sealed ?? NOTHING))
+  const order = {
+    values: [50n],
+    currency: EUR,
+    expires: town.world.now + COIN_LIFE,
+    bound: 'free',
+    firstSerial: parseInt(id.slice(4), 16),
+  } as const
+  const left = { ...known, next: 10, responses: known.responses.slice(10) }
+  const { registers } = makeCoins(town.bank, left, order, town.world.random)
+  await customer.load(registers.map((one) => Buffer.from(one).toString('base64')))
+  await sale(customer, shop, 50n)
+  const cases = await newCases(() => close(shop))
+  expect(cases).toEqual([{ kind: 'unissued-coin', strength: 'suspected', against: [] }])
+  expect(await town.balance('merchant', shop.merchant)).toBe(0n)
+  // The true one is paid for what it is.
+  await sale(customer, shop, 5n)
+  await close(shop)
+  expect(await town.balance('merchant', shop.merchant)).toBe(5n)
+})
+
 describe('in whatever order it comes', () => {
   test('the same accounts, spends and cases', async () => {
     await town.forgetUploads()

@@ -60,8 +60,8 @@ export function settleCoin(claims: readonly ShownClaim[]): Settled {
   for (const [index, first] of claims.entries()) {
     for (const second of claims.slice(index + 1)) {
       const found = conflictOf(first, second)
-      guilty.add(found.suspect)
-      if (found.kind === 'cloned-element') continue
+      if (found) guilty.add(found.suspect)
+      if (!found || found.kind === 'cloned-element') continue
       const { kind, suspect } = found
       const key = `${kind} ${suspect}`
       const shown = [...(cases.get(key)?.shown ?? []), first.evidence, second.evidence]
@@ -82,12 +82,16 @@ interface Conflict {
   readonly suspect: ElementId
 }
 
-/** Who is to blame for two claims to one coin: whoever gave it twice. The same whichever is first. */
-function conflictOf(first: ShownClaim, second: ShownClaim): Conflict {
+/**
+ * Who is to blame for two claims to one coin: whoever gave it twice. The same whichever is first. Undefined if
+ * they begin with two elements: only its bank can have made one coin for both.
+ */
+function conflictOf(first: ShownClaim, second: ShownClaim): Conflict | undefined {
   const [a, b] = [first.chain, second.chain]
   const fork = a.findIndex((step, index) => step.digest !== b[index]?.digest)
   const [left, right] = [a[fork], b[fork]]
   if (left && right) {
+    if (left.giver !== right.giver) return undefined
     const isClone = left.sequence === right.sequence
     return { kind: isClone ? 'cloned-element' : 'coin-spent-twice', suspect: left.giver }
   }

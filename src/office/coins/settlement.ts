@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import { invariant } from '../../kernel/errors.ts'
-import { currencyByNumber, type CurrencyCode } from '../../kernel/money.ts'
+import { currencyByNumber, type Amount, type CurrencyCode } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import {
   accountKey,
@@ -14,7 +14,7 @@ import { packed } from '../packed.ts'
 import type { Tables } from '../tables.ts'
 import type { CoinId, ElementId } from './coinage.ts'
 import { coinFloat, creditOf, ownersOf, type Owner } from './elements.ts'
-import type { Settled, ShownClaim } from './rules.ts'
+import { settleCoin, type Settled, type ShownClaim } from './rules.ts'
 
 export interface ClaimedCoin extends Settled {
   readonly coin: CoinId
@@ -30,7 +30,15 @@ interface Spend {
   /** Where its money lies; null where it is not this office’s to pay, or not paid yet. */
   readonly account: { readonly kind: AccountKind; readonly owner: string } | null
   /** Null: this bank has made no such coin. */
-  readonly made: { readonly refunded: 'expired' | 'lost' | null } | null
+  readonly made: MadeCoin | null
+}
+
+/** A coin as its bank has made it. */
+interface MadeCoin {
+  readonly element: ElementId
+  readonly value: Amount
+  readonly currency: CurrencyCode
+  readonly refunded: 'expired' | 'lost' | null
 }
 
 /**
@@ -50,19 +58,33 @@ export async function moveSpends(
   const spends = await openSpends(trx, own)
   const due = own.map(({ coin, claims, creditor }) => {
     const spend = spends.get(coin)
-    const [claim] = claims
-    invariant(spend && claim, 'a claimed coin has its row and a claim')
-    return { spend, claim, creditor: spend.decided ? (spend.creditor ?? undefined) : creditor }
+    invariant(spend, 'a claimed coin has its row')
+    const genuine = claims.filter((claim) => isMade(claim, spend.made))
+    const owed = genuine.length < claims.length ? settleCoin(genuine).creditor : creditor
+    return { spend, isMade: genuine.length > 0, creditor: spend.decided ? spend.creditor : owed }
   })
   const creditors = due.flatMap(({ creditor }) => creditor ?? [])
   const owners = await ownersOf(trx, creditors)
-  const moves = due.map(({ spend, claim, creditor }) => ({
+  const moves = due.map(({ spend, creditor, isMade: isDue }) => ({
     spend,
-    creditor,
-    transfer: transferOf(spend, claim, creditor, owners),
+    creditor: creditor ?? undefined,
+    transfer: isDue ? transferOf(spend, creditor ?? undefined, owners) : undefined,
   }))
   await write(trx, moves, at)
-  return own.flatMap(({ coin }) => (spends.get(coin)?.made === null ? [coin] : []))
+  return due.flatMap(({ spend, isMade: isDue }) => (isDue ? [] : [spend.coin]))
+}
+
+/**
+ * Whether the claim is to the coin as it was made. Whoever has the bank's key can sign another one with its
+ * number, of more value or for himself.
+ */
+function isMade({ value, currency, chain }: ShownClaim, made: MadeCoin | null): boolean {
+  return (
+    made !== null &&
+    made.value === value &&
+    made.currency === currencyByNumber(currency).code &&
+    made.element === chain[0]?.giver
+  )
 }
 
 interface Move {
@@ -73,12 +95,12 @@ interface Move {
 
 function transferOf(
   spend: Spend,
-  { value, currency: number }: ShownClaim,
   creditor: ElementId | undefined,
   owners: ReadonlyMap<ElementId, Owner>,
 ): Move['transfer'] {
-  const currency = currencyByNumber(number).code
-  const from = spend.account ? { ...spend.account, currency } : sourceOf(spend, currency)
+  if (!spend.made) return undefined
+  const { value, currency } = spend.made
+  const from = spend.account ? { ...spend.account, currency } : sourceOf(spend.made)
   const owner = creditor === undefined ? undefined : owners.get(creditor)
   const to: AccountName = owner
     ? creditOf(owner, currency)
@@ -89,10 +111,10 @@ function transferOf(
 }
 
 /** Undefined: nobody can claim it. */
-function sourceOf({ made }: Spend, currency: CurrencyCode): AccountName | undefined {
-  if (!made || made.refunded === 'expired') return undefined
+function sourceOf({ refunded, currency }: MadeCoin): AccountName | undefined {
+  if (refunded === 'expired') return undefined
   // Its holder has got it back because nobody was thought to come any more: that is the bank’s loss.
-  return made.refunded === 'lost' ? { kind: 'losses', owner: '', currency } : coinFloat(currency)
+  return refunded === 'lost' ? { kind: 'losses', owner: '', currency } : coinFloat(currency)
 }
 
 async function openSpends(
@@ -111,22 +133,24 @@ async function openSpends(
     step: number
     kind: AccountKind | null
     owner: string | null
-    made: boolean
+    element: ElementId | null
+    value: Amount
+    currency: CurrencyCode
     refunded: 'expired' | 'lost' | null
   }>`
     select s.coin, s.creditor, s.decided, s.step, account.kind, account.owner,
-      coin.id is not null as made, coin.refunded
+      coin.element, coin.value, coin.currency, coin.refunded
     from coin_spend s
       left join account on account.id = s.account
       left join coin on coin.id = s.coin
     where s.coin = any(${column})`.execute(trx)
   return new Map(
-    rows.map(({ kind, owner, made, refunded, ...row }) => [
+    rows.map(({ kind, owner, element, value, currency, refunded, ...row }) => [
       row.coin,
       {
         ...row,
         account: kind === null || owner === null ? null : { kind, owner },
-        made: made ? { refunded } : null,
+        made: element === null ? null : { element, value, currency, refunded },
       },
     ]),
   )
