@@ -128,7 +128,7 @@ class Play {
   async run(): Promise<PlayResult> {
     for (const [index, step] of this.#scenario.steps.entries()) await this.#step(step, index)
     const { expect } = this.#scenario
-    const snapshot = await this.#town.snapshot()
+    const snapshot = await this.#town.overview.snapshot()
     if (expect) this.#miss(checkExpectations(expect, ['expect'], snapshot, this.#town.currency))
     const result = this.#result(snapshot)
     this.#printEnd(result)
@@ -221,7 +221,7 @@ class Play {
     await town.offices.start(own.name)
     await handIn((till) => town.officeOfTill(till).transport, given)
     await town.offices.settled()
-    const wanted = await town.snapshot()
+    const wanted = await town.overview.snapshot()
     const misses: Miss[] = []
     for await (const { order, snapshot } of this.#ends(house, orders)) {
       const name = order.map(batchName).join(', ')
@@ -240,7 +240,7 @@ class Play {
       for (const order of orders) {
         await handIn(() => transport, order)
         await copies.settled()
-        yield { order, snapshot: await this.#town.snapshot(copies) }
+        yield { order, snapshot: await this.#town.overview.snapshot(copies) }
         await rewind.restore()
       }
     } finally {

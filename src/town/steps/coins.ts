@@ -13,7 +13,7 @@ export async function buyCoins(
   const values = words.coins.map((coin) => coin.in(town.currency))
   const text = `${town.holderOf(words.card).name} buys coins for ${money(town, sum(values))} for ${words.card}`
   return atOffice(text, async () => {
-    const { result } = await town.buyCoins(town.card(words.card), values)
+    const { result } = await town.desk.buyCoins(town.card(words.card), values)
     invariant(result === 'done', 'a chip takes the coins that were made for it')
   })
 }

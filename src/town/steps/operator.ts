@@ -19,7 +19,7 @@ export async function resolve(step: StepOf<'resolve'>, { town }: Stage): Promise
   let resolved = 0
   for (const name of town.offices.names) {
     const { client } = town.offices.get(name)
-    const [view] = town.views(town.offices, name)
+    const [view] = town.overview.views(town.offices, name)
     const fitting = (await client.cases()).filter(
       (found) => view && isWanted(view.caseResult(found), wanted),
     )
@@ -53,21 +53,22 @@ export async function show(
     tables.push(renderTable(transactionTable(name, list, currency)))
   }
   if (words.ledger) {
-    const ledgers = await town.ledgers()
+    const ledgers = await town.overview.ledgers()
     for (const { name } of town.someCards(words.ledger)) {
       tables.push(renderTable(ledgerTable(name, ledgers[name] ?? [], currency)))
     }
   }
   if (words.card) tables.push(...(await cardLines(town, words.card)))
-  if (words.accounts) tables.push(renderTable(accountTable(await town.accounts(), currency)))
-  if (words.cases) tables.push(renderTable(caseTable(await town.cases(), currency)))
-  if (words.tills) tables.push(renderTable(tillTable(town.tills())))
+  if (words.accounts)
+    tables.push(renderTable(accountTable(await town.overview.accounts(), currency)))
+  if (words.cases) tables.push(renderTable(caseTable(await town.overview.cases(), currency)))
+  if (words.tills) tables.push(renderTable(tillTable(town.overview.tills())))
   for (const table of tables) print(`\n${table}\n`)
   return done('shown')
 }
 
 async function cardLines(town: Town, names: readonly string[]): Promise<readonly string[]> {
-  const chips = await town.chips()
+  const chips = await town.overview.chips()
   return town.someCards(names).map(({ name }) => {
     const chip = chips.get(name)
     return `${name} holds ${chip && 'balance' in chip ? chip.balance : `nothing that counts: ${chip?.problem ?? ''}`}`

@@ -116,7 +116,7 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   show,
   expect: async ({ expect }, { town, index }) => {
     const path: Path = ['steps', index, 'expect']
-    const misses = checkExpectations(expect, path, await town.snapshot(), town.currency)
+    const misses = checkExpectations(expect, path, await town.overview.snapshot(), town.currency)
     return { ...done('what must hold now'), misses }
   },
 }

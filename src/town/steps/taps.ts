@@ -16,7 +16,7 @@ export async function issue(
   { issue: name, tear }: StepOf<'issue'>,
   { town }: Stage,
 ): Promise<Outcome> {
-  const outcome = await town.issue(name, tearOf(tear).cardTear)
+  const outcome = await town.desk.issue(town.card(name), tearOf(tear).cardTear)
   return { ...outcome, text: `the office issues ${name}` }
 }
 
@@ -24,11 +24,11 @@ export async function pay(step: StepOf<'pay'>, { town, index }: Stage): Promise<
   const { card: cardName, till, products = {}, passcode } = step.pay
   const card = town.card(cardName)
   const lines = Object.entries(products).flatMap(([name, quantity]) => {
-    const product = town.productOf(till, name)
+    const product = town.registry.productOf(till, name)
     return product === undefined ? [] : [{ product, quantity }]
   })
   const total = Object.entries(products).reduce(
-    (sum, [name, quantity]) => sum + town.price(name) * BigInt(quantity),
+    (sum, [name, quantity]) => sum + town.registry.price(name) * BigInt(quantity),
     0n,
   )
   const amount = step.pay.amount?.in(town.currency) ?? total
