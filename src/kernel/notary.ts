@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { EVIDENCE_SIZE_MAX } from './batch.ts'
 import { concat, utf8, type Bytes } from './bytes.ts'
 import { encodeCbor } from './cbor.ts'
+import { COIN_ACTS, COIN_RESULTS } from './coin-acts.ts'
 import { decodeSigned, signDocument, verifySigned, type SignedDocument } from './cose.ts'
 import { FormatError } from './errors.ts'
 import { DIGEST_SIZE, sha256 } from './hash.ts'
@@ -56,6 +57,7 @@ const act = z.discriminatedUnion('act', [
   /** What became of this office’s payments, after that number. */
   z.strictObject({ act: z.literal('feed'), after: z.int().nonnegative() }),
   z.strictObject({ act: z.literal('accounts') }),
+  ...COIN_ACTS,
 ])
 export type NotaryAct = z.output<typeof act>
 
@@ -173,6 +175,7 @@ const result = z.union([
       z.strictObject({ currency: z.enum(CURRENCY_CODES), free: minorUnits, issued: minorUnits }),
     ),
   }),
+  ...COIN_RESULTS,
 ])
 export type NotaryResult = z.output<typeof result>
 export type ResultOf<A extends NotaryAct['act']> = Extract<NotaryResult, { readonly act: A }>

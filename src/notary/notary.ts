@@ -15,6 +15,9 @@ import { invariant } from '../kernel/errors.ts'
 import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
 import { isValidAt } from '../kernel/cvc.ts'
 import type { ReadSubject } from '../schemes/wallet/certificates.ts'
+import { addBank, addElements, showCoins, whoIs } from './banks.ts'
+import { readCoinFeed } from './coin-feed.ts'
+import { decide, returnCoin } from './coins.ts'
 import type { NotaryDb } from './database.ts'
 import {
   joinOffice,
@@ -153,6 +156,20 @@ export class Notary {
         return { act: 'feed', ...(await readFeed(db, asking.office, act.after)) }
       case 'accounts':
         return { act: 'accounts', accounts: [...(await accountsOf(db, asking.office))] }
+      case 'bank':
+        return { act: 'bank', result: await addBank(db, trust, asking.office, act, at) }
+      case 'elements':
+        return { act: 'elements', result: await addElements(db, asking.office, act) }
+      case 'who is':
+        return { act: 'who is', ...(await whoIs(db, act)) }
+      case 'show coins':
+        return { act: 'show coins', result: await showCoins(db, asking.office, act) }
+      case 'decide':
+        return decide(db, asking.office, act, at)
+      case 'return':
+        return returnCoin(db, asking.office, act, at)
+      case 'coin feed':
+        return { act: 'coin feed', ...(await readCoinFeed(db, asking.office, act.after)) }
     }
   }
 

@@ -8,6 +8,7 @@ import type { Instant } from '../kernel/ports.ts'
 import { packed } from '../office/packed.ts'
 import { accountKey, post, readBalances, type AccountName, type Transfer } from './books.ts'
 import { recordFindings, withdrawSuspicions, type Finding } from './cases.ts'
+import { settleCoins } from './coins.ts'
 import { changeBooks, type NotaryDb, type NotaryTransaction } from './database.ts'
 import { claimedId, verifyMoney, type ShownPayment, type ShownRefund } from './evidence.ts'
 import { resolveGridlock } from '../kernel/gridlock.ts'
@@ -278,6 +279,7 @@ export async function settleWhatFits(
     moves.filter((move) => !made.has(move) && move.row.state === 'waiting'),
     at,
   )
+  await settleCoins(trx, at)
 }
 
 function moveOf(row: PendingRow): PendingMove {

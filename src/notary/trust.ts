@@ -4,6 +4,7 @@ import { sha256 } from '../kernel/hash.ts'
 import { cardIdOf } from '../kernel/ids.ts'
 import { NOTARY, partyText } from '../kernel/party.ts'
 import { Recent } from '../kernel/recent.ts'
+import { isConfirmedByKey, type Confirmed } from '../schemes/coin/certificates.ts'
 import type { WalletRoot } from '../schemes/wallet/office/authority.ts'
 import {
   isCertifiedBy,
@@ -51,6 +52,11 @@ export class Trust {
     return subject && this.#roots.some(({ root }) => isCertifiedBy(subject, root))
       ? subject
       : undefined
+  }
+
+  /** Whether a root stands behind a bank: its one key, whatever it is called there. */
+  isRootOf(bank: Confirmed): boolean {
+    return this.#roots.some(({ root }) => isConfirmedByKey(bank, root.certificate.publicKey))
   }
 
   /** What a card says of itself, with its certificate and its office’s. */

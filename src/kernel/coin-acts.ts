@@ -1,0 +1,168 @@
+import { z } from 'zod'
+import { EVIDENCE_SIZE_MAX } from './batch.ts'
+import { CURRENCY_CODES } from './money.ts'
+import { bytes, minorUnits } from './schema.ts'
+
+/**
+ * What banks whose coins are taken by each other’s vendors tell each other through their notary:
+ * docs/protocol/notary.md, section coins. It knows who is a bank, which elements are whose, and who has the
+ * money for which coin; what a coin is worth to whom, its own bank says.
+ */
+
+export const ELEMENT_ID_SIZE = 8
+export const COIN_ID_SIZE = 8
+/** Certificates in one act: as many as one item of evidence can need, and more. */
+export const CERTIFICATES_MAX = 128
+/** Banks that can have a part in one coin, or in one item of evidence. */
+export const PARTS_MAX = 64
+export const COIN_FEED_PAGE_MAX = 50
+
+const certificate = bytes.upTo(512)
+const evidence = bytes.upTo(EVIDENCE_SIZE_MAX)
+const office = z.int().min(1).max(0xffff)
+const coinId = bytes.of(COIN_ID_SIZE)
+const elementId = bytes.of(ELEMENT_ID_SIZE)
+const currency = z.enum(CURRENCY_CODES)
+const step = z.int().min(1).max(0x7fffffff)
+
+/** What a bank says of a coin of its own that another bank’s vendor claims, in the order of its checks. */
+export const COIN_VERDICTS = [
+  /** Signed with the bank’s key, and not in its books. */
+  'unissued',
+  /** It had expired, and was paid back to whoever had bought it. */
+  'expired',
+  /** Several claim it, and who is to blame cannot be told. */
+  'contested',
+  /** It is owed to one vendor. */
+  'accepted',
+] as const
+export type CoinVerdictWord = (typeof COIN_VERDICTS)[number]
+
+const verdict = {
+  coin: coinId,
+  /** Of this bank’s words about this coin, from 1: the highest counts. */
+  step,
+  verdict: z.enum(COIN_VERDICTS),
+  /** To whom it is owed, and that vendor’s bank; none unless it is accepted. */
+  creditor: z.array(z.strictObject({ element: elementId, office })).max(1),
+  currency,
+  value: minorUnits,
+}
+
+export const COIN_ACTS = [
+  /** Makes known that this office is a bank: its certificate by the root. */
+  z.strictObject({ act: z.literal('bank'), certificate }),
+  /** Makes its elements known. */
+  z.strictObject({
+    act: z.literal('elements'),
+    certificates: z.array(certificate).max(CERTIFICATES_MAX),
+  }),
+  /** Whose are they? */
+  z.strictObject({
+    act: z.literal('who is'),
+    elements: z.array(elementId).max(CERTIFICATES_MAX),
+  }),
+  /** Hands another bank what a vendor has signed, with the certificates that it takes to read it. */
+  z.strictObject({
+    act: z.literal('show coins'),
+    to: office,
+    evidence,
+    certificates: z.array(certificate).max(CERTIFICATES_MAX),
+  }),
+  /** What this bank says of a coin of its own. */
+  z.strictObject({
+    act: z.literal('decide'),
+    ...verdict,
+    /** Banks whose vendors claim it. */
+    to: z.array(office).max(PARTS_MAX),
+  }),
+  /** Gives the money for a coin back to its bank, which has said that it is owed to somebody else. */
+  z.strictObject({ act: z.literal('return'), coin: coinId, step }),
+  z.strictObject({ act: z.literal('coin feed'), after: z.int().nonnegative() }),
+] as const
+
+/** What can be said to each act, in the order of the checks. */
+export const BANK_RESULTS = ['malformed', 'wrong certificate', 'known'] as const
+export const ELEMENTS_RESULTS = [
+  'malformed',
+  'no bank',
+  'wrong certificate',
+  /** Another bank has made an element with one of these ids known before. */
+  'other element',
+  'known',
+] as const
+export const SHOW_COINS_RESULTS = ['no bank', 'shown'] as const
+export const DECIDE_REFUSALS = [
+  'no bank',
+  'not yours',
+  'no such bank',
+  'other value',
+  'old',
+] as const
+export const COIN_STATES = [
+  /** For the bank’s reserve. */
+  'waiting',
+  /** Somebody else has the money, and has to give it back first. */
+  'to return',
+  /** It wants to give it back, and has too little. */
+  'returning',
+  'settled',
+] as const
+export type CoinState = (typeof COIN_STATES)[number]
+export const RETURN_REFUSALS = ['not yours', 'not asked'] as const
+
+/** What is new for a bank. */
+const entry = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('bank'), certificate }),
+  z.strictObject({
+    kind: z.literal('evidence'),
+    from: office,
+    evidence,
+    certificates: z.array(certificate).max(CERTIFICATES_MAX),
+  }),
+  z.strictObject({
+    kind: z.literal('coin'),
+    ...verdict,
+    /** Who has its money now: its bank, or another one. */
+    holder: office,
+    /** Whether that has just changed, and from whom to whom. */
+    moved: z.array(z.strictObject({ from: office, to: office })).max(1),
+  }),
+])
+export type CoinNews = z.output<typeof entry>
+
+export const coinFeedEntry = z.strictObject({
+  /** From 1, without gaps, each bank’s own. */
+  number: z.int().min(1),
+  entry,
+})
+export { entry as coinNews }
+
+export const COIN_RESULTS = [
+  z.strictObject({ act: z.literal('bank'), result: z.enum(BANK_RESULTS) }),
+  z.strictObject({ act: z.literal('elements'), result: z.enum(ELEMENTS_RESULTS) }),
+  z.strictObject({
+    act: z.literal('who is'),
+    /** Of those that are known. */
+    certificates: z.array(certificate).max(CERTIFICATES_MAX),
+  }),
+  z.strictObject({ act: z.literal('show coins'), result: z.enum(SHOW_COINS_RESULTS) }),
+  z.strictObject({
+    act: z.literal('decide'),
+    result: z.literal('known'),
+    state: z.enum(COIN_STATES),
+  }),
+  z.strictObject({ act: z.literal('decide'), result: z.enum(DECIDE_REFUSALS) }),
+  z.strictObject({
+    act: z.literal('return'),
+    result: z.literal('known'),
+    state: z.enum(COIN_STATES),
+  }),
+  z.strictObject({ act: z.literal('return'), result: z.enum(RETURN_REFUSALS) }),
+  z.strictObject({
+    act: z.literal('coin feed'),
+    /** Number of the newest entry that there is. */
+    upTo: z.int().nonnegative(),
+    entries: z.array(coinFeedEntry).max(COIN_FEED_PAGE_MAX),
+  }),
+] as const
