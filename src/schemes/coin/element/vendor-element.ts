@@ -16,6 +16,7 @@ import { refusalOfForm, type Forms } from './forms.ts'
 import { COIN_SW, INS } from '../instructions.ts'
 import { openMessage } from '../../../kernel/signed-message.ts'
 import {
+  BANKS_MAX,
   coinId,
   COINS_MAX,
   CONTEXT,
@@ -169,7 +170,7 @@ class VendorSession implements AppletSession {
       amount: order.amount,
       currency,
       madeAt: order.madeAt,
-      banks: banks.map(({ bank: number }) => number),
+      banks: this.#banksFor(bank),
       float: stockOf(this.#changeFor(bank, order.madeAt))
         .slice(0, FLOAT_MAX)
         .map(({ value, count }) => ({ value, count: Math.min(count, 0xff) })),
@@ -187,6 +188,12 @@ class VendorSession implements AppletSession {
       presentation: presentation.encode({ bank: shown, vendor: own.bytes, sealed }),
     })
     return response(SW.OK, answer)
+  }
+
+  /** Whose coins this card may pay with: it has shown its bank, which may be younger than this element. */
+  #banksFor({ bank }: Confirmed): readonly number[] {
+    const others = this.#own.banks.map((known) => known.bank).filter((known) => known !== bank)
+    return [bank, ...others].slice(0, BANKS_MAX)
   }
 
   /** Coins that this customer’s element can check, and can spend again somewhere else. */
