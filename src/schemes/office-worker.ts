@@ -1,8 +1,5 @@
-import { runPackedJob, type PackedJob } from '../office/ledger/verifier-pool.ts'
-import type { Verdict } from '../office/scheme.ts'
+import { threadTasks } from '../office/ledger/verifier-pool.ts'
 import { officeSchemes } from './office.ts'
 
 /** What a verification thread runs: src/office/ledger/verifier-pool.ts starts it. */
-export default function verifyInWorker(job: PackedJob): Verdict[] {
-  return runPackedJob(officeSchemes, job)
-}
+export const { verify, nameElements, readCoins } = threadTasks(officeSchemes)

@@ -2,7 +2,10 @@ import { expect, it } from 'vitest'
 import { fromHex } from '../../src/kernel/bytes.ts'
 import { poolVerifier } from '../../src/office/ledger/verifier-pool.ts'
 import { localVerifier, type VerifyJob } from '../../src/office/ledger/verifier.ts'
+import { certificatesOf } from '../../src/office/coins/elements.ts'
 import { officeSchemes } from '../../src/schemes/office.ts'
+import { closeTills, pay } from '../schemes/coin/till.ts'
+import { CoinOffice } from '../support/coin-office.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { createLedgerOffice } from '../support/ledger-office.ts'
 
@@ -52,3 +55,43 @@ it('threads say the same as one does alone, each verdict in its place', async ()
     await pool.stop()
   }
 })
+
+it('threads say the same of coins, of which they look nothing up', async () => {
+  const { office, shop, secrets } = await soldForCoins()
+  const shown = shop.records().map(({ evidence }) => evidence)
+  const bad = [new Uint8Array(), fromHex('00ff'), ...shown.map((one) => one.slice(1))]
+  const job = { scheme: 'coin', evidence: [...shown, ...bad], secrets }
+  const pool = poolVerifier(worker, 2, officeSchemes)
+  const alone = localVerifier(officeSchemes)
+  try {
+    const named = await alone.coins.named(job)
+    expect(await pool.coins.named(job)).toEqual(named)
+    expect(named.map((ids) => ids.length > 0)).toEqual(
+      job.evidence.map((one) => shown.includes(one)),
+    )
+    const certificates = [...(await certificatesOf(office.db, named.flat())).values()]
+    for (const known of [certificates, []]) {
+      const expected = await alone.coins.read({ ...job, certificates: known })
+      // To each thread once, and again.
+      for (let again = 0; again < 4; again++) {
+        expect(await pool.coins.read({ ...job, certificates: known })).toEqual(expected)
+      }
+      const good = expected.filter(({ ok }) => ok).length
+      expect(good).toBe(known.length > 0 ? shown.length : 0)
+    }
+  } finally {
+    await pool.stop()
+    closeTills()
+    await office.close()
+  }
+})
+
+async function soldForCoins() {
+  const town = await CoinOffice.create('threads')
+  const [customer, shop] = [await town.customer(20n, [10n, 5n]), await town.shop([5n, 2n])]
+  for (const amount of [8n, 5n]) {
+    expect(await shop.tap(customer, pay(amount))).toMatchObject({ result: 'done' })
+  }
+  const { office } = town
+  return { office, shop, secrets: office.office.secretsOf('coin') }
+}

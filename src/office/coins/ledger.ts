@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { BatchItem } from '../../kernel/batch.ts'
+import { invariant } from '../../kernel/errors.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import type { ChangedCase } from '../ledger/cases.ts'
 import type { CoinLedger } from '../ledger/placer.ts'
@@ -7,16 +8,21 @@ import type { Office } from '../office.ts'
 import { setCardStatus } from '../registry/cards.ts'
 import type { Tables } from '../tables.ts'
 import { isOfCoins } from './cases.ts'
-import type { Coinage, CoinVerdict } from './coinage.ts'
+import type { CoinVerdict } from './coinage.ts'
 import { certificatesOf, coinSchemeOf } from './elements.ts'
 import { placeCoins } from './placement.ts'
+import type { CoinJob, CoinReader } from './reading.ts'
 
-/** The ledger of coins, for the placer: without a scheme that has any, it has nothing to do. */
-export function coinLedger(office: Office): CoinLedger {
+/**
+ * The ledger of coins, for the placer: without a scheme that has any, it has nothing to do.
+ *
+ * @param reader opens and checks evidence.
+ */
+export function coinLedger(office: Office, reader: CoinReader): CoinLedger {
   const scheme = coinSchemeOf(office)
   return {
     read: async (items) =>
-      scheme ? readCoins(office, scheme.name, scheme.coinage, items) : items.map(() => undefined),
+      scheme ? readCoins(office, reader, scheme.name, items) : items.map(() => undefined),
     async place(trx, entries) {
       if (!scheme) return []
       const bank = scheme.coinage.bank(office.secretsOf(scheme.name))
@@ -25,25 +31,43 @@ export function coinLedger(office: Office): CoinLedger {
   }
 }
 
-/** The elements that they name are looked up at once, whatever the items. */
+/** Items that are read at once: a few hundred signatures. */
+const CHUNK = 32
+
 async function readCoins(
   office: Office,
-  name: string,
-  coinage: Coinage,
+  reader: CoinReader,
+  scheme: string,
   items: readonly BatchItem[],
 ): Promise<readonly (CoinVerdict | undefined)[]> {
-  const secrets = office.secretsOf(name)
-  const named = items.map(({ scheme, evidence }) =>
-    scheme === name ? coinage.named(evidence, secrets) : undefined,
+  const own = [...items.entries()].filter(([, item]) => item.scheme === scheme)
+  const secrets = office.secretsOf(scheme)
+  const chunks = Array.from({ length: Math.ceil(own.length / CHUNK) }, (_, n) =>
+    own.slice(n * CHUNK, (n + 1) * CHUNK),
   )
-  const wanted = [...new Set(named.flatMap((ids) => ids ?? []))]
-  const certificates = await certificatesOf(office.db, wanted)
-  return items.map(({ evidence }, index) => {
-    const ids = named[index]
-    if (!ids) return undefined
-    const known = ids.flatMap((id) => certificates.get(id) ?? [])
-    return coinage.read(evidence, secrets, known)
-  })
+  const verdicts: (CoinVerdict | undefined)[] = items.map(() => undefined)
+  await Promise.all(
+    chunks.map(async (chunk) => {
+      const job = { scheme, evidence: chunk.map(([, { evidence }]) => evidence), secrets }
+      const read = await readAtOnce(office, reader, job)
+      for (const [n, [index]] of chunk.entries()) {
+        invariant(read[n], 'one verdict an item')
+        verdicts[index] = read[n]
+      }
+    }),
+  )
+  return verdicts
+}
+
+/** The elements that they name are looked up at once, whatever the items. */
+async function readAtOnce(
+  { db }: Pick<Office, 'db'>,
+  reader: CoinReader,
+  job: CoinJob,
+): Promise<readonly CoinVerdict[]> {
+  const named = await reader.named(job)
+  const certificates = await certificatesOf(db, [...new Set(named.flat())])
+  return reader.read({ ...job, certificates: [...certificates.values()] })
 }
 
 /** A card of whose element there are two, or whose key somebody has, pays nothing until somebody has looked. */

@@ -60,7 +60,7 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
     verifier,
     verifyContext,
     fail,
-    coins: coinLedger(office),
+    coins: coinLedger(office, verifier.coins),
     cardsOf: (trx, cards) => loadCards(trx, cards, schemes),
     groupFacts: (trx, uploads, uploaded) =>
       loadGroupFacts(trx, uploads, uploaded, schemes, secrets, async (inside, cards) =>

@@ -1,23 +1,53 @@
 import { Piscina } from 'piscina'
 import type { Bytes } from '../../kernel/bytes.ts'
+import { invariant } from '../../kernel/errors.ts'
+import {
+  runNamed,
+  runRead,
+  type CoinJob,
+  type CoinReader,
+  type CoinReadJob,
+} from '../coins/reading.ts'
 import type { OfficeScheme, Verdict } from '../scheme.ts'
 import { runVerifyJob, type Verifier, type VerifyJob } from './verifier.ts'
 
 /** Long enough to be worth the way to another thread, short enough to leave room for others between. */
 const CHUNK = 1000
 
-/** A {@link VerifyJob} on its way to a thread: its evidence in one piece, which is copied as one. */
-export interface PackedJob extends Omit<VerifyJob, 'items'> {
-  readonly schemes: readonly string[]
-  /** Of each item's evidence. */
+/** Evidence on its way to a thread: in one piece, which is copied as one. */
+interface PackedEvidence {
+  /** Of each item. */
   readonly sizes: Uint32Array
   readonly evidence: Uint8Array
 }
 
+/** A {@link VerifyJob} on its way to a thread. */
+interface PackedJob extends Omit<VerifyJob, 'items'>, PackedEvidence {
+  readonly schemes: readonly string[]
+}
+
+/** The same of jobs about coins. */
+type PackedCoins<Job extends CoinJob> = Omit<Job, 'evidence'> & PackedEvidence
+
+/**
+ * What a verification thread does with what it is sent: a worker module exports each under its name.
+ */
+export function threadTasks(schemes: readonly OfficeScheme[]) {
+  return {
+    verify: (job: PackedJob) => inOnePiece(runVerifyJob(schemes, unpackJob(job))),
+    nameElements: (job: PackedCoins<CoinJob>) =>
+      runNamed(schemes, { ...job, evidence: unpack(job) }),
+    readCoins: (job: PackedCoins<CoinReadJob>) =>
+      runRead(schemes, { ...job, evidence: unpack(job) }),
+  }
+}
+
+type Tasks = ReturnType<typeof threadTasks>
+
 /**
  * Verifies in worker threads, all evidence of one card in the same one.
  *
- * @param worker module whose default export is {@link runPackedJob} with the same schemes.
+ * @param worker module that exports the {@link threadTasks} of the same schemes.
  */
 export function poolVerifier(
   worker: URL,
@@ -25,12 +55,26 @@ export function poolVerifier(
   schemes: readonly OfficeScheme[],
 ): Verifier {
   const workers = Array.from({ length: threads }, () => {
-    return new Piscina<PackedJob, Verdict[]>({
-      filename: worker.href,
-      minThreads: 1,
-      maxThreads: 1,
-    })
+    return new Piscina({ filename: worker.href, minThreads: 1, maxThreads: 1 })
   })
+  async function run<Name extends keyof Tasks>(
+    thread: number,
+    name: Name,
+    job: Parameters<Tasks[Name]>[0],
+  ): Promise<ReturnType<Tasks[Name]>> {
+    const pool = workers[thread]
+    invariant(pool, `there are ${threads} threads`)
+    return pool.run(job, { name })
+  }
+  /** Each job to the next thread: nothing about one coin helps with another. */
+  function coinReader(): CoinReader {
+    let turn = 0
+    const next = () => turn++ % threads
+    return {
+      named: ({ evidence, ...job }) => run(next(), 'nameElements', { ...job, ...pack(evidence) }),
+      read: ({ evidence, ...job }) => run(next(), 'readCoins', { ...job, ...pack(evidence) }),
+    }
+  }
   const byName = new Map(schemes.map((scheme) => [scheme.name, scheme]))
   const routeOf = ({ scheme, evidence }: VerifyJob['items'][number]) =>
     byName.get(scheme)?.route(evidence) ?? 0
@@ -41,8 +85,8 @@ export function poolVerifier(
       await Promise.all(
         [...queues].flatMap(([thread, queue]) =>
           chunksOf(queue).map(async (chunk) => {
-            const job = pack({ items: chunk.map(([, item]) => item), ...context })
-            const answers = (await workers[thread]?.run(job)) ?? []
+            const job = packJob({ items: chunk.map(([, item]) => item), ...context })
+            const answers = await run(thread, 'verify', job)
             for (const [n, [index]] of chunk.entries()) {
               const verdict = answers[n]
               if (verdict) verdicts[index] = verdict
@@ -52,15 +96,11 @@ export function poolVerifier(
       )
       return verdicts
     },
+    coins: coinReader(),
     async stop() {
       await Promise.all(workers.map((thread) => thread.destroy()))
     },
   }
-}
-
-/** What a verification thread does with what it is sent. */
-export function runPackedJob(schemes: readonly OfficeScheme[], job: PackedJob): Verdict[] {
-  return inOnePiece(runVerifyJob(schemes, unpack(job)))
 }
 
 /** With all their bytes in one buffer: a buffer each takes longer to make and to free than to fill. */
@@ -88,25 +128,40 @@ function inOnePiece(verdicts: readonly Verdict[]): Verdict[] {
   })
 }
 
-function pack({ items, ...context }: VerifyJob): PackedJob {
-  const sizes = Uint32Array.from(items, ({ evidence }) => evidence.length)
+function packJob({ items, ...context }: VerifyJob): PackedJob {
+  return {
+    ...context,
+    schemes: items.map(({ scheme }) => scheme),
+    ...pack(items.map(({ evidence }) => evidence)),
+  }
+}
+
+function unpackJob({ schemes, sizes, evidence, ...context }: PackedJob): VerifyJob {
+  const items = unpack({ sizes, evidence })
+  return {
+    ...context,
+    items: items.map((one, index) => ({ scheme: schemes[index] ?? '', evidence: one })),
+  }
+}
+
+function pack(items: readonly Uint8Array[]): PackedEvidence {
+  const sizes = Uint32Array.from(items, ({ length }) => length)
   const evidence = new Uint8Array(sizes.reduce((total, size) => total + size, 0))
   let offset = 0
   for (const item of items) {
-    evidence.set(item.evidence, offset)
-    offset += item.evidence.length
+    evidence.set(item, offset)
+    offset += item.length
   }
-  return { ...context, schemes: items.map(({ scheme }) => scheme), sizes, evidence }
+  return { sizes, evidence }
 }
 
-function unpack({ schemes, sizes, evidence, ...context }: PackedJob): VerifyJob {
+function unpack({ sizes, evidence }: PackedEvidence): readonly Uint8Array[] {
   let offset = 0
-  const items = schemes.map((scheme, index) => {
+  return Array.from(sizes, (size) => {
     const start = offset
-    offset += sizes[index] ?? 0
-    return { scheme, evidence: evidence.subarray(start, offset) }
+    offset += size
+    return evidence.subarray(start, offset)
   })
-  return { ...context, items }
 }
 
 function chunksOf<T>(queue: readonly T[]): T[][] {

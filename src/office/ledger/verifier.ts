@@ -3,12 +3,15 @@ import { FormatError, invariant } from '../../kernel/errors.ts'
 import { toHex } from '../../kernel/bytes.ts'
 import type { TillNumber } from '../../kernel/ids.ts'
 import { publicKeyFrom, type PublicKey } from '../../kernel/p256.ts'
+import { localCoinReader, type CoinReader } from '../coins/reading.ts'
 import type { OfficeScheme, Verdict, VerifyContext } from '../scheme.ts'
 
 /** Checks evidence, wherever that is done: here or in worker threads. */
 export interface Verifier {
   /** One verdict an item, in the order of the items. */
   verify(job: VerifyJob): Promise<readonly Verdict[]>
+  /** Of evidence about coins. */
+  readonly coins: CoinReader
   stop(): Promise<void>
 }
 
@@ -85,6 +88,7 @@ function verdictOf(scheme: OfficeScheme, evidence: Uint8Array, context: VerifyCo
 export function localVerifier(schemes: readonly OfficeScheme[]): Verifier {
   return {
     verify: async (job) => runVerifyJob(schemes, job),
+    coins: localCoinReader(schemes),
     stop: async () => {},
   }
 }

@@ -1,5 +1,6 @@
 import { toHex, type Bytes } from '../../../kernel/bytes.ts'
 import { invariant, unlessMalformed } from '../../../kernel/errors.ts'
+import { sha256 } from '../../../kernel/hash.ts'
 import { currencyByNumber } from '../../../kernel/money.ts'
 import { openSealed } from '../../../kernel/p256.ts'
 import type { Instant, RandomSource } from '../../../kernel/ports.ts'
@@ -57,19 +58,24 @@ export const coinage: Coinage = {
   make,
   left: (known, sold) => enrolment.decode(known).responses.length - sold,
   goodUntil: (certificate) => readCertificate(certificate).certificate.to,
+  denominations: DENOMINATIONS,
   denominate: (amount) => denominate(amount, DENOMINATIONS),
   named,
   read,
 }
 
-/** By the bytes they were read from: an office has the same ones for good. */
-const banks = new WeakMap<Uint8Array, BankAuthority>()
+/** The last that was read: a process has one office, or a few. */
+const banks = new Map<string, BankAuthority>()
+const BANKS_KEPT = 8
 
+/** By their content: a thread gets its own copy of the bytes with every job. */
 function bankOf(secrets: Bytes): BankAuthority {
-  const known = banks.get(secrets)
+  const name = toHex(sha256(secrets))
+  const known = banks.get(name)
   if (known) return known
+  if (banks.size >= BANKS_KEPT) banks.clear()
   const bank = readBank(secrets)
-  banks.set(secrets, bank)
+  banks.set(name, bank)
   return bank
 }
 
