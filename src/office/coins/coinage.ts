@@ -19,6 +19,8 @@ export interface Coinage {
   left(known: Bytes, sold: number): number
   /** The last day of an element’s certificate, its midnight (UTC). @throws {FormatError} if it is none. */
   goodUntil(certificate: Bytes): Instant
+  /** What coins it makes of an amount, smallest first, minor units. Any other value can be asked for. */
+  readonly denominations: readonly Amount[]
   /** The fewest coins that are so much. @throws {FormatError} if none are. */
   denominate(amount: Amount): readonly Amount[]
   /** The elements that this evidence names: what {@link Coinage.read} must know of them. Empty if it cannot be read. */
