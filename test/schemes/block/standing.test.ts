@@ -7,16 +7,8 @@ import { StorageCard } from '../../../src/reader/storage-card.ts'
 import { countingFuse, PowerLost } from '../../../src/till/fuse.ts'
 import { JournalRefusal } from '../../../src/till/journal.ts'
 import type { Order } from '../../../src/till/scheme.ts'
-import {
-  abandoned,
-  arm,
-  disarm,
-  till,
-  usedCard,
-  world,
-  WRITES_BEGUN,
-  WRITES_COMMITTED,
-} from './tearing.ts'
+import { arm, disarm } from '../../support/cuts.ts'
+import { abandoned, till, usedCard, world, WRITES_BEGUN, WRITES_COMMITTED } from './tearing.ts'
 import {
   audit,
   changePasscode,

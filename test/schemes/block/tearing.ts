@@ -1,40 +1,24 @@
 import { describe, expect, test } from 'vitest'
-import { LINK_CUTS, type LinkCut } from '../../../src/card/field.ts'
 import { TEARS, type Tear } from '../../../src/card/nvm.ts'
 import { countingFuse, PowerLost } from '../../../src/till/fuse.ts'
 import type { Order } from '../../../src/till/scheme.ts'
-/** The journal and the card, cut everywhere: what tears.test.ts and undoing.test.ts do with their flows. */
-import { audit, pay, readRaw, viewOf, World, type Chip, type Issued, type Till } from './world.ts'
+import {
+  arm,
+  cutsOf,
+  disarm,
+  shareOf,
+  Tally,
+  upTo,
+  type Breadth,
+  type Cut,
+  type Size,
+} from '../../support/cuts.ts'
+import { audit, pay, readRaw, viewOf, World, type Issued, type Till } from './world.ts'
 
+/** The journal and the card, cut everywhere: what tears.ts and undoing.ts do with their flows. */
 export const world = new World()
 export const till = world.till(7)
 const other = world.till(8)
-
-/** Where a tap is cut: in a page write of the card, or in an APDU on its way. */
-export type Cut =
-  | { readonly what: 'write'; readonly at: number; readonly tear: Tear }
-  | { readonly what: 'apdu'; readonly at: number; readonly cut: LinkCut }
-
-export function arm({ nvm, field }: Chip, cut: Cut): void {
-  if (cut.what === 'write') nvm.arm({ atWrite: cut.at, tear: cut.tear })
-  else field.arm({ atApdu: cut.at, cut: cut.cut })
-}
-
-export function disarm({ nvm, field }: Chip): void {
-  nvm.arm(undefined)
-  field.arm(undefined)
-}
-
-export function cutsOf({ writes, apdus }: { writes: number; apdus: number }): Cut[] {
-  return [
-    ...upTo(writes).flatMap((at) => TEARS.map((tear) => ({ what: 'write', at, tear }) as const)),
-    ...upTo(apdus).flatMap((at) => LINK_CUTS.map((cut) => ({ what: 'apdu', at, cut }) as const)),
-  ]
-}
-
-function upTo(count: number): number[] {
-  return Array.from({ length: count }, (_, index) => index + 1)
-}
 
 /** A card, and an order that is cut on it. */
 export interface Scene {
@@ -67,6 +51,12 @@ export const WRITES_COMMITTED = 10
 
 export type Flow = () => Promise<Scene>
 
+/** Of the card, in an order that nothing cuts. */
+async function sizeOf(makeScene: Flow): Promise<Size> {
+  const { issued, order } = await makeScene()
+  return issued.chip.count(() => till.tap(issued, order))
+}
+
 /** What happens at the next taps. Each ends with every order carried out wholly or not at all. */
 const RECOVERIES: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   async 'the same order again'({ issued, order, givenUp }) {
@@ -97,6 +87,10 @@ const RECOVERIES: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     if (givenUp) expect(net.get(givenUp.id) ?? 0n).toBe(0n)
   },
 }
+
+const FOLLOWING = Object.entries(RECOVERIES).map(([name, recover], index) => {
+  return { name, recover, index }
+})
 
 /** The holder enters the old passcode, and if that is wrong the new one. */
 async function tapWithEither(at: Till, issued: Issued, order: Order): Promise<void> {
@@ -129,36 +123,35 @@ function write(at: number, tears: readonly Tear[], index: number): Cut {
   return { what: 'write', at, tear: tears[index % tears.length] ?? 'half' }
 }
 
-export const counted = new Set<string>()
+export const tally = new Tally()
 
-/** @param step in the pairs, only every so manieth first cut: they are many. */
-export function testFlow(name: string, makeScene: Flow, step = 1): void {
+export interface FlowOptions {
+  readonly breadth: Breadth
+  /** In the pairs, only every so manieth first cut: they are many. */
+  readonly step?: number
+}
+
+export function testFlow(name: string, makeScene: Flow, { breadth, step = 1 }: FlowOptions): void {
   describe.for([name])('%s', () => {
-    test.for(Object.entries(RECOVERIES))('cut anywhere, then: %s', async ([, recover]) => {
-      const rehearsal = await makeScene()
-      const size = await rehearsal.issued.chip.count(() =>
-        till.tap(rehearsal.issued, rehearsal.order),
-      )
-      const cuts = cutsOf(size)
-      for (const cut of cuts) {
+    test.for(FOLLOWING)('cut anywhere, then: $name', async ({ index, recover }) => {
+      const cuts = cutsOf(await sizeOf(makeScene))
+      const share = shareOf(cuts, { index, of: FOLLOWING.length }, breadth)
+      for (const cut of share) {
         const scene = await makeScene()
         arm(scene.issued.chip, cut)
         await checkCut(scene, await till.tap(scene.issued, scene.order))
         await recover(scene)
         await checkSettled(scene)
       }
-      expect(cuts.length).toBeGreaterThan(100)
-      counted.add(`${name}: ${cuts.length} cut points of the card`)
+      expect(share.length).toBeGreaterThan(40)
+      tally.add(`${name}: cut points of the card, and what follows`, share.length, cuts.length)
     })
 
     test('cut anywhere, and again in the recovery', async () => {
-      const rehearsal = await makeScene()
-      const size = await rehearsal.issued.chip.count(() =>
-        till.tap(rehearsal.issued, rehearsal.order),
-      )
+      const { writes } = await sizeOf(makeScene)
       const tears = TEARS.filter((tear) => tear !== 'before')
       let count = 0
-      const firsts = upTo(size.writes).filter((at) => at % step === 0)
+      const firsts = upTo(writes).filter((at) => at % step === 0)
       for (const first of firsts.map((at, index) => write(at, tears, index))) {
         for (let second = 1; ; second++) {
           const scene = await makeScene()
@@ -173,8 +166,9 @@ export function testFlow(name: string, makeScene: Flow, step = 1): void {
           count += 1
         }
       }
-      expect(count).toBeGreaterThan(100)
-      counted.add(`${name}: ${count} pairs of cuts in page writes`)
+      expect(count * step).toBeGreaterThan(100)
+      tally.add(`${name}: first cuts of pairs in page writes`, firsts.length, writes)
+      tally.add(`${name}: pairs of cuts in page writes`, count)
     })
 
     test('the till loses power at any write of its journal', async () => {
@@ -193,7 +187,7 @@ export function testFlow(name: string, makeScene: Flow, step = 1): void {
           await recover(scene)
         }
       }
-      counted.add(`${name}: ${counting.passed.length} cut points of the journal`)
+      tally.add(`${name}: cut points of the journal`, counting.passed.length)
     })
   })
 }

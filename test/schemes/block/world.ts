@@ -30,7 +30,13 @@ import {
 import { blockOffice } from '../../../src/schemes/block/office.ts'
 import { blockTillFor } from '../../../src/schemes/block/till.ts'
 import type { Fuse } from '../../../src/till/fuse.ts'
-import { giveUpOrder, insertToken, journalOf, listRecords } from '../../../src/till/journal.ts'
+import {
+  giveUpOrder,
+  insertToken,
+  journalOf,
+  listRecords,
+  listRecordsAfter,
+} from '../../../src/till/journal.ts'
 import { explainLimit, findLimit } from '../../../src/till/limits.ts'
 import { passcodeTries } from '../../../src/till/passcodes.ts'
 import type {
@@ -95,6 +101,7 @@ export class World {
       { card, uid, currency: USD, balance, passcode },
       { key: this.officeKey, generation: 1, secrets: this.secrets, clock: this.clock, random },
     )
+    for (const till of this.tills.values()) till.meet(card)
     return { card, uid, issue, chip: new Chip(uid) }
   }
 
@@ -180,6 +187,8 @@ export class Till {
   readonly key: PrivateKey = generatePrivateKey()
   options: TillOptions
   store: Store
+  /** By card: the newest record when it was issued. */
+  readonly #before = new Map<CardId, number>()
 
   constructor(world: World, number: TillNumber, options: Partial<TillOptions>) {
     this.world = world
@@ -251,12 +260,15 @@ export class Till {
     giveUpOrder(this.store, order.id)
   }
 
+  /** A card comes into the world: what the journal has so far is not of it. */
+  meet(card: CardId): void {
+    this.#before.set(card, listRecords(this.store, 1)[0]?.id ?? 0)
+  }
+
   /** Of one card, in the order they were signed. */
   records(card: CardId): readonly JournalRecord[] {
-    // No story makes more than that after the first record of its card.
-    return listRecords(this.store, 24)
-      .filter((record) => record.card === card)
-      .toReversed()
+    const later = listRecordsAfter(this.store, this.#before.get(card) ?? 0)
+    return later.filter((record) => record.card === card)
   }
 
   stock(tokens: readonly Bytes[]): void {

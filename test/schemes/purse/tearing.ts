@@ -1,8 +1,17 @@
 import { expect, test } from 'vitest'
-import { LINK_CUTS, type LinkCut } from '../../../src/card/field.ts'
-import { TEARS, type Tear } from '../../../src/card/nvm.ts'
+import { TEARS } from '../../../src/card/nvm.ts'
 import { countingFuse, PowerLost } from '../../../src/till/fuse.ts'
 import type { Order } from '../../../src/till/scheme.ts'
+import {
+  arm,
+  cutsOf,
+  disarm,
+  shareOf,
+  Tally,
+  upTo,
+  type Breadth,
+  type Cut,
+} from '../../support/cuts.ts'
 import {
   audit,
   PASSCODE,
@@ -15,39 +24,10 @@ import {
   type Till,
 } from './world.ts'
 
-/** Card, module and journal, cut everywhere: what tears.test.ts and undoing.test.ts do with their flows. */
+/** Card, module and journal, cut everywhere: what tears.ts and undoing.ts do with their flows. */
 export const world = new World()
 export const till = await world.till(7)
 const other = await world.till(8)
-
-/** Where a tap is cut: in a page write of a chip, or in an APDU on its way to it. */
-export type Cut =
-  | { readonly what: 'write'; readonly at: number; readonly tear: Tear }
-  | { readonly what: 'apdu'; readonly at: number; readonly cut: LinkCut }
-
-export function arm({ nvm, field }: Chip, cut: Cut): void {
-  if (cut.what === 'write') nvm.arm({ atWrite: cut.at, tear: cut.tear })
-  else field.arm({ atApdu: cut.at, cut: cut.cut })
-}
-
-export function disarm({ nvm, field }: Chip): void {
-  nvm.arm(undefined)
-  field.arm(undefined)
-}
-
-export function cutsOf(
-  { writes, apdus }: { writes: number; apdus: number },
-  tears: readonly Tear[] = TEARS,
-): Cut[] {
-  return [
-    ...upTo(writes).flatMap((at) => tears.map((tear) => ({ what: 'write', at, tear }) as const)),
-    ...upTo(apdus).flatMap((at) => LINK_CUTS.map((cut) => ({ what: 'apdu', at, cut }) as const)),
-  ]
-}
-
-function upTo(count: number): number[] {
-  return Array.from({ length: count }, (_, index) => index + 1)
-}
 
 /** What holders change their PIN to. */
 export const NEW_PASSCODE = '1234'
@@ -121,6 +101,10 @@ const RECOVERIES: Readonly<Record<string, (scene: Scene) => Promise<Chain>>> = {
     return chain
   },
 }
+
+const FOLLOWING = Object.entries(RECOVERIES).map(([name, recover], index) => {
+  return { name, recover, index }
+})
 
 async function sameAgain({ issued, order, givenUp }: Scene): Promise<Chain> {
   await finish(issued, order)
@@ -204,15 +188,16 @@ function write(at: number, index: number): Cut {
   return { what: 'write', at, tear: tears[index % tears.length] ?? 'half' }
 }
 
-export const counted = new Set<string>()
+export const tally = new Tally()
 
-/** Every cut of a tap, and each way out of it. */
-export function testCuts(name: string, makeScene: Flow, tears: readonly Tear[]): void {
-  test.for(Object.entries(RECOVERIES))(`${name}, cut anywhere, then: %s`, async ([, recover]) => {
+/** Every cut of a tap, and the ways out of it. */
+export function testCuts(name: string, makeScene: Flow, breadth: Breadth): void {
+  test.for(FOLLOWING)(`${name}, cut anywhere, then: $name`, async ({ index, recover }) => {
     const sizes = await sizesOf(makeScene)
     for (const chip of CHIPS) {
-      const cuts = cutsOf(sizes[chip], tears)
-      for (const cut of cuts) {
+      const cuts = cutsOf(sizes[chip])
+      const share = shareOf(cuts, { index, of: FOLLOWING.length }, breadth)
+      for (const cut of share) {
         const scene = await makeScene()
         arm(chipOf(chip, scene.issued), cut)
         const result = await till.tap(scene.issued, scene.order)
@@ -220,8 +205,8 @@ export function testCuts(name: string, makeScene: Flow, tears: readonly Tear[]):
         checkFirst(scene, result)
         await checkSettled(scene, await recover(scene))
       }
-      expect(cuts.length).toBeGreaterThan(10)
-      counted.add(`${name}: ${cuts.length} cut points of the ${chip}`)
+      expect(share.length).toBeGreaterThan(5)
+      tally.add(`${name}: cut points of the ${chip}, and what follows`, share.length, cuts.length)
     }
   })
 }
@@ -251,7 +236,7 @@ export function testPairs(name: string, makeScene: Flow): void {
       }
     }
     expect(count).toBeGreaterThan(10)
-    counted.add(`${name}: ${count} pairs of cuts in page writes`)
+    tally.add(`${name}: pairs of cuts in page writes`, count)
   })
 }
 
@@ -278,6 +263,6 @@ export function testJournal(name: string, makeScene: Flow): void {
         await checkSettled(scene, await recover(scene))
       }
     }
-    counted.add(`${name}: ${counting.passed.length} cut points of the journal`)
+    tally.add(`${name}: cut points of the journal`, counting.passed.length)
   })
 }

@@ -1,0 +1,3 @@
+import { defineTears } from '../schemes/block/tears.ts'
+
+defineTears({ breadth: 'all' })

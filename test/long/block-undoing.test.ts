@@ -1,0 +1,3 @@
+import { defineUndoing } from '../schemes/block/undoing.ts'
+
+defineUndoing({ breadth: 'all' })

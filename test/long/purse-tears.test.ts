@@ -1,0 +1,3 @@
+import { defineTears } from '../schemes/purse/tears.ts'
+
+defineTears({ breadth: 'all' })

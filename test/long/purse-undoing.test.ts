@@ -1,0 +1,3 @@
+import { defineUndoing } from '../schemes/purse/undoing.ts'
+
+defineUndoing({ breadth: 'all' })
