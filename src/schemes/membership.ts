@@ -151,7 +151,6 @@ export function joinOthers(secretsOf: SecretsOf, files: MembershipFiles): Joined
       bank: number,
       root: bankRoot.subject.bytes,
       own: bank.subject.bytes,
-      others: [],
     }
     secrets.set('coin', joinBanks(secretsOf('coin'), banks))
     numbers.add(number)

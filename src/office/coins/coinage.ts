@@ -25,8 +25,39 @@ export interface Coinage {
   denominate(amount: Amount): readonly Amount[]
   /** The elements that this evidence names: what {@link Coinage.read} must know of them. Empty if it cannot be read. */
   named(evidence: Uint8Array, secrets: Bytes): readonly ElementId[]
-  /** Checks one item of evidence. Pure. @param certificates of elements that it names, as far as known. */
+  /**
+   * Checks one item of evidence. Pure.
+   *
+   * @param certificates of elements that it names, as far as known, and of other banks.
+   */
   read(evidence: Uint8Array, secrets: Bytes, certificates: readonly Bytes[]): CoinVerdict
+  /** What its vendor has signed, as one bank shows it to another. Undefined if nothing of it is there. */
+  opened(evidence: Uint8Array, secrets: Bytes): Bytes | undefined
+  /** An item of evidence made of what another bank has shown. */
+  shown(opened: Bytes): Bytes
+  /** Those of these certificates that the root of this bank stands behind. */
+  confirm(certificates: readonly Bytes[], secrets: Bytes): Confirmation
+  /** As what others know this bank; undefined if it is its own root. */
+  membership(secrets: Bytes): BankMembership | undefined
+}
+
+export interface BankMembership {
+  readonly bank: number
+  /** Of its key, by the root of all. */
+  readonly certificate: Bytes
+}
+
+export interface Confirmation {
+  readonly banks: readonly { readonly number: number; readonly certificate: Bytes }[]
+  readonly elements: readonly ForeignElement[]
+}
+
+/** An element as others know it. */
+export interface ForeignElement {
+  readonly id: ElementId
+  readonly role: ElementRole
+  readonly bank: number
+  readonly certificate: Bytes
 }
 
 /** An element as 16 hexadecimal digits. A card’s coin element has the id of the card. */
@@ -52,6 +83,8 @@ export interface VendorElementOrder {
   readonly report: Bytes
   readonly till: TillNumber
   readonly currency: Currency
+  /** Certificates of other banks whose coins it is to take. */
+  readonly otherBanks: readonly Bytes[]
 }
 
 export interface NewVendorElement {
@@ -134,6 +167,13 @@ export interface CoinEntry {
   /** Every change of hands that it shows, with a good signature. */
   readonly steps: readonly CoinStep[]
   readonly findings: readonly CoinFinding[]
+  /** Every bank that has a part in it: who made one of the coins, or one of the elements that signed. */
+  readonly banks: readonly number[]
+}
+
+/** The same, and how it came. */
+export interface ShownCoins extends CoinEntry {
+  readonly source: { readonly batch: bigint; readonly index: number }
 }
 
 export type CoinVerdict =

@@ -13,10 +13,14 @@ import { OfficeError } from '../errors.ts'
 import type { Tables } from '../tables.ts'
 import type { Coinage, ElementId, ElementRole, NewElement } from './coinage.ts'
 
-/** Whose an element is. */
-export interface Owner {
+/** Who has an element; neither, if it is of another bank. */
+export interface Bearer {
   readonly card: CardId | undefined
   readonly till: TillNumber | undefined
+}
+
+/** Whose an element is. */
+export interface Owner extends Bearer {
   /** Of that till. */
   readonly merchant: string | undefined
   readonly bank: number
@@ -94,12 +98,19 @@ export async function makeVendorElement(
   const currency = currencyOf(till.currency)
   const id = office.random.bytes(ELEMENT_SIZE)
   const { element, plan } = coinage.vendor(
-    { element: id, report, till: number, currency },
+    { element: id, report, till: number, currency, otherBanks: await otherBanks(trx) },
     secrets,
     at,
   )
   await addElements(office, trx, [element], { till: number }, coinage.bank(secrets), at)
   return { id: cardIdOf(id), plan }
+}
+
+/** Certificates of the other banks that this office knows, those that it has known longest first. */
+export async function otherBanks(db: Kysely<Tables>): Promise<readonly Bytes[]> {
+  const { rows } = await sql<{ certificate: Buffer }>`
+    select certificate from coin_bank order by known_since, number`.execute(db)
+  return rows.map(({ certificate }) => new Uint8Array(certificate))
 }
 
 /** Their certificates, of those that are known. */
@@ -144,7 +155,7 @@ export async function ownersOf(
 }
 
 /** Of another bank’s element nobody can be named here: its own bank sees the same, and can. */
-export function suspectsOf(owner: Owner | undefined): readonly Suspect[] {
+export function suspectsOf(owner: Bearer | undefined): readonly Suspect[] {
   if (owner?.card !== undefined) return [{ kind: 'card', card: owner.card }]
   if (owner?.till !== undefined) return [{ kind: 'till', till: owner.till }]
   return []

@@ -9,7 +9,7 @@ import { setCardStatus } from '../registry/cards.ts'
 import type { Tables } from '../tables.ts'
 import { isOfCoins } from './cases.ts'
 import type { CoinVerdict } from './coinage.ts'
-import { certificatesOf, coinSchemeOf } from './elements.ts'
+import { certificatesOf, coinSchemeOf, otherBanks } from './elements.ts'
 import { placeCoins } from './placement.ts'
 import type { CoinJob, CoinReader } from './reading.ts'
 
@@ -67,7 +67,8 @@ async function readAtOnce(
 ): Promise<readonly CoinVerdict[]> {
   const named = await reader.named(job)
   const certificates = await certificatesOf(db, [...new Set(named.flat())])
-  return reader.read({ ...job, certificates: [...certificates.values()] })
+  const banks = await otherBanks(db)
+  return reader.read({ ...job, certificates: [...banks, ...certificates.values()] })
 }
 
 /** A card of whose element there are two, or whose key somebody has, pays nothing until somebody has looked. */

@@ -1,9 +1,10 @@
 import type { Generated } from 'kysely'
+import type { CoinVerdictWord } from '../../kernel/coin-acts.ts'
 import type { CurrencyCode } from '../../kernel/money.ts'
 import type { Bytea, Int8, Json, NullableBytea, NullableInt8 } from '../columns.ts'
 import type { CoinStep, ElementRole } from './coinage.ts'
 
-/** migrations/0006-coins.sql to 0008-coin-evidence.sql. */
+/** migrations/0006-coins.sql to 0008-coin-evidence.sql, and 0010-coin-banks.sql. */
 export interface CoinTables {
   coin_element: {
     id: string
@@ -15,6 +16,7 @@ export interface CoinTables {
     sealed: NullableBytea
     sold: number
     made_at: Int8
+    told: Generated<boolean>
   }
   coin: {
     id: string
@@ -50,5 +52,30 @@ export interface CoinTables {
     account: NullableInt8
     decided: boolean
     step: number
+  }
+  coin_bank: { number: number; certificate: Bytea; known_since: Int8 }
+  coin_exchange: { one: boolean; heard: Int8; heard_at: NullableInt8; told: boolean }
+  coin_part: { evidence: Bytea; bank: number; told: boolean }
+  coin_decision: {
+    coin: string
+    step: number
+    verdict: CoinVerdictWord | null
+    creditor: string | null
+    office: number | null
+    told: number
+    stale: boolean
+  }
+  coin_abroad: {
+    coin: string
+    bank: number
+    currency: CurrencyCode
+    value: Int8
+    step: number
+    verdict: CoinVerdictWord | null
+    creditor: string | null
+    office: number | null
+    held: boolean
+    paid: string | null
+    moves: number
   }
 }

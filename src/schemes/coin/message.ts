@@ -234,6 +234,12 @@ export const tillRecord = message('tillRecord', {
 })
 export type TillRecord = ValueOf<typeof tillRecord>
 
+/** What one bank shows another: what a vendor element has sealed to its own office. */
+export const bankRecord = message('bankRecord', {
+  version: constant(2),
+  evidence: varOctets({ max: EVIDENCE_MAX }, 'as the vendor element signed it'),
+})
+
 /** The answer to SELECT of all three: file control information (ISO/IEC 7816-4, 5.3.3). */
 export const fci = message('fci', {
   template: constant(0x6f),

@@ -10,15 +10,13 @@ import {
 import type { Instant } from '../../../kernel/ports.ts'
 import { bankCertificate, rootCertificate, type Bank, type Validity } from './bank.ts'
 import { isConfirmedBy, readCertificate, type BankNumber, type Confirmed } from '../certificates.ts'
-import { BANKS_MAX, CERTIFICATE_MAX, certificate, ROOT_CERTIFICATE_MAX } from '../message.ts'
+import { certificate, ROOT_CERTIFICATE_MAX } from '../message.ts'
 
 /** What makes an office a bank: who vouches for it, and what it signs elements and coins with. */
 export interface BankAuthority {
   readonly bank: Bank
   readonly root: Confirmed
   readonly own: Confirmed
-  /** Banks under the same root whose coins its vendors take. */
-  readonly others: readonly Confirmed[]
   /** What vendor elements seal to: nobody else reads what they report. */
   readonly readingKey: PrivateKey
   /** Only of a bank that is its own root. */
@@ -33,9 +31,6 @@ const secretsLayout = message('coinSecrets', {
   bank: uint16({ min: 1 }, 'number of the bank'),
   root: varOctets({ max: ROOT_CERTIFICATE_MAX }, 'certificate of the root'),
   own: certificate('of the bank'),
-  others: list(varOctets({ max: CERTIFICATE_MAX }, 'certificate of another bank'), {
-    max: BANKS_MAX - 1,
-  }),
   key: pkcs8,
   readingKey: pkcs8,
   rootKey: list(pkcs8, { max: 1 }),
@@ -53,7 +48,6 @@ export function createBank(at: Instant): Bytes {
     bank: ALONE,
     root: rootCertificate(rootKey, lifeOf('root', at)),
     own: bankCertificate(ALONE, key.publicKey, rootKey, lifeOf('bank', at)),
-    others: [],
     key: exportPrivateKey(key),
     readingKey: exportPrivateKey(generatePrivateKey()),
     rootKey: [exportPrivateKey(rootKey)],
@@ -66,14 +60,11 @@ export function readBank(secrets: Uint8Array): BankAuthority {
   const key = importPrivateKey(content.key, 'coinSecrets.key')
   const { root: rootBytes, own: ownBytes, bank: number } = content
   const [root, own] = [readCertificate(rootBytes), readCertificate(ownBytes)]
-  const others = content.others.map((bytes) => readCertificate(bytes))
   if (root.role !== 'root' || !isConfirmedBy(root, root)) {
     throw new FormatError('coinSecrets.root', 'expected a root’s certificate')
   }
-  for (const each of [own, ...others]) {
-    if (each.role !== 'bank' || !isConfirmedBy(each, root)) {
-      throw new FormatError('coinSecrets', 'expected certificates of banks by that root')
-    }
+  if (own.role !== 'bank' || !isConfirmedBy(own, root)) {
+    throw new FormatError('coinSecrets.own', 'expected a bank’s certificate by that root')
   }
   if (own.bank !== number || !own.publicKey.handle.equals(key.publicKey.handle)) {
     throw new FormatError('coinSecrets.own', 'is not of this bank’s key')
@@ -83,7 +74,6 @@ export function readBank(secrets: Uint8Array): BankAuthority {
     bank: { number, key, certificate: ownBytes, root: rootBytes },
     root,
     own,
-    others,
     readingKey: importPrivateKey(content.readingKey, 'coinSecrets.readingKey'),
     rootKey: rootKey && importPrivateKey(rootKey, 'coinSecrets.rootKey'),
   }
@@ -94,7 +84,6 @@ export interface Banks {
   readonly root: Bytes
   /** Of this bank’s key, by that root. */
   readonly own: Bytes
-  readonly others: readonly Bytes[]
 }
 
 /**
@@ -103,16 +92,9 @@ export interface Banks {
  *
  * @throws {FormatError} if the certificates are not of this bank’s key, or not of one root.
  */
-export function joinBanks(secrets: Uint8Array, { bank, root, own, others }: Banks): Bytes {
+export function joinBanks(secrets: Uint8Array, { bank, root, own }: Banks): Bytes {
   const content = secretsLayout.decode(secrets)
-  const joined = secretsLayout.encode({
-    ...content,
-    bank,
-    root,
-    own,
-    others: [...others],
-    rootKey: [],
-  })
+  const joined = secretsLayout.encode({ ...content, bank, root, own, rootKey: [] })
   readBank(joined)
   return joined
 }

@@ -2,10 +2,11 @@ import { toHex, type Bytes } from '../../../kernel/bytes.ts'
 import { invariant, unlessMalformed } from '../../../kernel/errors.ts'
 import { sha256 } from '../../../kernel/hash.ts'
 import { currencyByNumber } from '../../../kernel/money.ts'
-import { openSealed } from '../../../kernel/p256.ts'
 import type { Instant, RandomSource } from '../../../kernel/ports.ts'
 import type {
+  BankMembership,
   Coinage,
+  Confirmation,
   CoinOrder,
   CoinVerdict,
   ElementId,
@@ -18,17 +19,17 @@ import { denominate, enrolment, makeCoins, makeVendor } from './bank.ts'
 import { isConfirmedBy, readCertificate, type Confirmed } from '../certificates.ts'
 import { openMessage } from '../../../kernel/signed-message.ts'
 import {
-  CONTEXT,
+  bankRecord,
+  BANKS_MAX,
   evidence,
   payment,
   readCoin,
   request,
   settlement,
-  tillRecord,
   transfer,
 } from '../message.ts'
 import { cardPlan, vendorPlan } from '../plans.ts'
-import { elementIdOf, verifyCoins, type CoinContext } from './redemption.ts'
+import { elementIdOf, openShown, verifyCoins, type CoinContext } from './redemption.ts'
 
 /** Payments up to this need no PIN: 25 of a currency with cents, as with the purse. */
 export const PIN_FREE_MAX = 25_00n
@@ -62,6 +63,10 @@ export const coinage: Coinage = {
   denominate: (amount) => denominate(amount, DENOMINATIONS),
   named,
   read,
+  opened: openedBy,
+  shown: (opened) => bankRecord.encode({ evidence: opened }),
+  confirm,
+  membership,
 }
 
 /** The last that was read: a process has one office, or a few. */
@@ -79,18 +84,21 @@ function bankOf(secrets: Bytes): BankAuthority {
   return bank
 }
 
+/** Banks whose coins it takes from other banks’ cards; those of a card’s own bank it takes anyhow. */
+const OTHER_BANKS_MAX = BANKS_MAX - 1
+
 function vendor(
-  { element, report, till, currency }: VendorElementOrder,
+  { element, report, till, currency, otherBanks }: VendorElementOrder,
   secrets: Bytes,
   at: Instant,
 ): NewVendorElement {
-  const { bank, others, readingKey } = bankOf(secrets)
+  const { bank, readingKey } = bankOf(secrets)
   const made = makeVendor(bank, report, {
     element,
     till,
     currency,
     keepMax: KEEP_MAX,
-    otherBanks: others.map(({ bytes }) => bytes),
+    otherBanks: otherBanks.slice(0, OTHER_BANKS_MAX),
     office: readingKey.publicKey,
     ...lifeOf('element', at),
   })
@@ -123,14 +131,17 @@ function make(
 }
 
 function named(bytes: Uint8Array, secrets: Bytes): readonly ElementId[] {
-  return unlessMalformed(() => namedIn(bytes, bankOf(secrets))) ?? []
+  const opened = openedBy(bytes, secrets)
+  return (opened && unlessMalformed(() => namedIn(opened))) ?? []
+}
+
+function openedBy(bytes: Uint8Array, secrets: Bytes): Bytes | undefined {
+  const opened = openShown(bytes, bankOf(secrets).readingKey)
+  return opened.ok ? opened.bytes : undefined
 }
 
 /** @throws {FormatError} if it cannot be read. */
-function namedIn(bytes: Uint8Array, { readingKey }: BankAuthority): readonly ElementId[] {
-  const [shown] = tillRecord.decode(bytes).outcome
-  if (!shown) return []
-  const opened = openSealed(readingKey, shown.sealed, CONTEXT.evidence)
+function namedIn(opened: Uint8Array): readonly ElementId[] {
   const { content } = openMessage(evidence, opened)
   const answer = settlement.decode(content.settlement)
   const paid = content.payment.map((one) => payment.decode(one))
@@ -156,18 +167,45 @@ function read(bytes: Uint8Array, secrets: Bytes, certificates: readonly Bytes[])
   return isKnown ? { ok: true, coins: entry } : { ok: false, reason: 'unknown_currency' }
 }
 
-function contextOf(
-  { own, others, readingKey }: BankAuthority,
-  certificates: readonly Bytes[],
-): CoinContext {
-  const bankOfNumber = (number: number) => [own, ...others].find(({ bank }) => bank === number)
-  const known = new Map<string, Confirmed>()
-  for (const bytes of certificates) {
-    const certificate = readCertificate(bytes)
-    const bank = bankOfNumber(certificate.bank)
-    if (bank && isConfirmedBy(certificate, bank)) {
-      known.set(elementIdOf(certificate.element), certificate)
+function contextOf(authority: BankAuthority, certificates: readonly Bytes[]): CoinContext {
+  const { banks: known, elements } = believed(authority, certificates)
+  return {
+    officeKey: authority.readingKey,
+    bank: (number) => known.get(number),
+    element: (id) => elements.get(id),
+  }
+}
+
+/** Of these certificates those of banks that the root stands behind, and of elements that those do. */
+function believed({ root, own }: BankAuthority, certificates: readonly Bytes[]) {
+  const read = certificates.flatMap((bytes) => unlessMalformed(() => readCertificate(bytes)) ?? [])
+  const known = new Map([[own.bank, own]])
+  for (const bank of read) {
+    const isNew = bank.role === 'bank' && !known.has(bank.bank)
+    if (isNew && isConfirmedBy(bank, root)) known.set(bank.bank, bank)
+  }
+  const elements = new Map<string, Confirmed>()
+  for (const element of read) {
+    const bank = known.get(element.bank)
+    const isElement = element.role !== 'bank' && element.role !== 'root'
+    if (bank && isElement && isConfirmedBy(element, bank)) {
+      elements.set(elementIdOf(element.element), element)
     }
   }
-  return { officeKey: readingKey, bank: bankOfNumber, element: (id) => known.get(id) }
+  return { banks: known, elements }
+}
+
+function confirm(certificates: readonly Bytes[], secrets: Bytes): Confirmation {
+  const { banks: known, elements } = believed(bankOf(secrets), certificates)
+  return {
+    banks: [...known.values()].map(({ bank, bytes }) => ({ number: bank, certificate: bytes })),
+    elements: [...elements].flatMap(([id, { role, bank, bytes }]) =>
+      role === 'root' || role === 'bank' ? [] : [{ id, role, bank, certificate: bytes }],
+    ),
+  }
+}
+
+function membership(secrets: Bytes): BankMembership | undefined {
+  const { bank, rootKey } = bankOf(secrets)
+  return rootKey ? undefined : { bank: bank.number, certificate: bank.certificate }
 }

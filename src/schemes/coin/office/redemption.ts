@@ -16,6 +16,7 @@ import { isConfirmedBy, NO_ELEMENT, readCertificate, type Confirmed } from '../c
 import { isSignedBy, openMessage, type Signed } from '../../../kernel/signed-message.ts'
 import {
   authorisation,
+  bankRecord,
   coinId,
   CONTEXT,
   evidence,
@@ -87,8 +88,10 @@ export function verifyCoins(bytes: Uint8Array, context: CoinContext): CoinVerdic
   return opened.ok ? readOpened(opened.bytes, context) : opened
 }
 
-/** What a vendor element has sealed to the office in an item of evidence, as it signed it. */
+/** What a vendor element has signed in an item of evidence: sealed to the office, or shown by another bank. */
 export function openShown(bytes: Uint8Array, officeKey: PrivateKey): Opened {
+  const byBank = unlessMalformed(() => bankRecord.decode(bytes))
+  if (byBank) return { ok: true, bytes: byBank.evidence }
   const record = unlessMalformed(() => tillRecord.decode(bytes))
   if (!record) return rejected('malformed')
   const [shown] = record.outcome
@@ -140,6 +143,8 @@ class Reading {
   readonly #vendor: ElementId
   readonly #findings: CoinFinding[] = []
   readonly #steps = new Map<Digest, CoinStep>()
+  /** Everybody’s whose signature was looked for, and every coin’s. */
+  readonly #banks = new Set<number>()
 
   constructor({ content, digest }: Signed<Evidence>, directory: CoinDirectory) {
     this.#content = content
@@ -225,6 +230,7 @@ class Reading {
       moved,
       steps: [...this.#steps.values()],
       findings: this.#findings,
+      banks: [...this.#banks].toSorted((a, b) => a - b),
     }
   }
 
@@ -312,6 +318,7 @@ class Reading {
     }
     const bank = this.#directory.bank(coin.content.bank)
     if (!bank) throw new UnknownElement('there is no such bank')
+    this.#banks.add(bank.bank)
     if (!isSignedBy(coin, bank.publicKey)) {
       this.#find('forged-coin', responsible, name)
       return undefined
@@ -327,18 +334,19 @@ class Reading {
   }
 
   #keyOf(id: Bytes): PublicKey {
-    const key = this.#directory.element(elementIdOf(id))?.publicKey ?? this.#shownKey(id)
-    if (!key) throw new UnknownElement(`nobody knows ${toHex(id)}`)
-    return key
+    const element = this.#directory.element(elementIdOf(id)) ?? this.#shown(id)
+    if (!element) throw new UnknownElement(`nobody knows ${toHex(id)}`)
+    this.#banks.add(element.bank)
+    return element.publicKey
   }
 
   /** Of an element that the office has not heard of, but a bank has signed. */
-  #shownKey(id: Bytes): PublicKey | undefined {
+  #shown(id: Bytes): Confirmed | undefined {
     for (const bytes of this.#content.certificates) {
       const certificate = readCertificate(bytes)
       const bank = this.#directory.bank(certificate.bank)
       const confirmed = bank && isConfirmedBy(certificate, bank)
-      if (confirmed && bytesEqual(certificate.element, id)) return certificate.publicKey
+      if (confirmed && bytesEqual(certificate.element, id)) return certificate
     }
     return undefined
   }
