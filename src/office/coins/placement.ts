@@ -1,18 +1,14 @@
 import { sql, type Transaction } from 'kysely'
-import type { CardId, Digest } from '../../kernel/ids.ts'
-import {
-  currency as currencyOf,
-  currencyByNumber,
-  type Amount,
-  type CurrencyCode,
-} from '../../kernel/money.ts'
+import type { Digest } from '../../kernel/ids.ts'
+import { currency as currencyOf, currencyByNumber, type CurrencyCode } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import type { Finding } from '../ledger/findings.ts'
 import { packed } from '../packed.ts'
 import type { Tables } from '../tables.ts'
-import type { CoinClaim, CoinEntry, CoinId, CoinStep, ElementId } from './coinage.ts'
-import { ownersOf, suspectsOf, type Owner } from './elements.ts'
-import { clonesAmong, settleCoin, type ClaimCase, type Clone, type ShownClaim } from './rules.ts'
+import type { CoinClaim, CoinEntry, CoinId, ElementId, ShownCoins } from './coinage.ts'
+import { ownersOf } from './elements.ts'
+import { claimsIn, coinFindings, suspectedIn, unissued } from './findings.ts'
+import { clonesAmong, settleCoin, type Clone, type ShownClaim } from './rules.ts'
 import { moveSpends } from './settlement.ts'
 
 /**
@@ -24,19 +20,15 @@ import { moveSpends } from './settlement.ts'
  */
 export async function placeCoins(
   trx: Transaction<Tables>,
-  entries: readonly CoinEntry[],
+  entries: readonly ShownCoins[],
   bank: number,
   at: Instant,
 ): Promise<readonly Finding[]> {
   if (entries.length === 0) return []
-  const clones = await noteSteps(
-    trx,
-    entries.flatMap(({ steps }) => steps),
-  )
+  await noteEvidence(trx, entries)
+  const clones = await noteSteps(trx, entries)
   await noteHolders(trx, entries)
-  const shown = entries.flatMap(({ claims, digest }) =>
-    claims.map((claim) => ({ ...claim, evidence: digest })),
-  )
+  const shown = claimsIn(entries)
   await noteClaims(trx, shown, at)
   const all = await claimsTo(
     trx,
@@ -44,38 +36,50 @@ export async function placeCoins(
   )
   const settled = [...all].map(([coin, claims]) => ({ coin, claims, ...settleCoin(claims) }))
   const unknown = await moveSpends(trx, settled, bank, at)
-  const claimCases = settled.flatMap(({ cases }) => cases)
-  const named: readonly ElementId[] = [
-    ...entries.flatMap(({ findings }) => findings.map(({ suspect }) => suspect)),
-    ...clones.map(({ giver }) => giver),
-    ...claimCases.map(({ suspect }) => suspect),
-  ]
-  const owners = await ownersOf(trx, named)
-  const valueOf = new Map(settled.map(({ coin, claims }) => [coin, claims[0]?.value]))
+  const found = { entries, clones, settled }
+  const owners = await ownersOf(trx, suspectedIn(found))
   return [
-    ...entries.flatMap((entry) => findingsOf(entry, owners)),
-    ...clones.map((clone) => cloneFinding(clone, owners)),
-    ...claimCases.map((found) => claimFinding(found, owners, valueOf.get(found.coin))),
+    ...coinFindings(found, (element) => owners.get(element)),
     ...unknown.map((coin) => unissued(coin, all.get(coin) ?? [])),
   ]
+}
+
+/** Where each item is stored, for case files. */
+async function noteEvidence(
+  trx: Transaction<Tables>,
+  entries: readonly ShownCoins[],
+): Promise<void> {
+  const distinct = [...new Map(entries.map((entry) => [entry.digest, entry])).values()]
+  const column = packed(distinct)
+  await sql`
+    insert into coin_evidence (digest, batch, index)
+    select * from unnest(
+      ${column.hex(({ digest }) => digest)},
+      ${column.int8(({ source }) => source.batch)},
+      ${column.int4(({ source }) => source.index)}
+    ) on conflict do nothing`.execute(trx)
 }
 
 /** Which of these elements have signed two transfers with one number. */
 async function noteSteps(
   trx: Transaction<Tables>,
-  steps: readonly CoinStep[],
+  entries: readonly CoinEntry[],
 ): Promise<readonly Clone[]> {
+  const steps = entries.flatMap(({ steps: own, digest: evidence }) =>
+    own.map((step) => ({ ...step, evidence })),
+  )
   const distinct = [
     ...new Map(steps.map((step) => [`${step.giver} ${step.digest}`, step])).values(),
   ]
   if (distinct.length === 0) return []
   const column = packed(distinct)
   await sql`
-    insert into coin_step (giver, sequence, digest)
+    insert into coin_step (giver, sequence, digest, evidence)
     select * from unnest(
       ${column.text(({ giver }) => giver)},
       ${column.int8(({ sequence }) => sequence)},
-      ${column.hex(({ digest }) => digest)}
+      ${column.hex(({ digest }) => digest)},
+      ${column.hex(({ evidence }) => evidence)}
     ) on conflict do nothing`.execute(trx)
   const { rows } = await sql<{ giver: ElementId; sequence: bigint; digest: Digest }>`
     select giver, sequence, encode(digest, 'hex') as digest from coin_step
@@ -162,58 +166,4 @@ export async function claimsTo(
     else claims.set(claim.coin, [claim])
   }
   return claims
-}
-
-type Owners = ReadonlyMap<ElementId, Owner>
-
-function findingsOf({ findings, digest }: CoinEntry, owners: Owners): readonly Finding[] {
-  return findings.map(({ kind, suspect, coin }) => ({
-    ...against(owners.get(suspect)),
-    kind,
-    about: [digest, suspect, ...(coin === undefined ? [] : [coin])].join(':'),
-    amount: undefined,
-    records: [digest],
-  }))
-}
-
-function cloneFinding({ giver, sequence, digests }: Clone, owners: Owners): Finding {
-  return {
-    ...against(owners.get(giver)),
-    kind: 'cloned-element',
-    about: `${giver}:${sequence}`,
-    amount: undefined,
-    records: digests,
-  }
-}
-
-function claimFinding(
-  { kind, suspect, coin, shown }: ClaimCase,
-  owners: Owners,
-  value: Amount | undefined,
-): Finding {
-  return {
-    ...against(owners.get(suspect)),
-    kind,
-    about: `${coin}:${suspect}`,
-    amount: value,
-    records: shown,
-  }
-}
-
-function unissued(coin: CoinId, claims: readonly ShownClaim[]): Finding {
-  return {
-    kind: 'unissued-coin',
-    strength: 'suspected',
-    suspects: [],
-    card: undefined,
-    about: coin,
-    amount: claims[0]?.value,
-    records: claims.map(({ evidence }) => evidence),
-  }
-}
-
-/** Everything here is signed by whom it speaks against, and by nobody else. */
-function against(owner: Owner | undefined): Pick<Finding, 'strength' | 'suspects' | 'card'> {
-  const card: CardId | undefined = owner?.card
-  return { strength: 'proven', suspects: suspectsOf(owner), card }
 }

@@ -14,7 +14,7 @@ import {
 } from './batch-tracing.ts'
 import type { Finding } from './findings.ts'
 import { recordFindings, resolveCase, withdrawFindings, type ChangedCase } from './cases.ts'
-import type { CoinEntry, CoinVerdict } from '../coins/coinage.ts'
+import type { CoinVerdict, ShownCoins } from '../coins/coinage.ts'
 import type { CardFacts } from './group-facts.ts'
 import { lockLedger } from './lock.ts'
 import { decide, place, type GroupFacts, type RecordDecision } from './placement.ts'
@@ -63,7 +63,7 @@ export interface PlacerOffice {
 export interface CoinLedger {
   /** What each item shows, in their order; undefined: it is of a scheme without coins. */
   read(items: readonly BatchItem[]): Promise<readonly (CoinVerdict | undefined)[]>
-  place(trx: Transaction<Tables>, entries: readonly CoinEntry[]): Promise<readonly Finding[]>
+  place(trx: Transaction<Tables>, entries: readonly ShownCoins[]): Promise<readonly Finding[]>
 }
 
 /** What came of a case. */
@@ -289,7 +289,7 @@ export class Placer {
     const rejected: RejectedItem[] = []
     /** Of records that cards have signed. */
     const signed: VerifiedEntry[] = []
-    const coins: CoinEntry[] = []
+    const coins: ShownCoins[] = []
     const cards = await this.#office.cardsOf(trx, [
       ...new Set(
         group.flatMap(({ verdicts }) =>
@@ -303,7 +303,7 @@ export class Placer {
         invariant(item, 'one verdict an item')
         // Whoever hands it in: its vendor element has signed it.
         if ('coins' in verdict) {
-          coins.push(verdict.coins)
+          coins.push({ ...verdict.coins, source: { batch: id, index } })
           continue
         }
         const reason = verdict.ok ? misplaced(verdict.entry, batch?.till, cards) : verdict.reason
