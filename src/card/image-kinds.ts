@@ -11,6 +11,7 @@ import { MultiflexCard } from './multiflex/card.ts'
 import { multiflexImageSize, multiflexNvm } from './multiflex/memory.ts'
 import type { ModelName } from './multiflex/models.ts'
 import type { Nvm } from './nvm.ts'
+import type { Silicon } from './puf/silicon.ts'
 import { StorageReader } from './storage-reader.ts'
 
 /** A sort of card that can be kept in a file. */
@@ -29,6 +30,8 @@ export interface OpenCard {
   readonly nvm: Nvm
   /** All of it, where there is more to a card than what `nvm` holds. */
   readonly snapshot?: () => Bytes
+  /** Of a card with a PUF: what is in no memory. */
+  readonly silicon?: Silicon
 }
 
 /** A card from a file. */

@@ -30,16 +30,25 @@ const NOISE_SIZE = 256
  */
 export class NoisyPuf implements Puf {
   readonly responseBits: number
-  readonly bitErrorRate: number
   readonly #structure: Uint8Array
   readonly #noise: RandomSource
+  #bitErrorRate = 0
 
   constructor({ structure, responseBits, bitErrorRate, noise }: PufOptions) {
-    invariant(bitErrorRate >= 0 && bitErrorRate < 0.5, 'a bit is read right more often than not')
     this.responseBits = responseBits
     this.bitErrorRate = bitErrorRate
     this.#structure = structure
     this.#noise = noise
+  }
+
+  get bitErrorRate(): number {
+    return this.#bitErrorRate
+  }
+
+  /** Heat, cold and age change it. */
+  set bitErrorRate(rate: number) {
+    invariant(rate >= 0 && rate < 0.5, 'a bit is read right more often than not')
+    this.#bitErrorRate = rate
   }
 
   read(challenge: Uint8Array): Bytes {

@@ -30,6 +30,7 @@ export function siliconKind(name: string, designOf: DesignOfSilicon): CardKind {
       return {
         card: new IsoCard(nvm, design, random),
         nvm,
+        silicon,
         snapshot: () => concat(structure, silicon.control.snapshot(), nvm.snapshot()),
       }
     },

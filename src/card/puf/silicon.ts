@@ -29,7 +29,7 @@ const JOURNAL = { capacity: 1 }
  * logic, which are in no image of the chip and which nothing but that logic writes.
  */
 export class Silicon {
-  readonly puf: Puf
+  readonly puf: NoisyPuf
   /** The memory of the control logic, for whoever cuts its power. */
   readonly control: Nvm
   readonly #root: JournalledMemory
