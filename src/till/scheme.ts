@@ -55,7 +55,7 @@ export interface CashUp {
   readonly result: 'closed'
   /** Of the module's own numbering: 1 for its first day. */
   readonly batch: number
-  /** Transactions that cards have stamped. */
+  /** Transactions that cards have stamped; of coins, how many were surrendered. */
   readonly count: number
   readonly paid: Amount
   /** Payments taken back. */

@@ -118,6 +118,12 @@ export type HeldCoin = ValueOf<typeof heldCoin>
 export const HELD_COIN_MAX = SIGNED_COIN_SIZE + 2 + HOPS_KEPT * (2 + TRANSFER_SIZE_MAX)
 const heldCoins = list(struct(heldCoinFields), { max: COINS_MAX })
 
+/** So many coins of one value. */
+export const denomination = struct({
+  value: value('denomination, minor units', 1n),
+  count: uint8({ min: 1 }),
+})
+
 /** What a vendor asks of one coin element, signed by the vendor element. */
 export const request = message('request', {
   version: constant(1),
@@ -131,9 +137,7 @@ export const request = message('request', {
   currency: uint16({}, 'ISO 4217 number'),
   madeAt: instant('by the till’s clock'),
   banks: list(uint16({ min: 1 }, 'bank whose coins it can check'), { max: BANKS_MAX }),
-  float: list(struct({ value: value('denomination, minor units', 1n), count: uint8({ min: 1 }) }), {
-    max: FLOAT_MAX,
-  }),
+  float: list(denomination, { max: FLOAT_MAX }),
 })
 export type Request = ValueOf<typeof request>
 export const REQUEST_MAX = 61 + 2 + 2 * BANKS_MAX + 2 + 5 * FLOAT_MAX + SIGNATURE_SIZE

@@ -15,6 +15,7 @@ import {
   type ValueOf,
 } from '../../kernel/message.ts'
 import {
+  denomination,
   EVIDENCE_MAX,
   NONCE_SIZE,
   PAYMENT_MAX,
@@ -99,5 +100,6 @@ export const vendorStatus = message('vendorStatus', {
   total: amount(8, {}, 'of the coins in its registers, minor units'),
   coins: uint16({ max: REGISTERS }, 'how many'),
   outcome: choice(['none', 'waiting'], '1: the till has not said that it has the newest outcome'),
+  float: list(denomination, { max: REGISTERS }),
 })
 export type VendorStatus = ValueOf<typeof vendorStatus>

@@ -148,6 +148,7 @@ class VendorSession implements AppletSession {
       total: sum(coins.map(({ value }) => value)),
       coins: coins.length,
       outcome: this.#outbox.isWaiting ? 'waiting' : 'none',
+      float: stockOf(coins),
     })
     return response(SW.OK, answer)
   }

@@ -127,6 +127,7 @@ function adopt(
 /** Surrenders all coins of the vendor element to its bank, and journals that for the office. */
 export async function closeDay(vendor: VendorElement, desk: Desk): Promise<CashUp> {
   await recover(vendor, desk)
+  const { coins } = await vendor.status()
   const amounts: Amount[] = []
   for (;;) {
     const outcome = await vendor.surrender()
@@ -138,7 +139,7 @@ export async function closeDay(vendor: VendorElement, desk: Desk): Promise<CashU
   return {
     result: 'closed',
     batch: number,
-    count: amounts.length,
+    count: coins,
     paid: sum(amounts),
     paidBack: 0n,
     loaded: 0n,
