@@ -76,8 +76,6 @@ export const COIN_ACTS = [
     /** Banks whose vendors claim it. */
     to: z.array(office).max(PARTS_MAX),
   }),
-  /** Gives the money for a coin back to its bank, which has said that it is owed to somebody else. */
-  z.strictObject({ act: z.literal('return'), coin: coinId, step }),
   z.strictObject({ act: z.literal('coin feed'), after: z.int().nonnegative() }),
 ] as const
 
@@ -97,19 +95,16 @@ export const DECIDE_REFUSALS = [
   'not yours',
   'no such bank',
   'other value',
+  /** It was accepted before, and that stays: for somebody else, or it is now said to be none. */
+  'accepted before',
   'old',
 ] as const
-export const COIN_STATES = [
-  /** For the bank’s reserve. */
+export const DECISION_STATES = [
+  /** Accepted, and the bank has too little that is free. */
   'waiting',
-  /** Somebody else has the money, and has to give it back first. */
-  'to return',
-  /** It wants to give it back, and has too little. */
-  'returning',
   'settled',
 ] as const
-export type CoinState = (typeof COIN_STATES)[number]
-export const RETURN_REFUSALS = ['not yours', 'not asked'] as const
+export type DecisionState = (typeof DECISION_STATES)[number]
 
 /** What is new for a bank. */
 const entry = z.discriminatedUnion('kind', [
@@ -120,13 +115,10 @@ const entry = z.discriminatedUnion('kind', [
     evidence,
     certificates: z.array(certificate).max(CERTIFICATES_MAX),
   }),
+  /** What its bank says of a coin; if it is accepted, its money has come. */
   z.strictObject({
     kind: z.literal('coin'),
     ...verdict,
-    /** Who has its money now: its bank, or another one. */
-    holder: office,
-    /** Whether that has just changed, and from whom to whom. */
-    moved: z.array(z.strictObject({ from: office, to: office })).max(1),
   }),
 ])
 export type CoinNews = z.output<typeof entry>
@@ -150,15 +142,9 @@ export const COIN_RESULTS = [
   z.strictObject({
     act: z.literal('decide'),
     result: z.literal('known'),
-    state: z.enum(COIN_STATES),
+    state: z.enum(DECISION_STATES),
   }),
   z.strictObject({ act: z.literal('decide'), result: z.enum(DECIDE_REFUSALS) }),
-  z.strictObject({
-    act: z.literal('return'),
-    result: z.literal('known'),
-    state: z.enum(COIN_STATES),
-  }),
-  z.strictObject({ act: z.literal('return'), result: z.enum(RETURN_REFUSALS) }),
   z.strictObject({
     act: z.literal('coin feed'),
     /** Number of the newest entry that there is. */

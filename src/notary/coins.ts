@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import { toHex, type Bytes } from '../kernel/bytes.ts'
-import type { CoinState, CoinVerdictWord } from '../kernel/coin-acts.ts'
+import { bytesEqual, toHex, type Bytes } from '../kernel/bytes.ts'
+import type { CoinVerdictWord, DecisionState } from '../kernel/coin-acts.ts'
 import { invariant } from '../kernel/errors.ts'
 import { resolveGridlock } from '../kernel/gridlock.ts'
 import type { Amount, CurrencyCode } from '../kernel/money.ts'
@@ -13,11 +13,7 @@ import { accountKey, post, readBalances, type AccountName } from './books.ts'
 import { tell } from './coin-feed.ts'
 import { changeBooks, type NotaryDb, type NotaryTransaction } from './database.ts'
 
-/**
- * Whose the money for a coin is that a vendor of another bank claims. It moves by the word of whoever has
- * it and nobody else’s: its bank gives it to the bank of the vendor to whom it is owed, and that one gives
- * it back if it was shown that it is owed to somebody else.
- */
+/** A coin that vendors of other banks than its own claim. Its money moves once, by its own bank’s word. */
 interface CoinRow {
   readonly id: Buffer
   readonly bank: OfficeNumber
@@ -27,41 +23,47 @@ interface CoinRow {
   readonly owed_to: OfficeNumber | null
   readonly currency: CurrencyCode
   readonly value: Amount
-  readonly holder: OfficeNumber
-  readonly state: CoinState
+  readonly state: DecisionState
   readonly parties: readonly OfficeNumber[]
 }
 
-type Act<A extends NotaryAct['act']> = Extract<NotaryAct, { readonly act: A }>
-type Said<A extends 'decide' | 'return'> = ResultOf<A>
+type Decision = Extract<NotaryAct, { readonly act: 'decide' }>
+type Said = ResultOf<'decide'>
 
-/** Takes what a bank says of a coin of its own, once a step. */
+/** Takes what a bank says of a coin of its own: the newest of its words counts, until it has accepted it. */
 export async function decide(
   db: NotaryDb,
   office: OfficeNumber,
-  act: Act<'decide'>,
+  decision: Decision,
   at: Instant,
-): Promise<Said<'decide'>> {
-  const refused = (result: Exclude<Said<'decide'>['result'], 'known'>) =>
-    ({ act: 'decide', result }) as const
+): Promise<Said> {
   return changeBooks(db, async (trx) => {
-    const known = await banks(trx)
-    const [creditor] = act.creditor
-    if (!known.has(office)) return refused('no bank')
-    if (bankOf(act.coin) !== office) return refused('not yours')
-    if (!act.to.every((one) => known.has(one)) || (creditor && !known.has(creditor.office))) {
-      return refused('no such bank')
-    }
-    const before = await findCoin(trx, act.coin)
-    const isSame = before?.value === act.value && before.currency === act.currency
-    if (before && !isSame) return refused('other value')
-    if (before && before.step > act.step) return refused('old')
-    if (before?.step !== act.step) await write(trx, office, act, before, at)
+    const before = await findCoin(trx, decision.coin)
+    const refusal = refusalOf(decision, office, new Set((await banks(trx)).keys()), before)
+    if (refusal) return { act: 'decide', result: refusal }
+    if (!before || before.step < decision.step) await write(trx, office, decision, at)
     await settleCoins(trx, at)
-    const row = await findCoin(trx, act.coin)
+    const row = await findCoin(trx, decision.coin)
     invariant(row, 'it was written')
     return { act: 'decide', result: 'known', state: row.state }
   })
+}
+
+/** In the order of the checks. */
+function refusalOf(
+  { coin, step, to, creditor: [creditor], value, currency }: Decision,
+  office: OfficeNumber,
+  known: ReadonlySet<OfficeNumber>,
+  before: CoinRow | undefined,
+): Exclude<Said['result'], 'known'> | undefined {
+  if (!known.has(office)) return 'no bank'
+  if (bankOf(coin) !== office) return 'not yours'
+  const named = creditor ? [...to, creditor.office] : to
+  if (creditor?.office === office || !named.every((one) => known.has(one))) return 'no such bank'
+  if (!before) return undefined
+  if (before.value !== value || before.currency !== currency) return 'other value'
+  if (before.verdict === 'accepted' && !isOwedTo(before, creditor)) return 'accepted before'
+  return before.step > step ? 'old' : undefined
 }
 
 /** A coin’s id begins with the number of its bank. */
@@ -69,61 +71,41 @@ function bankOf(coin: Bytes): number {
   return ((coin[0] ?? 0) << 8) | (coin[1] ?? 0)
 }
 
+function isOwedTo(row: CoinRow, creditor: Decision['creditor'][number] | undefined): boolean {
+  return (
+    row.creditor !== null &&
+    creditor !== undefined &&
+    row.owed_to === creditor.office &&
+    bytesEqual(row.creditor, creditor.element)
+  )
+}
+
 async function write(
   trx: NotaryTransaction,
   office: OfficeNumber,
-  { coin, step, verdict, creditor: [creditor], currency, value, to }: Act<'decide'>,
-  before: CoinRow | undefined,
+  { coin, step, verdict, creditor: [creditor], currency, value, to }: Decision,
   at: Instant,
 ): Promise<void> {
-  const holder = before?.holder ?? office
-  const owed = creditor?.office ?? office
-  const state = holder === owed ? 'settled' : holder === office ? 'waiting' : 'to return'
+  const state: DecisionState = creditor ? 'waiting' : 'settled'
   const { rows } = await sql<CoinRow>`
     insert into coin (
-      id, bank, step, verdict, creditor, owed_to, currency, value, holder, state, parties, changed_at
+      id, bank, step, verdict, creditor, owed_to, currency, value, state, parties, changed_at
     ) values (
       ${coin}, ${office}, ${step}, ${verdict}, ${creditor?.element ?? null},
-      ${creditor?.office ?? null}, ${currency}, ${String(value)}::bigint, ${holder}, ${state},
+      ${creditor?.office ?? null}, ${currency}, ${String(value)}::bigint, ${state},
       ${[...to]}::integer[], ${at}::bigint
     )
     on conflict (id) do update set
       step = excluded.step, verdict = excluded.verdict, creditor = excluded.creditor,
-      owed_to = excluded.owed_to, state = excluded.state, parties = excluded.parties,
-      changed_at = excluded.changed_at
+      owed_to = excluded.owed_to,
+      state = case coin.verdict when 'accepted' then coin.state else excluded.state end,
+      parties = excluded.parties, changed_at = excluded.changed_at
     returning *`.execute(trx)
   // Of money that is on its way they hear when it has come.
   await tellParties(
     trx,
-    rows.filter((row) => row.state !== 'waiting'),
+    rows.filter((row) => row.state === 'settled'),
   )
-}
-
-/** The money for a coin goes back to its bank, which has said that it is owed to somebody else. */
-export async function returnCoin(
-  db: NotaryDb,
-  office: OfficeNumber,
-  { coin, step }: Act<'return'>,
-  at: Instant,
-): Promise<Said<'return'>> {
-  return changeBooks(db, async (trx) => {
-    const row = await findCoin(trx, coin)
-    if (!row || (row.holder !== office && !row.parties.includes(office))) {
-      return { act: 'return', result: 'not yours' }
-    }
-    if (row.holder === office) {
-      if (row.owed_to === office || row.step !== step) {
-        return { act: 'return', result: 'not asked' }
-      }
-      await sql`
-        update coin set state = 'returning', changed_at = ${at}::bigint
-        where id = ${coin} and state = 'to return'`.execute(trx)
-      await settleCoins(trx, at)
-    }
-    const after = await findCoin(trx, coin)
-    invariant(after, 'it was there')
-    return { act: 'return', result: 'known', state: after.state }
-  })
 }
 
 async function findCoin(trx: NotaryTransaction, id: Bytes): Promise<CoinRow | undefined> {
@@ -143,78 +125,54 @@ interface CoinMove {
 /** So many are tried at a time. */
 const TRIED_MAX = 2000
 
-/** Moves everything that the reserves bear now. Also to be called when reserves grew. */
+/** Pays everything that the reserves bear now, free to free. Also to be called when reserves grew. */
 export async function settleCoins(trx: NotaryTransaction, at: Instant): Promise<void> {
-  // What comes back may have to go on to a third bank at once.
-  for (let isMoved = true; isMoved;) {
-    const { rows } = await sql<CoinRow>`
-      select * from coin where state in ('waiting', 'returning')
-      order by arrived limit ${TRIED_MAX}`.execute(trx)
-    if (rows.length === 0) return
-    const settled = resolveGridlock(await readBalances(trx), rows.map(moveOf))
-    await post(
-      trx,
-      settled.map(({ row, source, target, amount }) => {
-        const what = row.state === 'waiting' ? 'award' : 'return'
-        const reference = `coin ${toHex(row.id)} ${row.step} ${what}`
-        return { reference, from: source, to: target, amount }
-      }),
-      at,
-    )
-    const ids = packed(settled).bytea(({ row }) => row.id)
-    const { rows: moved } = await sql<CoinRow & { readonly giver: OfficeNumber }>`
-      with before as (select id, holder as giver from coin where id = any(${ids}))
-      update coin set
-        holder = case state when 'waiting' then owed_to else bank end,
-        state = case when state = 'waiting' or owed_to is null or owed_to = bank
-          then 'settled' else 'waiting' end,
-        changed_at = ${at}::bigint
-      from before where before.id = coin.id
-      returning coin.*, before.giver`.execute(trx)
-    await tellParties(trx, moved)
-    isMoved = moved.some(({ state }) => state === 'waiting')
-  }
+  const { rows } = await sql<CoinRow>`
+    select * from coin where state = 'waiting' order by arrived limit ${TRIED_MAX}`.execute(trx)
+  if (rows.length === 0) return
+  const settled = resolveGridlock(await readBalances(trx), rows.map(moveOf))
+  await post(
+    trx,
+    settled.map(({ row, source, target, amount }) => ({
+      reference: `coin ${toHex(row.id)}`,
+      from: source,
+      to: target,
+      amount,
+    })),
+    at,
+  )
+  const ids = packed(settled).bytea(({ row }) => row.id)
+  const { rows: moved } = await sql<CoinRow>`
+    update coin set state = 'settled', changed_at = ${at}::bigint
+    where id = any(${ids}) returning *`.execute(trx)
+  await tellParties(trx, moved)
 }
 
 function moveOf(row: CoinRow): CoinMove {
-  const { bank, holder, owed_to, currency, value: amount, state } = row
-  const free = (office: OfficeNumber): AccountName => ({ kind: 'free', office, currency })
-  const [source, target] =
-    state === 'waiting' ? [free(bank), free(owed_to ?? bank)] : [free(holder), free(bank)]
+  const { bank, owed_to, currency, value: amount } = row
+  invariant(owed_to !== null, 'what waits is owed to somebody')
+  const source: AccountName = { kind: 'free', office: bank, currency }
+  const target: AccountName = { kind: 'free', office: owed_to, currency }
   return { row, source, target, from: accountKey(source), to: accountKey(target), amount }
 }
 
-/** Everybody who has a part in it hears what was said, who has its money, and if it has just moved. */
-async function tellParties(
-  trx: NotaryTransaction,
-  rows: readonly (CoinRow & { readonly giver?: OfficeNumber })[],
-): Promise<void> {
+/** Every bank whose vendor claims it hears; its own as well, when its money has gone. */
+async function tellParties(trx: NotaryTransaction, rows: readonly CoinRow[]): Promise<void> {
   await tell(
     trx,
-    rows.flatMap(({ giver, ...row }) => {
-      const { id, bank, step, verdict, creditor, owed_to, currency, value, holder, parties } = row
-      const moved = giver === undefined ? [] : [{ from: giver, to: holder }]
+    rows.flatMap(({ id, bank, step, verdict, creditor, owed_to, currency, value, parties }) => {
+      const isOwed = creditor && owed_to !== null
       const news = {
         kind: 'coin',
         coin: new Uint8Array(id),
         step,
         verdict,
-        creditor:
-          creditor && owed_to !== null
-            ? [{ element: new Uint8Array(creditor), office: owed_to }]
-            : [],
+        creditor: isOwed ? [{ element: new Uint8Array(creditor), office: owed_to }] : [],
         currency,
         value,
-        holder,
-        moved,
       } as const
-      const told = new Set([...parties, ...moved.flatMap(({ from, to }) => [from, to])])
-      // Its bank knows what it has said itself.
-      if (moved.length === 0) told.delete(bank)
-      const name = ['coin', toHex(id), step, ...moved.map(({ from, to }) => `${from} ${to}`)].join(
-        ' ',
-      )
-      return [...told].map((to) => ({ to, name, news }))
+      const told = new Set([...parties, ...(isOwed ? [bank, owed_to] : [])])
+      return [...told].map((to) => ({ to, name: `coin ${toHex(id)} ${step}`, news }))
     }),
   )
 }

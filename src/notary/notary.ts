@@ -17,7 +17,7 @@ import { isValidAt } from '../kernel/cvc.ts'
 import type { ReadSubject } from '../schemes/wallet/certificates.ts'
 import { addBank, addElements, showCoins, whoIs } from './banks.ts'
 import { readCoinFeed } from './coin-feed.ts'
-import { decide, returnCoin } from './coins.ts'
+import { decide } from './coins.ts'
 import type { NotaryDb } from './database.ts'
 import {
   joinOffice,
@@ -166,8 +166,6 @@ export class Notary {
         return { act: 'show coins', result: await showCoins(db, asking.office, act) }
       case 'decide':
         return decide(db, asking.office, act, at)
-      case 'return':
-        return returnCoin(db, asking.office, act, at)
       case 'coin feed':
         return { act: 'coin feed', ...(await readCoinFeed(db, asking.office, act.after)) }
     }

@@ -30,17 +30,29 @@ create table coin (
   owed_to integer references bank (office),
   currency text not null,
   value bigint not null check (value > 0),
-  -- whose the money is now: its bank's, or another's
-  holder integer not null references bank (office),
-  state text not null check (state in ('waiting', 'to return', 'returning', 'settled')),
+  -- waiting: accepted, and its bank has too little
+  state text not null check (state in ('waiting', 'settled')),
   -- banks whose vendors claim it
   parties integer[] not null,
   changed_at bigint not null,
   check ((verdict = 'accepted') = (creditor is not null)),
   check ((creditor is null) = (owed_to is null)),
-  check ((state = 'settled') = (holder = coalesce(owed_to, bank)))
+  check (state = 'settled' or verdict = 'accepted')
 );
-create index coin_waiting on coin (arrived) where state in ('waiting', 'returning');
+create index coin_waiting on coin (arrived) where state = 'waiting';
+
+-- What a bank has paid another for a coin stays paid.
+create function refuse_to_take_back() returns trigger language plpgsql as $$
+begin
+  if old.verdict = 'accepted' and (old.creditor, old.owed_to, old.value, old.currency)
+    is distinct from (new.creditor, new.owed_to, new.value, new.currency)
+  then
+    raise exception 'a coin that was accepted stays so' using errcode = 'restrict_violation';
+  end if;
+  return new;
+end $$;
+create trigger coin_accepted_for_good before update on coin
+  for each row execute function refuse_to_take_back();
 
 -- What is new for a bank, in an order of its own without gaps; the name makes it come once.
 create table coin_feed (

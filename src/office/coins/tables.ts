@@ -74,8 +74,5 @@ export interface CoinTables {
     verdict: CoinVerdictWord | null
     creditor: string | null
     office: number | null
-    held: boolean
-    paid: string | null
-    moves: number
   }
 }

@@ -61,7 +61,8 @@ create table coin_decision (
 );
 create index coin_decision_open on coin_decision (coin) where stale or told < step;
 
--- Coins of other banks that vendors here claim, as their bank has said last.
+-- Coins of other banks that vendors here claim, as their bank has said last: until then their money is
+-- awaited.
 create table coin_abroad (
   coin text primary key check (coin ~ '^[0-9a-f]{16}$'),
   bank integer not null,
@@ -69,15 +70,10 @@ create table coin_abroad (
   value bigint not null check (value > 0),
   step integer not null default 0 check (step >= 0),
   verdict text check (verdict in ('unissued', 'expired', 'contested', 'accepted')),
+  -- to whom it is owed, and whose vendor that is
   creditor text,
-  -- whose vendor that is
   office integer,
-  -- whether its money has come here
-  held boolean not null default false,
-  -- who was paid with it
-  paid text references coin_element (id),
-  -- how often that has changed: makes each move's reference unique
-  moves integer not null default 0 check (moves >= 0),
-  check ((step = 0) = (verdict is null))
+  check ((step = 0) = (verdict is null)),
+  check ((creditor is null) = (office is null))
 );
-create index coin_abroad_awaited on coin_abroad (bank) where step = 0;
+create index coin_abroad_awaited on coin_abroad (bank) where verdict is distinct from 'accepted';
