@@ -3,7 +3,6 @@ import { invariant } from '../../kernel/errors.ts'
 import type { Bytes } from '../../kernel/bytes.ts'
 import type { CardId, TillNumber } from '../../kernel/ids.ts'
 import type { CurrencyCode } from '../../kernel/money.ts'
-import type { GroupFacts } from './placement.ts'
 import type { Upload } from './placement-store.ts'
 import type { OfficeScheme, VerifiedEntry } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
@@ -24,6 +23,23 @@ export type Reopen = (
   trx: Transaction<Tables>,
   cards: readonly CardId[],
 ) => Promise<readonly VerifiedEntry[]>
+
+/** What placement asks of the registry, for one group. That of the uploads' cards is loaded beforehand. */
+export interface GroupFacts {
+  /** Loads what it lacks of these cards. */
+  prepare(cards: readonly CardId[]): Promise<void>
+  schemeOf(card: CardId): OfficeScheme
+  currencyOf(card: CardId): CurrencyCode
+  merchantOf(till: number): string
+  allowed(till: number, policyVersion: number): Allowed
+  /** Everything the office knows of the card's holder's secrets. */
+  known(card: CardId): readonly Bytes[]
+  /** Earlier entries of cards of which the office has learnt something since: to be judged again. */
+  readonly reopened: readonly VerifiedEntry[]
+}
+
+/** As much of it as tracing asks for. */
+export type TracingFacts = Pick<GroupFacts, 'schemeOf' | 'allowed' | 'known'>
 
 /** What the registry has of a card. */
 export interface CardFacts {

@@ -113,63 +113,77 @@ function recordOf(row: RecordRow): ChainRecord {
   }
 }
 
-/** Inserts records, or gives those that were only shown until now what their upload tells. */
+/** Inserts records that are not there: the caller holds the ledger's lock and has looked. */
 export async function insertRecords(
   trx: Transaction<Tables>,
   records: readonly ChainRecord[],
   receivedAt: Instant,
 ): Promise<void> {
   if (records.length === 0) return
-  const column = packed(records)
   await sql`
     insert into entry (
-      card, sequence, digest, kind, maker, generation, made_at, balance, uploaded, amount, outcome,
-      previous, previous_maker, previous_balance, previous_at, previous_shown,
-      received_at, batch, index, complete, contested, refuted, taken, settlement, settlement_step
+      card, sequence, digest, kind, maker, generation, made_at, balance, received_at,
+      ${HANDED_IN}, ${FLAGS}
     )
     select
-      card, sequence, digest, kind, maker, generation, made_at, balance, uploaded,
-      amount, outcome, previous, previous_maker, previous_balance, previous_at,
-      previous_shown, ${receivedAt}::bigint, batch, index,
-      complete, contested, refuted, taken, settlement, settlement_step
-    from unnest(
-      ${column.text(({ card }) => card)},
-      ${column.int4(({ sequence }) => sequence)},
-      ${column.hex(({ digest }) => digest)},
-      ${column.text(({ kind }) => kind)},
-      ${column.int8(({ maker }) => maker)},
-      ${column.int4(({ generation }) => generation)},
-      ${column.int8(({ madeAt }) => madeAt)},
-      ${column.int8(({ balance }) => balance)},
-      ${column.bool(({ uploaded }) => uploaded)},
-      ${column.int8(({ uploaded, amount }) => (uploaded ? amount : undefined))},
-      ${column.text(({ uploaded, outcome }) => (uploaded ? outcome : undefined))},
-      ${column.hex(({ previous }) => previous)},
-      ${column.int8(({ previousMaker }) => previousMaker)},
-      ${column.int8(({ previousBalance }) => previousBalance)},
-      ${column.int8(({ previousAt }) => previousAt)},
-      ${column.bool(({ uploaded, previousShown }) => (uploaded ? previousShown : undefined))},
-      ${column.int8(({ source }) => source?.batch)},
-      ${column.int4(({ source }) => source?.index)},
-      ${column.bool(({ complete }) => complete)},
-      ${column.bool(({ contested }) => contested)},
-      ${column.bool(({ refuted }) => refuted)},
-      ${column.bool(({ taken }) => taken)},
-      ${column.text(({ settlement }) => settlement)},
-      ${column.int4(({ step }) => step)}
-    ) as new (
-      card, sequence, digest, kind, maker, generation, made_at, balance, uploaded, amount, outcome,
-      previous, previous_maker, previous_balance, previous_at, previous_shown,
-      batch, index, complete, contested, refuted, taken, settlement, settlement_step
-    )
-    on conflict (card, sequence, digest) do update set
-      uploaded = excluded.uploaded, amount = excluded.amount, outcome = excluded.outcome,
-      previous = excluded.previous, previous_maker = excluded.previous_maker,
-      previous_balance = excluded.previous_balance, previous_at = excluded.previous_at,
-      previous_shown = excluded.previous_shown, batch = excluded.batch, index = excluded.index,
-      complete = excluded.complete, contested = excluded.contested, refuted = excluded.refuted,
-      taken = excluded.taken, settlement = excluded.settlement,
-      settlement_step = excluded.settlement_step`.execute(trx)
+      card, sequence, digest, kind, maker, generation, made_at, balance, ${receivedAt}::bigint,
+      ${HANDED_IN}, ${FLAGS}
+    from ${rowsOf(records)}`.execute(trx)
+}
+
+/** Gives records that were only shown until now what their upload tells. */
+export async function handInRecords(
+  trx: Transaction<Tables>,
+  records: readonly ChainRecord[],
+): Promise<void> {
+  if (records.length === 0) return
+  await sql`
+    update entry set
+      uploaded = new.uploaded, amount = new.amount, outcome = new.outcome, previous = new.previous,
+      previous_maker = new.previous_maker, previous_balance = new.previous_balance,
+      previous_at = new.previous_at, previous_shown = new.previous_shown, batch = new.batch,
+      index = new.index, complete = new.complete, contested = new.contested, refuted = new.refuted,
+      taken = new.taken, settlement = new.settlement, settlement_step = new.settlement_step
+    from ${rowsOf(records)}
+    where entry.card = new.card and entry.sequence = new.sequence
+      and entry.digest = new.digest`.execute(trx)
+}
+
+/** What its upload tells of a record. */
+const HANDED_IN = sql`uploaded, amount, outcome, previous, previous_maker, previous_balance,
+  previous_at, previous_shown, batch, index`
+const FLAGS = sql`complete, contested, refuted, taken, settlement, settlement_step`
+
+function rowsOf(records: readonly ChainRecord[]) {
+  const column = packed(records)
+  return sql`unnest(
+    ${column.text(({ card }) => card)},
+    ${column.int4(({ sequence }) => sequence)},
+    ${column.hex(({ digest }) => digest)},
+    ${column.text(({ kind }) => kind)},
+    ${column.int8(({ maker }) => maker)},
+    ${column.int4(({ generation }) => generation)},
+    ${column.int8(({ madeAt }) => madeAt)},
+    ${column.int8(({ balance }) => balance)},
+    ${column.bool(({ uploaded }) => uploaded)},
+    ${column.int8(({ uploaded, amount }) => (uploaded ? amount : undefined))},
+    ${column.text(({ uploaded, outcome }) => (uploaded ? outcome : undefined))},
+    ${column.hex(({ previous }) => previous)},
+    ${column.int8(({ previousMaker }) => previousMaker)},
+    ${column.int8(({ previousBalance }) => previousBalance)},
+    ${column.int8(({ previousAt }) => previousAt)},
+    ${column.bool(({ uploaded, previousShown }) => (uploaded ? previousShown : undefined))},
+    ${column.int8(({ source }) => source?.batch)},
+    ${column.int4(({ source }) => source?.index)},
+    ${column.bool(({ complete }) => complete)},
+    ${column.bool(({ contested }) => contested)},
+    ${column.bool(({ refuted }) => refuted)},
+    ${column.bool(({ taken }) => taken)},
+    ${column.text(({ settlement }) => settlement)},
+    ${column.int4(({ step }) => step)}
+  ) as new (
+    card, sequence, digest, kind, maker, generation, made_at, balance, ${HANDED_IN}, ${FLAGS}
+  )`
 }
 
 /** Writes what evaluation has changed of records that were there. */

@@ -1,23 +1,16 @@
 import type { Transaction } from 'kysely'
-import type { Outcome } from '../../kernel/batch.ts'
-import type { Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import type { CardId, Digest } from '../../kernel/ids.ts'
-import { OFFICE } from '../../kernel/ids.ts'
-import type { CurrencyCode } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import { openAccounts, post, type Transfer } from './accounts.ts'
-import {
-  CardChain,
-  evaluate,
-  isEffective,
-  type ChainRecord,
-  type Decision,
-  type Source,
-} from './chain.ts'
+import { evaluate, type ChainRecord, type Decision } from './chain.ts'
 import type { Finding } from './findings.ts'
+import { Group, load, loadNeighbours } from './group.ts'
+import type { GroupFacts, TracingFacts } from './group-facts.ts'
+import { markRefuted, merge, passOnTaken, rejudge } from './merging.ts'
 import { decidePayments, NOTHING_PAID, placePayments, shadowOf, type Paid } from './payments.ts'
 import {
+  handInRecords,
   insertRecords,
   insertTokenUses,
   LAST_POSITION,
@@ -30,33 +23,7 @@ import {
 import type { OfficeScheme, VerifiedEntry } from '../scheme.ts'
 import { settle } from './settlement.ts'
 import type { Tables } from '../tables.ts'
-import {
-  excessOfReversal,
-  isEquivocal,
-  tracePolicy,
-  tracePosition,
-  traceTokens,
-  type Allowed,
-  type PositionFindings,
-  type TokenFacts,
-} from './tracing.ts'
-
-/** What placement asks of the registry, for one group. That of the uploads' cards is loaded beforehand. */
-export interface GroupFacts {
-  /** Loads what it lacks of these cards. */
-  prepare(cards: readonly CardId[]): Promise<void>
-  schemeOf(card: CardId): OfficeScheme
-  currencyOf(card: CardId): CurrencyCode
-  merchantOf(till: number): string
-  allowed(till: number, policyVersion: number): Allowed
-  /** Everything the office knows of the card's holder's secrets. */
-  known(card: CardId): readonly Bytes[]
-  /** Earlier entries of cards of which the office has learnt something since: to be judged again. */
-  readonly reopened: readonly VerifiedEntry[]
-}
-
-/** As much of it as tracing asks for. */
-export type TracingFacts = Pick<GroupFacts, 'schemeOf' | 'allowed' | 'known'>
+import { tracePosition, traceTokens, type PositionFindings, type TokenFacts } from './tracing.ts'
 
 /** What a group of uploads did to the ledger, besides the ledger itself. */
 export interface Placed {
@@ -91,8 +58,9 @@ export async function place(
   await evaluateAll(trx, group)
   const traced = traceAll(group, facts)
   const transfers = settleAll(group, facts, at)
-  const { inserted, updated } = group.changes()
+  const { inserted, handedIn, updated } = group.changes()
   await insertRecords(trx, inserted, at)
+  await handInRecords(trx, handedIn)
   await updateRecords(trx, updated)
   const accounts = transfers.flatMap(({ debit, credit }) => [debit, credit])
   await placePayments(trx, paid, accounts, at)
@@ -158,98 +126,6 @@ export async function decide(
   return traced
 }
 
-/** The working copy of the chains that a group of uploads touches. */
-class Group {
-  readonly uploads: readonly Upload[]
-  readonly chains = new Map<CardId, CardChain>()
-  readonly findings: Finding[] = []
-  readonly withdrawn: PositionFindings['withdrawn'][number][] = []
-  readonly fresh = new Set<Digest>()
-  /** Records of which this group shows that their cards took them. */
-  readonly taken: ChainRecord[] = []
-  readonly dirty = new Map<CardId, Set<number>>()
-  /** Positions to trace: those that were looked at and have changed. */
-  readonly touched = new Map<CardId, Set<number>>()
-
-  readonly #facts: Pick<GroupFacts, 'schemeOf'>
-
-  constructor(uploads: readonly Upload[], facts: Pick<GroupFacts, 'schemeOf'>) {
-    this.uploads = uploads
-    this.#facts = facts
-    for (const { entry } of uploads) this.chain(entry.card)
-  }
-
-  chain(card: CardId): CardChain {
-    const known = this.chains.get(card)
-    if (known) return known
-    const chain = new CardChain(this.#facts.schemeOf(card).recordsAreSigned)
-    this.chains.set(card, chain)
-    return chain
-  }
-
-  load(record: ChainRecord): void {
-    this.chain(record.card).load(record)
-  }
-
-  /** A record that is new, or was only shown until now. */
-  add(record: ChainRecord): void {
-    const isLoaded = this.chain(record.card).isLoaded(record.sequence)
-    invariant(isLoaded, 'what is there is known before a record is put beside it')
-    this.change(record)
-  }
-
-  change(record: ChainRecord): void {
-    this.chain(record.card).put(record)
-    // A record that is only shown is never complete, and nobody's rival.
-    if (record.uploaded) touch(this.dirty, record.card, record.sequence)
-    touch(this.touched, record.card, record.sequence)
-  }
-
-  /** Takes note that its card did take it, if that is news. */
-  take(record: ChainRecord): void {
-    if (isEffective(record)) return
-    const taken = { ...record, taken: true }
-    this.change(taken)
-    this.taken.push(taken)
-  }
-
-  /** What is to be written: whole rows, and rows of which only the flags have changed. */
-  changes(): {
-    readonly inserted: readonly ChainRecord[]
-    readonly updated: readonly ChainRecord[]
-  } {
-    const inserted: ChainRecord[] = []
-    const updated: ChainRecord[] = []
-    for (const chain of this.chains.values()) {
-      for (const { record, stored } of chain.placements()) {
-        if (!stored || record.uploaded !== stored.uploaded || record.source !== stored.source) {
-          inserted.push(record)
-        } else if (differs(record, stored)) updated.push(record)
-      }
-    }
-    return { inserted, updated }
-  }
-}
-
-function touch(positions: Map<CardId, Set<number>>, card: CardId, sequence: number): void {
-  const known = positions.get(card)
-  if (known) known.add(sequence)
-  else positions.set(card, new Set([sequence]))
-}
-
-function differs(a: ChainRecord, b: ChainRecord): boolean {
-  if (a === b) return false
-  return (
-    a.outcome !== b.outcome ||
-    a.complete !== b.complete ||
-    a.contested !== b.contested ||
-    a.refuted !== b.refuted ||
-    a.taken !== b.taken ||
-    a.decision !== b.decision ||
-    a.settlement !== b.settlement
-  )
-}
-
 /** Writes down which tokens were used; what is wrong with them refutes the records that used them. */
 async function placeTokens(trx: Transaction<Tables>, group: Group) {
   const uses = group.uploads.flatMap(({ entry }) =>
@@ -282,270 +158,6 @@ async function placeTokens(trx: Transaction<Tables>, group: Group) {
     findings,
     // A token used twice refutes its first use too, which may be of another card and long placed.
     refuted: rows.filter(({ record }) => guilty.has(record)),
-  }
-}
-
-/** Where each upload lies, what is beside it, and where what it shows lies. */
-async function loadNeighbours(trx: Transaction<Tables>, group: Group): Promise<void> {
-  await load(
-    trx,
-    group,
-    group.uploads.flatMap(({ entry: { card, sequence, predecessor } }) => [
-      { card, sequence: sequence - 1 },
-      { card, sequence },
-      { card, sequence: sequence + 1 },
-      // Who lies about its own sequence can show a record from anywhere.
-      { card, sequence: predecessor?.sequence ?? sequence },
-    ]),
-  )
-}
-
-async function load(
-  trx: Transaction<Tables>,
-  group: Group,
-  positions: readonly Position[],
-): Promise<void> {
-  const wanted = positions.filter(({ card, sequence }) => !group.chain(card).isLoaded(sequence))
-  for (const record of await loadSpans(trx, spansOf(wanted))) group.load(record)
-  for (const { card, sequence } of wanted) group.chain(card).markLoaded(sequence)
-}
-
-interface Position {
-  readonly card: CardId
-  readonly sequence: number
-}
-
-/** The positions as runs: uploads of one card mostly lie side by side. */
-function spansOf(positions: readonly Position[]): Span[] {
-  const spans: Span[] = []
-  for (const [card, own] of Map.groupBy(positions, (position) => position.card)) {
-    let from: number | undefined
-    let to = Number.NEGATIVE_INFINITY
-    for (const { sequence } of own.toSorted((a, b) => a.sequence - b.sequence)) {
-      if (from !== undefined && sequence > to + 1) {
-        spans.push({ card, from, to })
-        from = undefined
-      }
-      from ??= sequence
-      to = sequence
-    }
-    if (from !== undefined) spans.push({ card, from, to })
-  }
-  return spans
-}
-
-function merge(group: Group, facts: TracingFacts, tokenFindings: readonly Finding[]): void {
-  const guilty = new Set(tokenFindings.flatMap(({ records }) => records))
-  group.findings.push(...tokenFindings)
-  for (const upload of group.uploads) {
-    const findings = judgeRecord(upload, facts)
-    group.findings.push(...findings)
-    mergeUpload(group, upload, findings.length > 0 || guilty.has(upload.entry.digest))
-    showPredecessor(group, upload.entry)
-  }
-}
-
-/** What the office has learnt of a card may show what was wrong with records that are long placed. */
-async function rejudge(trx: Transaction<Tables>, group: Group, facts: GroupFacts): Promise<void> {
-  const guilty = facts.reopened.flatMap((entry) => {
-    const findings = facts.schemeOf(entry.card).judge(entry, facts.known(entry.card))
-    return findings.length > 0 ? { entry, findings } : []
-  })
-  await load(
-    trx,
-    group,
-    guilty.map(({ entry }) => entry),
-  )
-  for (const { entry, findings } of guilty) {
-    group.findings.push(...findings)
-    const record = group.chain(entry.card).get(entry.sequence, entry.digest)
-    if (record && !record.refuted) group.change({ ...record, refuted: true })
-  }
-}
-
-/** What one record shows by itself, with what the office knows. */
-function judgeRecord({ entry, isHearsay }: Upload, facts: TracingFacts): Finding[] {
-  return [
-    // Tracing tells that one, with the amount that only the true predecessor shows.
-    ...entry.findings.filter(({ kind }) => kind !== 'previous-balance-altered'),
-    ...facts.schemeOf(entry.card).judge(entry, facts.known(entry.card)),
-    ...(entry.maker === OFFICE || isHearsay
-      ? []
-      : tracePolicy(entry, facts.allowed(entry.maker, entry.policyVersion))),
-  ]
-}
-
-function mergeUpload(group: Group, upload: Upload, guilty: boolean): void {
-  const { entry } = upload
-  const chain = group.chain(entry.card)
-  const known = chain.get(entry.sequence, entry.digest)
-  // What a card has signed it did, whatever a till did wrong besides.
-  const refuted =
-    !chain.isSignedByCard &&
-    (guilty || (entry.predecessor !== undefined && !entry.predecessor.shown))
-  if (known?.uploaded && chain.isSignedByCard) {
-    const outcome = strongest(known.outcome, outcomeOf(upload, chain))
-    group.change({ ...known, outcome, source: bestSource(known, upload) })
-    return
-  }
-  if (known?.uploaded) {
-    const conflicting =
-      known.previous !== entry.predecessor?.digest || known.amount !== entry.amount
-    if (conflicting) group.findings.push(contradiction(entry))
-    group.change({
-      ...known,
-      outcome: strongest(known.outcome, outcomeOf(upload, chain)),
-      refuted: known.refuted || refuted || conflicting,
-    })
-    return
-  }
-  // When a card signed is known to nobody: no till can have kept it back.
-  if (!chain.isSignedByCard) group.fresh.add(entry.digest)
-  if (known) group.withdrawn.push({ kind: 'missing-transaction', about: entry.digest })
-  const record: ChainRecord = {
-    card: entry.card,
-    sequence: entry.sequence,
-    digest: entry.digest,
-    kind: entry.kind,
-    maker: entry.maker,
-    generation: entry.generation,
-    madeAt: entry.madeAt,
-    balance: entry.balance,
-    uploaded: true,
-    amount: entry.amount,
-    outcome: outcomeOf(upload, chain),
-    previous: entry.predecessor?.digest,
-    previousMaker: entry.predecessor?.maker,
-    previousBalance: entry.predecessor?.balance,
-    previousAt: entry.predecessor?.madeAt,
-    previousShown: entry.predecessor?.shown ?? true,
-    source: upload.source,
-    taken: known?.taken ?? false,
-    refuted,
-    decision: undefined,
-    complete: false,
-    contested: false,
-    settlement: 'none',
-    step: 0,
-  }
-  group.add(record)
-  // What stands on it was there first, perhaps: it then depends on this.
-  touch(group.dirty, entry.card, entry.sequence + 1)
-  touch(group.touched, entry.card, entry.sequence + 1)
-}
-
-/** Rather what the card has signed than what a till expects, and rather with the till's tokens than without. */
-function bestSource(known: ChainRecord, { entry, source, isHearsay }: Upload): Source | undefined {
-  const saysMore = !isEffective(known) || (entry.maker !== OFFICE && !isHearsay)
-  return entry.isAttested && saysMore ? source : known.source
-}
-
-/** One record, told in two ways by the till that signed it. */
-function contradiction({ card, digest, maker, amount }: VerifiedEntry): Finding {
-  return {
-    kind: 'rewritten-journal',
-    strength: 'proven',
-    suspects: [{ kind: 'till', till: maker }],
-    card,
-    about: digest,
-    amount,
-    records: [digest],
-  }
-}
-
-/** Where a card says itself that it took a record, a till's word for it does not count. */
-function outcomeOf({ entry, outcome }: Upload, chain: CardChain): Outcome {
-  if (chain.isSignedByCard && entry.isAttested) return 'confirmed'
-  return outcome === 'confirmed' && entry.isAttested === false ? 'unconfirmed' : outcome
-}
-
-/** Later knowledge wins, and a till's `confirmed` is its claim to the money. */
-function strongest(a: Outcome, b: Outcome): Outcome {
-  const order: readonly Outcome[] = ['unconfirmed', 'void', 'confirmed']
-  return order.indexOf(a) > order.indexOf(b) ? a : b
-}
-
-/**
- * The predecessor that an upload shows with its maker's signature: the card did take it, as a till has
- * read or, where cards say so themselves, as the card has said.
- */
-function showPredecessor(group: Group, entry: VerifiedEntry): void {
-  const shown = entry.predecessor
-  if (!shown?.shown) return
-  const chain = group.chain(entry.card)
-  const own = chain.get(entry.sequence, entry.digest)
-  const taken = entry.isAttested !== false || (own !== undefined && isEffective(own))
-  const known = chain.get(shown.sequence, shown.digest)
-  if (known) {
-    if (taken) group.take(known)
-    return
-  }
-  const record: ChainRecord = {
-    card: entry.card,
-    sequence: shown.sequence,
-    digest: shown.digest,
-    kind: shown.kind,
-    maker: shown.maker,
-    generation: shown.generation,
-    madeAt: shown.madeAt,
-    balance: shown.balance,
-    uploaded: false,
-    amount: 0n,
-    outcome: 'unconfirmed',
-    previous: undefined,
-    previousMaker: undefined,
-    previousBalance: undefined,
-    previousAt: undefined,
-    previousShown: false,
-    source: undefined,
-    taken,
-    refuted: false,
-    decision: undefined,
-    complete: false,
-    contested: false,
-    settlement: 'none',
-    step: 0,
-  }
-  group.add(record)
-}
-
-/** A card that took a record had taken the one before it: leftwards as far as nobody knew that. */
-async function passOnTaken(trx: Transaction<Tables>, group: Group): Promise<void> {
-  for (let done = 0; done < group.taken.length;) {
-    const news = group.taken.slice(done).filter(({ previousShown }) => previousShown)
-    done = group.taken.length
-    const positions = news.map(({ card, sequence }) => ({ card, sequence: sequence - 1 }))
-    await load(trx, group, positions)
-    for (const { card, sequence, previous } of news) {
-      const before = previous && group.chain(card).get(sequence - 1, previous)
-      if (before) group.take(before)
-    }
-  }
-}
-
-interface RecordName {
-  readonly card: CardId
-  readonly sequence: number
-  readonly record: Digest
-}
-
-/** Takes note of every record that is now proven bad, wherever it lies. */
-function markRefuted(group: Group, byTokens: readonly RecordName[]): void {
-  const refute = (record: ChainRecord | undefined) => {
-    if (record && !record.refuted) group.change({ ...record, refuted: true })
-  }
-  for (const { card, sequence, record } of byTokens) {
-    const chain = group.chain(card)
-    if (!chain.isSignedByCard) refute(chain.get(sequence, record))
-  }
-  for (const [card, positions] of group.touched) {
-    const chain = group.chain(card)
-    if (chain.isSignedByCard) continue
-    for (const sequence of [...positions]) {
-      for (const record of chain.at(sequence)) {
-        if (isEquivocal(chain, record) || excessOfReversal(chain, record) > 0n) refute(record)
-      }
-    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { CardId } from '../../kernel/ids.ts'
-import { contentOf } from './placer.ts'
+import { contentOf } from './stored-uploads.ts'
 import type { VerifiedEntry } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
 import type { Verifier, VerifyJob } from './verifier.ts'
