@@ -33,7 +33,9 @@ export const COIN_VERDICTS = [
   'expired',
   /** Several claim it, and who is to blame cannot be told. */
   'contested',
-  /** It is owed to one vendor. */
+  /** It is owed to a vendor of its own bank. */
+  'owed elsewhere',
+  /** It is owed to one vendor of another bank: for good, whatever comes in later. */
   'accepted',
 ] as const
 export type CoinVerdictWord = (typeof COIN_VERDICTS)[number]
@@ -43,7 +45,7 @@ const verdict = {
   /** Of this bank’s words about this coin, from 1: the highest counts. */
   step,
   verdict: z.enum(COIN_VERDICTS),
-  /** To whom it is owed, and that vendor’s bank; none unless it is accepted. */
+  /** To whom it is owed, and that vendor’s bank; there only if it is accepted. */
   creditor: z.array(z.strictObject({ element: elementId, office })).max(1),
   currency,
   value: minorUnits,

@@ -24,7 +24,9 @@ create table coin (
   bank integer not null references bank (office),
   -- of the bank's words about it, from 1
   step integer not null check (step >= 1),
-  verdict text not null check (verdict in ('unissued', 'expired', 'contested', 'accepted')),
+  verdict text not null check (verdict in (
+    'unissued', 'expired', 'contested', 'owed elsewhere', 'accepted'
+  )),
   -- to which vendor element of which bank it is owed; both null of a coin that is not accepted
   creditor bytea check (length(creditor) = 8),
   owed_to integer references bank (office),

@@ -177,7 +177,7 @@ function routeOf({ scheme: name, evidence }: BatchItem, schemes: readonly Office
 async function* allBatches(db: Kysely<Tables>, till: TillNumber): AsyncGenerator<Stored> {
   for (let after = 0n; ;) {
     const { rows } = await sql<StoredRow>`
-      select id, card, digest, bytes from batch where till = ${till}::bigint and id > ${after}::bigint
+      select id, digest, bytes from batch where till = ${till}::bigint and id > ${after}::bigint
       order by id limit ${PAGE}`.execute(db)
     yield* rows.map(storedOf)
     const last = rows.at(-1)
@@ -204,7 +204,7 @@ export async function loadStored(
   ids: readonly bigint[],
 ): Promise<readonly Stored[]> {
   const { rows } = await sql<StoredRow>`
-    select id, card, digest, bytes from batch where id = any(${packed(ids).int8((id) => id)}) order by id`.execute(
+    select id, digest, bytes from batch where id = any(${packed(ids).int8((id) => id)}) order by id`.execute(
     db,
   )
   invariant(rows.length === new Set(ids).size, 'what an entry names as its batch is stored')
@@ -213,13 +213,11 @@ export async function loadStored(
 
 interface StoredRow {
   readonly id: bigint
-  /** Null: a till's. */
-  readonly card: CardId | null
   readonly digest: Buffer
   readonly bytes: Buffer
 }
 
-function storedOf({ id, card, digest, bytes }: StoredRow): Stored {
-  const content = contentOf({ card, bytes })
-  return { id, bytes: new Uint8Array(bytes), digest: digestOf(digest), ...content }
+function storedOf(row: StoredRow): Stored {
+  const { id, digest, bytes } = row
+  return { id, bytes: new Uint8Array(bytes), digest: digestOf(digest), ...contentOf(row) }
 }

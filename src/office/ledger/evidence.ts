@@ -18,6 +18,7 @@ import { setCardStatus } from '../registry/cards.ts'
 import { findMakerKey, listMakerKeys } from '../registry/keys.ts'
 import { stopTill } from '../registry/tills.ts'
 import { reopenCards } from './reopen.ts'
+import type { ItemPlace } from './sorting.ts'
 import type { VerifiedEntry } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
 import type { Verifier } from './verifier.ts'
@@ -28,6 +29,10 @@ export interface EvidenceService {
   receive(batch: Uint8Array): Promise<IntakeResult>
   /** Stores what a card hands in, for good and once; resolves when it is in the ledger. */
   handIn(upload: CardUpload): Promise<void>
+  /** What another bank has shown is stored: placing follows by itself. */
+  shown(): void
+  /** Reads evidence about coins anew that said nothing when it was placed. */
+  readAgain(places: readonly ItemPlace[]): Promise<void>
   /** Resolves when everything that is stored now is in the ledger. */
   settled(): Promise<void>
   /** Closes a case in the caller's transaction; false if it was closed already. */
@@ -101,6 +106,11 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
       events.emit({ type: 'batch' })
       await placer.placed(id)
     },
+    shown() {
+      events.emit({ type: 'batch' })
+      placer.wake()
+    },
+    readAgain: (places) => placer.readAgain(places),
     settled: () => placer.settled(),
     resolve: (trx, resolution) => placer.resolve(trx, resolution),
     async sweep() {

@@ -10,6 +10,7 @@ import { FormatError, invariant } from '../../kernel/errors.ts'
 import type { TillNumber } from '../../kernel/ids.ts'
 import type { PrivateKey, PublicKey } from '../../kernel/p256.ts'
 import type { Clock } from '../../kernel/ports.ts'
+import type { OfficeNumber } from '../../kernel/party.ts'
 import { packed } from '../packed.ts'
 import type { CardId } from '../../kernel/ids.ts'
 import { sha256 } from '../../kernel/hash.ts'
@@ -149,6 +150,32 @@ export async function storeCardUpload(
   const [row] = rows
   invariant(row, 'what was stored is there')
   return row.id
+}
+
+/** What another bank has shown, as it is stored. */
+export interface BankUpload {
+  readonly office: OfficeNumber
+  readonly items: number
+  /** A synchronisation of nobody’s card. */
+  readonly bytes: Uint8Array
+}
+
+/** Stores it raw and for good, once, whoever shows it. */
+export async function storeBankUploads(
+  trx: Transaction<Tables>,
+  uploads: readonly BankUpload[],
+  at: number,
+): Promise<void> {
+  const column = packed(uploads)
+  await sql`
+    insert into batch (office, digest, received_at, items, bytes)
+    select office, digest, ${at}::bigint, items, bytes from unnest(
+      ${column.int4(({ office }) => office)},
+      ${column.bytea(({ bytes }) => sha256(bytes))},
+      ${column.int4(({ items }) => items)},
+      ${column.bytea(({ bytes }) => bytes)}
+    ) as new (office, digest, items, bytes)
+    on conflict (digest) where office is not null do nothing`.execute(trx)
 }
 
 interface StoredBatch {

@@ -20,9 +20,11 @@ import {
   historyOf,
   insertRejected,
   sortItems,
+  takeRejected,
+  type ItemPlace,
   type VerifiedUpload,
 } from './sorting.ts'
-import { StoredUploads, type StoredUpload } from './stored-uploads.ts'
+import { loadContents, StoredUploads, type StoredUpload } from './stored-uploads.ts'
 import type { Tables } from '../tables.ts'
 import type { Verifier, VerifyJob } from './verifier.ts'
 
@@ -154,6 +156,39 @@ export class Placer {
       return recordFindings(trx, await traceOverdue(trx, before), clock.now())
     })
     if (cases.length > 0) this.#office.notify({ cards: [], cases })
+  }
+
+  /**
+   * Takes evidence about coins into the ledger that said nothing when it was placed, and may by now: whoever
+   * it names may have become known.
+   */
+  async readAgain(places: readonly ItemPlace[]): Promise<void> {
+    const { db, clock, coins } = this.#office
+    const stored = await loadContents(
+      db,
+      places.map(({ batch }) => batch),
+    )
+    const items = places.flatMap(({ batch, index }) => stored.get(batch)?.items[index] ?? [])
+    invariant(items.length === places.length, 'what was rejected is stored')
+    const verdicts = await coins.read(items)
+    const good = verdicts.flatMap((verdict, n) => {
+      const source = places[n]
+      return source && verdict?.ok ? [{ ...verdict.coins, source }] : []
+    })
+    if (good.length === 0) return
+    const cases = await db.transaction().execute(async (trx) => {
+      await lockLedger(trx)
+      const taken = await takeRejected(
+        trx,
+        good.map(({ source }) => source),
+      )
+      const isTaken = ({ source }: ShownCoins) => taken.has(`${source.batch} ${source.index}`)
+      const findings = await coins.place(trx, good.filter(isTaken))
+      const changed = await recordFindings(trx, findings, clock.now())
+      await this.#office.act(trx, changed, [])
+      return changed
+    })
+    this.#office.notify({ cards: [], cases })
   }
 
   async stop(): Promise<void> {

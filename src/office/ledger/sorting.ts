@@ -26,9 +26,13 @@ export interface Sorted {
   readonly rejected: readonly RejectedItem[]
 }
 
-export interface RejectedItem {
+/** Where an item is stored. */
+export interface ItemPlace {
   readonly batch: bigint
   readonly index: number
+}
+
+export interface RejectedItem extends ItemPlace {
   readonly reason: string
 }
 
@@ -148,4 +152,20 @@ export async function insertRejected(
       ${column.int4(({ index }) => index)},
       ${column.text(({ reason }) => reason)}
     )`.execute(trx)
+}
+
+/** Takes these back; those that it returns: no other process has meanwhile. As `batch index`. */
+export async function takeRejected(
+  trx: Transaction<Tables>,
+  places: readonly ItemPlace[],
+): Promise<ReadonlySet<string>> {
+  const column = packed(places)
+  const { rows } = await sql<ItemPlace>`
+    delete from rejected_item where (batch, index) in (
+      select * from unnest(
+        ${column.int8(({ batch }) => batch)},
+        ${column.int4(({ index }) => index)}
+      )
+    ) returning batch, index`.execute(trx)
+  return new Set(rows.map(({ batch, index }) => `${batch} ${index}`))
 }

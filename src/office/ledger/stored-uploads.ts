@@ -1,15 +1,15 @@
 import { sql, type Kysely } from 'kysely'
 import { decodeBatch, type Batch, type BatchItem, type ReceivedBatch } from '../../kernel/batch.ts'
 import { invariant } from '../../kernel/errors.ts'
-import { digestOf, type CardId, type Digest } from '../../kernel/ids.ts'
+import { digestOf, type Digest } from '../../kernel/ids.ts'
 import { decodeSynchronisation, itemsOf } from '../../kernel/synchronisation.ts'
 import { packed } from '../packed.ts'
 import type { Tables } from '../tables.ts'
 
-/** What was handed in: by a till as a batch, or by a card through somebody’s phone. */
+/** What was handed in: by a till as a batch, by a card through somebody’s phone, or by another bank. */
 export interface Content {
   readonly items: readonly BatchItem[]
-  /** Undefined: a card’s. */
+  /** Undefined: a card’s, or a bank’s. */
   readonly batch: Batch | undefined
 }
 
@@ -81,25 +81,30 @@ function evidenceIn({ items }: Batch): number {
   return items.reduce((total, { evidence }) => total + evidence.length, 0)
 }
 
-async function loadContents(
+export async function loadContents(
   db: Kysely<Tables>,
   ids: readonly bigint[],
 ): Promise<ReadonlyMap<bigint, Content>> {
   const { rows } = await sql<StoredRow & { readonly id: bigint }>`
-    select id, card, bytes from batch where id = any(${packed(ids).int8((id) => id)})`.execute(db)
+    select id, bytes from batch where id = any(${packed(ids).int8((id) => id)})`.execute(db)
   return new Map(rows.map(({ id, ...row }) => [id, contentOf(row)]))
 }
 
 interface StoredRow {
-  /** Null: a till’s. */
-  readonly card: CardId | null
   readonly bytes: Uint8Array
 }
 
-/** What a row of the table `batch` holds, from its raw bytes. */
-export function contentOf({ card, bytes }: StoredRow): Content {
+/** What a row of the table `batch` holds, from its raw bytes: a till’s alone are signed, which no map is. */
+export function contentOf({ bytes }: StoredRow): Content {
   const raw = new Uint8Array(bytes)
-  if (card !== null) return { items: itemsOf(decodeSynchronisation(raw)), batch: undefined }
+  if (isCborMap(raw)) return { items: itemsOf(decodeSynchronisation(raw)), batch: undefined }
   const { batch } = decodeBatch(raw)
   return { items: batch.items, batch }
 }
+
+function isCborMap([first = 0]: Uint8Array): boolean {
+  return first >> 5 === CBOR_MAP
+}
+
+/** The major type (RFC 8949, 3.1). */
+const CBOR_MAP = 5

@@ -48,7 +48,9 @@ create table coin_decision (
   coin text primary key check (coin ~ '^[0-9a-f]{16}$'),
   -- of its words, from 1; 0: it has said nothing yet
   step integer not null default 0 check (step >= 0),
-  verdict text check (verdict in ('unissued', 'expired', 'contested', 'accepted')),
+  verdict text check (verdict in (
+    'unissued', 'expired', 'contested', 'owed elsewhere', 'accepted'
+  )),
   creditor text references coin_element (id),
   office integer,
   -- which of them the notary was told
@@ -69,7 +71,9 @@ create table coin_abroad (
   currency text not null,
   value bigint not null check (value > 0),
   step integer not null default 0 check (step >= 0),
-  verdict text check (verdict in ('unissued', 'expired', 'contested', 'accepted')),
+  verdict text check (verdict in (
+    'unissued', 'expired', 'contested', 'owed elsewhere', 'accepted'
+  )),
   -- to whom it is owed, and whose vendor that is
   creditor text,
   office integer,
