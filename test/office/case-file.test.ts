@@ -76,7 +76,7 @@ describe('a proven case leaves the office in a file', () => {
       ...['counterfeit-stamp', 'missing-transaction', 'batch-gap'],
       // Of cards that sign, below.
       'card-key-extracted',
-      // Sealed to the office by vendor elements: case files do not carry it.
+      // In coin-case-file.test.ts.
       ...CASE_KINDS.filter(isOfCoins),
     ]
     expect([...new Set(CASE_STORIES.map(({ kind }) => kind))]).toEqual(

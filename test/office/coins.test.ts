@@ -1,31 +1,24 @@
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Bytes } from '../../src/kernel/bytes.ts'
-import { generatePrivateKey, openSealed, sealTo } from '../../src/kernel/p256.ts'
 import { COIN_FINDINGS } from '../../src/office/coins/coinage.ts'
 import { GRACE, OFFLINE_MAX } from '../../src/office/coins/refunds.ts'
 import { COIN_LIFE, COINS_AT_ONCE } from '../../src/office/coins/sale.ts'
-import { readBank } from '../../src/schemes/coin/office/authority.ts'
 import { ENROLLED, enrolment, makeCoins } from '../../src/schemes/coin/office/bank.ts'
-import { openMessage, signMessage } from '../../src/kernel/signed-message.ts'
-import {
-  CONTEXT,
-  evidence,
-  payment,
-  readCoin,
-  settlement,
-  tillRecord,
-  transfer,
-  type Evidence,
-  type Payment,
-} from '../../src/schemes/coin/message.ts'
 import { loadCoins } from '../../src/schemes/coin/issuing.ts'
 import { placeOf } from '../../src/office/coins/elements.ts'
 import { Chance } from '../fuzz/chance.ts'
-import { crackedKey } from '../schemes/coin/bench.ts'
 import { closeTills, pay } from '../schemes/coin/till.ts'
 import { EUR } from '../schemes/coin/world.ts'
-import { CoinOffice, type OfficeCustomer, type Shop, type Shown } from '../support/coin-office.ts'
+import { CoinOffice, type OfficeCustomer, type Shop } from '../support/coin-office.ts'
+import {
+  forgedBy,
+  keepingAll,
+  lying,
+  movingNothing,
+  unsigned,
+  type Lie,
+} from '../support/coin-lies.ts'
 
 let town: CoinOffice
 beforeAll(async () => {
@@ -47,29 +40,6 @@ async function sale(customer: OfficeCustomer, shop: Shop, amount: bigint): Promi
 async function close(shop: Shop): Promise<void> {
   expect(await shop.closeDay()).toMatchObject({ result: 'closed' })
   await shop.report()
-}
-
-/** The evidence of a vendor who has taken his own element to pieces, and signs what he likes. */
-function lying(shop: Shop, change: (honest: Evidence) => Evidence): readonly Shown[] {
-  const { readingKey } = readBank(town.office.office.secretsOf('coin'))
-  const key = crackedKey(shop.vendor.chip, 'vendor element')
-  return shop.records().map(({ state, evidence: bytes }) => {
-    const shown = tillRecord.decode(bytes)
-    const [outcome] = shown.outcome
-    if (!outcome) throw new Error('it was decided')
-    const { content } = openMessage(
-      evidence,
-      openSealed(readingKey, outcome.sealed, CONTEXT.evidence),
-    )
-    const lie = signMessage(evidence, change(content), key)
-    const sealed = sealTo(readingKey.publicKey, lie, CONTEXT.evidence, town.world.random)
-    return { state, evidence: tillRecord.encode({ ...shown, outcome: [{ ...outcome, sealed }] }) }
-  })
-}
-
-function withPayment(content: Evidence, change: (honest: Payment) => Payment): Evidence {
-  const [bytes = NOTHING] = content.payment
-  return { ...content, payment: [payment.encode(change(payment.decode(bytes)))] }
 }
 
 async function newCases(work: () => Promise<void>) {
@@ -257,7 +227,7 @@ describe('a coin redeemed twice', () => {
   test('by one vendor, who is paid for what he keeps and surrenders it too: once', async () => {
     const [customer, shop] = [await town.customer(10n, [10n]), await town.shop()]
     await sale(customer, shop, 10n)
-    const lie = lying(shop, (content) => ({ ...content, kept: [] }))
+    const lie = lying(town, shop, (content) => ({ ...content, kept: [] }))
     const found = await newCases(async () => {
       await shop.report(lie)
       await close(shop)
@@ -275,7 +245,7 @@ describe('a coin redeemed twice', () => {
     await sale(customer, shop, 10n)
     const found = await newCases(async () => {
       for (const certificates of [true, false]) {
-        const one = lying(shop, (content) => ({
+        const one = lying(town, shop, (content) => ({
           ...content,
           kept: [],
           certificates: certificates ? content.certificates : [],
@@ -321,10 +291,10 @@ describe('what one item of evidence proves', () => {
   const seen = new Set<string>()
   afterAll(() => expect([...seen].toSorted()).toEqual([...COIN_FINDINGS].toSorted()))
 
-  async function found(change: (honest: Evidence, shop: Shop, payer: OfficeCustomer) => Evidence) {
+  async function found(lieOf: (shop: Shop, payer: OfficeCustomer) => Lie) {
     const [customer, shop] = [await town.customer(10n, [10n]), await town.shop([2n, 5n])]
     await sale(customer, shop, 8n)
-    const lie = lying(shop, (content) => change(content, shop, customer))
+    const lie = lying(town, shop, lieOf(shop, customer))
     const cases = await newCases(() => shop.report(lie))
     for (const { kind } of cases) seen.add(kind)
     expect(cases.every(({ strength }) => strength === 'proven')).toBe(true)
@@ -336,52 +306,23 @@ describe('what one item of evidence proves', () => {
   }
 
   test('a forged coin, that its payer signed for', async () => {
-    const { cases, card } = await found((content, _shop, payer) =>
-      withPayment(content, (honest) => {
-        const coins = honest.coins.map(({ coin, hops }) => {
-          const forged = coin.slice()
-          forged[12] = (forged[12] ?? 0) ^ 1
-          return { coin: forged, hops }
-        })
-        const key = crackedKey(payer.chip, 'coin element')
-        const given = openMessage(transfer, honest.transfer).content
-        const moved = { ...given, coins: coins.map((held) => readCoin(held).digest) }
-        return { ...honest, coins, transfer: signMessage(transfer, moved, key) }
-      }),
-    )
+    const { cases, card } = await found((_shop, payer) => forgedBy(payer.chip))
     expect(cases).toContainEqual(['forged-coin', card])
   })
 
   test('a transfer that its giver did not sign', async () => {
-    const { cases, till } = await found((content) =>
-      withPayment(content, (honest) => {
-        const given = openMessage(transfer, honest.transfer).content
-        return { ...honest, transfer: signMessage(transfer, given, generatePrivateKey()) }
-      }),
-    )
+    const { cases, till } = await found(() => unsigned)
     expect(cases).toContainEqual(['forged-hop', till])
   })
 
   test('a coin that the transfer does not move', async () => {
-    const { cases, card } = await found((content, _shop, payer) =>
-      withPayment(content, (honest) => {
-        const key = crackedKey(payer.chip, 'coin element')
-        const given = openMessage(transfer, honest.transfer).content
-        return { ...honest, transfer: signMessage(transfer, { ...given, coins: [] }, key) }
-      }),
-    )
+    const { cases, card } = await found((_shop, payer) => movingNothing(payer.chip))
     expect(cases.map(([kind]) => kind)).toContain('broken-chain')
     expect(cases.flat()).not.toContain(card)
   })
 
   test('change that was not given', async () => {
-    const { cases, till } = await found((content, shop) => {
-      const given = settlement.decode(content.settlement)
-      const { content: honest } = openMessage(transfer, given.transfer)
-      const key = crackedKey(shop.vendor.chip, 'vendor element')
-      const lie = signMessage(transfer, { ...honest, coins: [] }, key)
-      return { ...content, settlement: settlement.encode({ transfer: lie, coins: [] }) }
-    })
+    const { cases, till } = await found((shop) => keepingAll(shop))
     expect(cases).toEqual([['wrong-change', till]])
   })
 

@@ -9,7 +9,9 @@ import { CARD_ID_SIZE, cardIdBytes, cardIdOf, digestOf } from '../../kernel/ids.
 import { CURRENCY_CODES } from '../../kernel/money.ts'
 import { PUBLIC_KEY_SIZE, type PrivateKey } from '../../kernel/p256.ts'
 import { bytes, instant, minorUnits, parseCbor } from '../../kernel/schema.ts'
+import type { ElementId } from '../coins/coinage.ts'
 import { CASE_KINDS, type Finding, type Suspect } from '../ledger/findings.ts'
+import type { CoinEvidence } from './coins.ts'
 
 /**
  * A proven case in one file: the finding, the batches it follows from as their tills signed them, and
@@ -32,9 +34,21 @@ const findingSchema = z.strictObject({
   kind: z.enum(CASE_KINDS),
   about: z.string().max(200),
   card: card.nullable(),
-  suspects: z.array(suspect).min(1).max(100),
+  /** Nobody, if it speaks against an element of another bank: only that bank knows whose it is. */
+  suspects: z.array(suspect).max(100),
   amount: minorUnits.nullable(),
   records: z.array(bytes.of(DIGEST_SIZE).transform((digest) => digestOf(digest))).max(1000),
+})
+
+const element = bytes.of(CARD_ID_SIZE).transform((id): ElementId => cardIdOf(id))
+
+/** See {@link CoinEvidence}. */
+const coinsSchema = z.strictObject({
+  scheme: z.string().max(32),
+  certificates: z.array(bytes.upTo(1024)).min(1).max(1000),
+  bearers: z.array(z.strictObject({ element, card: card.nullable(), till: till.nullable() })),
+  opened: z.array(bytes.upTo(65_536)).max(1000),
+  transfers: z.array(bytes.upTo(1024)).max(1000),
 })
 
 const caseFileSchema = z.strictObject({
@@ -76,18 +90,22 @@ const caseFileSchema = z.strictObject({
   batches: z.array(bytes.upTo(BATCH_SIZE_MAX)),
   /** Of cards, as they came: each record in them is signed by its card. */
   synchronisations: z.array(bytes.upTo(BATCH_SIZE_MAX)),
+  /** Of cases about coins only. */
+  coins: coinsSchema.optional(),
 })
 type Payload = z.output<typeof caseFileSchema>
 
-export interface CaseFile extends Omit<Payload, 'finding'> {
+export interface CaseFile extends Omit<Payload, 'finding' | 'coins'> {
   readonly finding: Finding
+  readonly coins?: CoinEvidence
 }
 
 export function signCaseFile(key: PrivateKey, keyId: string, file: CaseFile): Bytes {
-  const { finding } = file
+  const { finding, coins, ...rest } = file
   const { kind, about, amount, suspects, records } = finding
   const payload = {
-    ...file,
+    ...rest,
+    ...(coins && { coins: coinsToCbor(coins) }),
     finding: {
       kind,
       about,
@@ -98,6 +116,17 @@ export function signCaseFile(key: PrivateKey, keyId: string, file: CaseFile): By
     },
   }
   return signDocument(key, keyId, CASE_FILE_TYPE, encodeCbor(payload))
+}
+
+function coinsToCbor({ bearers, ...coins }: CoinEvidence) {
+  return {
+    ...coins,
+    bearers: bearers.map(({ element: id, card: own, till: number }) => ({
+      element: fromHex(id, 'bearers.element', CARD_ID_SIZE),
+      card: own === undefined ? null : cardIdBytes(own),
+      till: number ?? null,
+    })),
+  }
 }
 
 function suspectToCbor(one: Suspect) {
@@ -115,11 +144,12 @@ export function decodeCaseFile(received: Uint8Array): ReceivedCaseFile {
   if (document.contentType !== CASE_FILE_TYPE) {
     throw new FormatError('case.contentType', `expected ${CASE_FILE_TYPE}`)
   }
-  const { finding, ...file } = parseCbor(caseFileSchema, document.payload, 'case')
+  const { finding, coins, ...file } = parseCbor(caseFileSchema, document.payload, 'case')
   return {
     document,
     file: {
       ...file,
+      ...(coins && { coins: coinsFromCbor(coins) }),
       finding: {
         ...finding,
         strength: 'proven',
@@ -127,5 +157,16 @@ export function decodeCaseFile(received: Uint8Array): ReceivedCaseFile {
         amount: finding.amount ?? undefined,
       },
     },
+  }
+}
+
+function coinsFromCbor({ bearers, ...coins }: z.output<typeof coinsSchema>): CoinEvidence {
+  return {
+    ...coins,
+    bearers: bearers.map(({ element: id, card: own, till: number }) => ({
+      element: id,
+      card: own ?? undefined,
+      till: number ?? undefined,
+    })),
   }
 }

@@ -15,6 +15,7 @@ import { knownSecrets } from '../registry/card-secrets.ts'
 import { listMakerKeys } from '../registry/keys.ts'
 import type { OfficeScheme } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
+import { currencyIn, gatherCoins, readCoinEvidence } from './coins.ts'
 import { signCaseFile, type CaseFile } from './document.ts'
 import {
   batchesBesides,
@@ -42,22 +43,14 @@ export async function exportCase(
   found: Case,
   currency: CurrencyCode | undefined,
 ): Promise<Bytes> {
+  if (isOfCoins(found.kind)) return exportCoins(trx, office, found, currency)
   const view = await openView(trx, office, provenFinding(found))
   const { finding, stored, read, policies } = await gather(trx, view, found.id)
   const file: CaseFile = {
-    type: 'case',
-    version: 1,
-    id: found.id,
-    openedAt: found.openedAt,
-    madeAt: office.clock.now(),
-    checkable: 'anyone',
-    finding,
-    currency: currency ?? null,
-    advice: [...caseWords(finding).advice],
+    ...emptyFile(office, found, finding, currency),
     keys: keysIn(read, view.keys),
     policies: policyRows(policies),
     readingKeys: readingKeysFor(read, view),
-    known: [],
     batches: stored.flatMap(({ batch, bytes }) => (batch ? bytes : [])),
     synchronisations: stored.flatMap(({ batch, bytes }) => (batch ? [] : bytes)),
   }
@@ -70,14 +63,59 @@ export async function exportCase(
   return signCaseFile(key, keyId, { ...file, checkable: 'office' })
 }
 
+/** The same of a case about coins: what its elements have signed is opened, and nobody's batch is in it. */
+async function exportCoins(
+  trx: Transaction<Tables>,
+  office: Office,
+  found: Case,
+  currency: CurrencyCode | undefined,
+): Promise<Bytes> {
+  const finding = provenFinding(found)
+  const coins = await gatherCoins(trx, office, finding)
+  const schemes = [...office.schemes.values()]
+  const read = readCoinEvidence(coins, schemes)
+  const file: CaseFile = {
+    ...emptyFile(office, found, finding, currency ?? (read && currencyIn(read, finding))),
+    coins,
+  }
+  const signed = signCaseFile(office.key, office.keyId, file)
+  if (verifyCaseFile(signed, office.key.publicKey, schemes).result === 'proven') return signed
+  throw doesNotFollow(found.id)
+}
+
+function emptyFile(
+  { clock }: Pick<Office, 'clock'>,
+  { id, openedAt }: Case,
+  finding: Finding,
+  currency: CurrencyCode | undefined,
+): CaseFile {
+  return {
+    type: 'case',
+    version: 1,
+    id,
+    openedAt,
+    madeAt: clock.now(),
+    checkable: 'anyone',
+    finding,
+    currency: currency ?? null,
+    advice: [...caseWords(finding).advice],
+    keys: [],
+    policies: [],
+    readingKeys: {},
+    known: [],
+    batches: [],
+    synchronisations: [],
+  }
+}
+
+function doesNotFollow(id: string): OfficeError {
+  return new OfficeError('conflict', `Case ${id} does not follow from the evidence in store.`)
+}
+
 function provenFinding(found: Case): Finding {
   const { id, kind, about, card, strength, suspects, amount, records, withdrawn } = found
   if (strength !== 'proven') {
     throw new OfficeError('conflict', `Case ${id} is suspected, and proves nothing to others.`)
-  }
-  if (isOfCoins(kind)) {
-    const message = `Case ${id} is about coins: case files do not carry what vendor elements seal to the office.`
-    throw new OfficeError('conflict', message)
   }
   if (withdrawn) throw new OfficeError('conflict', `Case ${id} was explained by later evidence.`)
   const accused = suspects.map((one) =>
@@ -137,7 +175,7 @@ async function gather(trx: Transaction<Tables>, view: View, id: string): Promise
   )
   const widest = await readStored(trx, view, [...wider.ids, ...tellings])
   if (widest.shows(finding)) return { finding, ...widest }
-  throw new OfficeError('conflict', `Case ${id} does not follow from the evidence in store.`)
+  throw doesNotFollow(id)
 }
 
 async function readStored(trx: Transaction<Tables>, view: View, ids: readonly bigint[]) {

@@ -8,6 +8,7 @@ import { decodeSynchronisation, itemsOf } from '../../kernel/synchronisation.ts'
 import { tokenSignedBy } from '../../kernel/token.ts'
 import type { Allowed } from '../ledger/tracing.ts'
 import type { OfficeScheme } from '../scheme.ts'
+import { readCoinEvidence, replayCoins, type CoinEvidence } from './coins.ts'
 import { decodeCaseFile, type CaseFile } from './document.ts'
 import { follows, readAll, replay, type HandedIn, type Read, type ReplayFacts } from './replay.ts'
 
@@ -77,14 +78,26 @@ export function verifyCaseFile(
       file,
     )
   }
-  passed(cameFrom(handedIn))
+  const coins = file.coins && readCoinEvidence(file.coins, schemes)
+  if (file.coins && !coins) {
+    return ended(
+      'bad_evidence',
+      'Something about coins in it is not signed by whom it names, or he is not certified.',
+      file,
+    )
+  }
+  passed(file.coins ? signedAbout(file.coins) : cameFrom(handedIn))
 
   const read = readAll(handedIn, schemes, {
     keys: file.keys,
     secrets: readingKeysIn(file, schemes),
   })
-  passed(readable(read))
-  if (follows(file.finding, replay(read, schemes, factsOf(file, root)))) {
+  if (!coins) passed(readable(read))
+  const found = [
+    ...replay(read, schemes, factsOf(file, root)),
+    ...(coins ? replayCoins(coins) : []),
+  ]
+  if (follows(file.finding, found)) {
     return ended(
       'proven',
       'The rules of the office find this case in it, and no other party.',
@@ -162,6 +175,12 @@ function cameFrom(handedIn: readonly HandedIn[]): string {
   if (cards === 0) return `The evidence is whole, as ${from} signed it: ${signed}.`
   const others = `what was handed in for cards, ${cards} times`
   return `The evidence is whole: ${others}${from && `, and ${signed} that ${from} signed`}.`
+}
+
+function signedAbout({ opened, transfers }: CoinEvidence): string {
+  const items = opened.length > 0 ? `what ${counted(opened.length, 'vendor element')} said` : ''
+  const moves = transfers.length > 0 ? counted(transfers.length, 'change') + ' of hands' : ''
+  return `The evidence is whole: ${items}${moves}, signed by elements that a bank and the root in it have certified.`
 }
 
 function readable(read: readonly Read[]): string {

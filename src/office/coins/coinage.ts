@@ -39,6 +39,33 @@ export interface Coinage {
   confirm(certificates: readonly Bytes[], secrets: Bytes): Confirmation
   /** As what others know this bank; undefined if it is its own root. */
   membership(secrets: Bytes): BankMembership | undefined
+  /** What somebody sees who has no secret of this office. */
+  readonly proof: CoinProof
+}
+
+/** For case files: from {@link Coinage.opened} evidence and certificates alone. Pure. */
+export interface CoinProof {
+  /** Certificates of the root and of this bank, in this order. */
+  authority(secrets: Bytes): readonly Bytes[]
+  /** The elements that opened evidence names. Empty if it cannot be read. */
+  named(opened: Uint8Array): readonly ElementId[]
+  /** The transfer in it with that digest, as its giver signed it. @throws {FormatError} if it cannot be read. */
+  transfer(opened: Uint8Array, digest: Digest): Bytes | undefined
+  /**
+   * @param certificates of the root, then of banks and elements in any order. Undefined if the root, or a
+   *   bank under it, has not signed one of them.
+   */
+  view(certificates: readonly Bytes[]): ProofView | undefined
+}
+
+export interface ProofView {
+  read(opened: Uint8Array): CoinVerdict
+  /** Undefined if it is no transfer, or not signed by its giver. */
+  step(transfer: Uint8Array): CoinStep | undefined
+  /** What the certificate says of an element; its card, unless it is a vendor’s. Undefined if there is none. */
+  bearer(
+    element: ElementId,
+  ): { readonly role: ElementRole; readonly card: CardId | undefined } | undefined
 }
 
 export interface BankMembership {

@@ -1,7 +1,7 @@
 import type { Finding } from '../ledger/findings.ts'
 import type { CoinEntry, CoinId, ElementId } from './coinage.ts'
 import { suspectsOf, type Bearer } from './elements.ts'
-import type { ClaimCase, Clone, ShownClaim } from './rules.ts'
+import { settleCoin, type ClaimCase, type Clone, type ShownClaim } from './rules.ts'
 import type { ClaimedCoin } from './settlement.ts'
 
 /** What is found about coins, before anybody is named. */
@@ -56,7 +56,7 @@ export function coinFindings(
     ...against(suspect),
     kind,
     about: `${coin}:${suspect}`,
-    amount: claims[0]?.value,
+    amount: claims.find(({ evidence }) => evidence === shown[0])?.value,
     records: shown,
   })
   return [
@@ -77,6 +77,15 @@ export function unissued(coin: CoinId, claims: readonly ShownClaim[]): Finding {
     amount: claims[0]?.value,
     records: claims.map(({ evidence }) => evidence),
   }
+}
+
+/** What becomes of each coin by all claims to it. */
+export function settleAll(claims: Iterable<ShownClaim>): readonly ClaimedCoin[] {
+  const byCoin = Map.groupBy(claims, ({ coin }) => coin)
+  return [...byCoin].map(([coin, own]) => {
+    const inOrder = own.toSorted((a, b) => (a.evidence < b.evidence ? -1 : 1))
+    return { coin, claims: inOrder, ...settleCoin(inOrder) }
+  })
 }
 
 /** Everything that is claimed in it. */

@@ -7,8 +7,8 @@ import { packed } from '../packed.ts'
 import type { Tables } from '../tables.ts'
 import type { CoinClaim, CoinEntry, CoinId, ElementId, ShownCoins } from './coinage.ts'
 import { ownersOf } from './elements.ts'
-import { claimsIn, coinFindings, suspectedIn, unissued } from './findings.ts'
-import { clonesAmong, settleCoin, type Clone, type ShownClaim } from './rules.ts'
+import { claimsIn, coinFindings, settleAll, suspectedIn, unissued } from './findings.ts'
+import { clonesAmong, type Clone, type ShownClaim } from './rules.ts'
 import { moveSpends } from './settlement.ts'
 
 /**
@@ -34,7 +34,7 @@ export async function placeCoins(
     trx,
     shown.map(({ coin }) => coin),
   )
-  const settled = [...all].map(([coin, claims]) => ({ coin, claims, ...settleCoin(claims) }))
+  const settled = settleAll([...all.values()].flat())
   const unknown = await moveSpends(trx, settled, bank, at)
   const found = { entries, clones, settled }
   const owners = await ownersOf(trx, suspectedIn(found))

@@ -1,7 +1,6 @@
 import { toHex, type Bytes } from '../../../kernel/bytes.ts'
 import { invariant, unlessMalformed } from '../../../kernel/errors.ts'
 import { sha256 } from '../../../kernel/hash.ts'
-import { currencyByNumber } from '../../../kernel/money.ts'
 import type { Instant, RandomSource } from '../../../kernel/ports.ts'
 import type {
   BankMembership,
@@ -17,19 +16,10 @@ import type {
 import { lifeOf, readBank, type BankAuthority } from './authority.ts'
 import { denominate, enrolment, makeCoins, makeVendor } from './bank.ts'
 import { isConfirmedBy, readCertificate, type Confirmed } from '../certificates.ts'
-import { openMessage } from '../../../kernel/signed-message.ts'
-import {
-  bankRecord,
-  BANKS_MAX,
-  evidence,
-  payment,
-  readCoin,
-  request,
-  settlement,
-  transfer,
-} from '../message.ts'
+import { bankRecord, BANKS_MAX } from '../message.ts'
 import { cardPlan, vendorPlan } from '../plans.ts'
-import { elementIdOf, openShown, verifyCoins, type CoinContext } from './redemption.ts'
+import { namedIn, proof } from './proof.ts'
+import { bookable, elementIdOf, openShown, verifyCoins, type CoinContext } from './redemption.ts'
 
 /** Payments up to this need no PIN: 25 of a currency with cents, as with the purse. */
 export const PIN_FREE_MAX = 25_00n
@@ -67,6 +57,7 @@ export const coinage: Coinage = {
   shown: (opened) => bankRecord.encode({ evidence: opened }),
   confirm,
   membership,
+  proof,
 }
 
 /** The last that was read: a process has one office, or a few. */
@@ -140,31 +131,8 @@ function openedBy(bytes: Uint8Array, secrets: Bytes): Bytes | undefined {
   return opened.ok ? opened.bytes : undefined
 }
 
-/** @throws {FormatError} if it cannot be read. */
-function namedIn(opened: Uint8Array): readonly ElementId[] {
-  const { content } = openMessage(evidence, opened)
-  const answer = settlement.decode(content.settlement)
-  const paid = content.payment.map((one) => payment.decode(one))
-  const coins = [answer, ...paid].flatMap((one) => one.coins.map(readCoin))
-  const transfers = [answer, ...paid].map((one) => openMessage(transfer, one.transfer))
-  const hops = [...transfers, ...coins.flatMap(({ hops: own }) => own)]
-  const asked = paid.map((one) => openMessage(request, one.request).content)
-  const ids = [
-    content.vendor,
-    ...asked.flatMap(({ identity, element }) => [identity, element]),
-    ...hops.flatMap((hop) => [hop.content.giver, hop.content.taker]),
-  ]
-  return [...new Set(ids.map(elementIdOf))]
-}
-
 function read(bytes: Uint8Array, secrets: Bytes, certificates: readonly Bytes[]): CoinVerdict {
-  const verdict = verifyCoins(bytes, contextOf(bankOf(secrets), certificates))
-  if (!verdict.ok) return verdict
-  const { entry } = verdict
-  const isKnown = entry.claims.every(({ currency }) =>
-    unlessMalformed(() => currencyByNumber(currency)),
-  )
-  return isKnown ? { ok: true, coins: entry } : { ok: false, reason: 'unknown_currency' }
+  return bookable(verifyCoins(bytes, contextOf(bankOf(secrets), certificates)))
 }
 
 function contextOf(authority: BankAuthority, certificates: readonly Bytes[]): CoinContext {
@@ -178,14 +146,14 @@ function contextOf(authority: BankAuthority, certificates: readonly Bytes[]): Co
 
 /** Of these certificates those of banks that the root stands behind, and of elements that those do. */
 function believed({ root, own }: BankAuthority, certificates: readonly Bytes[]) {
-  const read = certificates.flatMap((bytes) => unlessMalformed(() => readCertificate(bytes)) ?? [])
+  const all = certificates.flatMap((bytes) => unlessMalformed(() => readCertificate(bytes)) ?? [])
   const known = new Map([[own.bank, own]])
-  for (const bank of read) {
+  for (const bank of all) {
     const isNew = bank.role === 'bank' && !known.has(bank.bank)
     if (isNew && isConfirmedBy(bank, root)) known.set(bank.bank, bank)
   }
   const elements = new Map<string, Confirmed>()
-  for (const element of read) {
+  for (const element of all) {
     const bank = known.get(element.bank)
     const isElement = element.role !== 'bank' && element.role !== 'root'
     if (bank && isElement && isConfirmedBy(element, bank)) {

@@ -1,7 +1,7 @@
 import { bytesEqual, toHex, type Bytes } from '../../../kernel/bytes.ts'
 import { FormatError, unlessMalformed } from '../../../kernel/errors.ts'
 import { digestOf, type Digest } from '../../../kernel/ids.ts'
-import type { Amount } from '../../../kernel/money.ts'
+import { currencyByNumber, type Amount } from '../../../kernel/money.ts'
 import { openSealed, verify, type PrivateKey, type PublicKey } from '../../../kernel/p256.ts'
 import type {
   CoinClaim,
@@ -9,6 +9,7 @@ import type {
   CoinFinding,
   CoinId,
   CoinStep,
+  CoinVerdict as BookedVerdict,
   ElementId,
   HeldCoin,
 } from '../../../office/coins/coinage.ts'
@@ -117,6 +118,16 @@ export function readOpened(opened: Uint8Array, directory: CoinDirectory): CoinVe
     if (error instanceof UnknownElement) return rejected('unknown_element')
     throw error
   }
+}
+
+/** Only what is in a currency that there is can be booked. */
+export function bookable(verdict: CoinVerdict): BookedVerdict {
+  if (!verdict.ok) return verdict
+  const { entry } = verdict
+  const isKnown = entry.claims.every(({ currency }) =>
+    unlessMalformed(() => currencyByNumber(currency)),
+  )
+  return isKnown ? { ok: true, coins: entry } : { ok: false, reason: 'unknown_currency' }
 }
 
 function rejected(reason: CoinRejection): Rejected {
