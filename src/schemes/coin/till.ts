@@ -247,6 +247,7 @@ class Tap {
       pin: order.passcode === '' ? [] : [pinBlock(order.passcode)],
     })
     if (typeof asked !== 'number') return { ...asked, number, madeAt }
+    if (asked === COIN_SW.PUF_FAILED) return refused('tap_again')
     return refused(asked === COIN_SW.UNCONFIRMED ? 'counterfeit_card' : 'module_refused')
   }
 
@@ -261,7 +262,10 @@ class Tap {
     if (!shown) return unfinished(record)
     const { identity, element, bank } = shown
     const outcome = await vendor.accept({ mode, bank: [bank], identity, element, sealed })
+    if (outcome === COIN_SW.PUF_FAILED) return unfinished(record)
     if (typeof outcome === 'number') return refused('counterfeit_card')
+    // A payment of before is answered with the outcome of before: it pays for nothing else.
+    if (!bytesEqual(outcome.request, recordOf(record).request)) return refused('counterfeit_card')
     const decided = journalOutcome(this.#desk, record, outcome)
     await vendor.confirm(outcome)
     if (!(await this.#deliver(decided))) return unfinished(decided)
