@@ -107,18 +107,23 @@ function storyOf({ id, finding, currency: code, advice }: CaseFile): readonly st
   const { card, suspects, amount } = finding
   const words = caseWords(finding)
   const [first] = suspects
-  const who = first?.kind === 'till' ? nameOf(first) : 'The card'
+  const who = first?.kind === 'card' ? 'The card' : accused(suspects)
   const value =
     amount === undefined || code === null
       ? []
       : [`At stake: ${formatAmount(amount, currency(code))} ${code}`]
   return [
-    `Case ${id}: ${words.title}, against ${suspects.map(nameOf).join(' and ')}.`,
+    `Case ${id}: ${words.title}, against ${accused(suspects)}.`,
     words.happened(who, card === undefined ? 'a card' : `card ${card}`),
     ...value,
     'What the office says to do:',
     ...advice.map((line) => `  ${line}`),
   ]
+}
+
+/** Of an element of another bank that bank alone knows whose it is. */
+function accused(suspects: readonly Suspect[]): string {
+  return suspects.length > 0 ? suspects.map(nameOf).join(' and ') : 'somebody of another bank'
 }
 
 function nameOf(suspect: Suspect): string {
