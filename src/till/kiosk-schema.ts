@@ -81,6 +81,9 @@ const refused = z.strictObject({
   explanation: z.string(),
 })
 
+/** What went over the counter where money is in pieces: `given` less `change` is the amount. */
+const handedOver = z.strictObject({ given: money, change: money })
+
 /** What came of a card. */
 export const answer = z.union([
   z.strictObject({ result: z.literal('shown'), at: instant, view }),
@@ -94,6 +97,8 @@ export const answer = z.union([
     view,
     /** What the customer should know besides. */
     note: z.string().nullable(),
+    /** Null of money that is not in pieces, and where it is not known any more. */
+    handedOver: handedOver.nullable(),
   }),
   z.strictObject({
     result: z.literal('unfinished'),
@@ -101,7 +106,12 @@ export const answer = z.union([
     order: z.string(),
     record: record.nullable(),
   }),
-  refused.extend({ at: instant, order: z.string().nullable() }),
+  refused.extend({
+    at: instant,
+    order: z.string().nullable(),
+    /** Amounts that would go instead. */
+    otherAmounts: z.array(money),
+  }),
 ])
 export type AnswerJson = z.output<typeof answer>
 
@@ -197,6 +207,8 @@ export const syncReport = z.strictObject({
 export const cashUp = z.discriminatedUnion('result', [
   z.strictObject({
     result: z.literal('closed'),
+    /** Whose module it was. */
+    scheme: z.string(),
     batch: z.int(),
     count: z.int(),
     paid: money,
@@ -209,6 +221,18 @@ export const cashUp = z.discriminatedUnion('result', [
   z.strictObject({ result: z.literal('refused'), status: z.string(), explanation: z.string() }),
 ])
 export type CashUpJson = z.output<typeof cashUp>
+
+export const float = z.discriminatedUnion('result', [
+  z.strictObject({
+    result: z.literal('float'),
+    total: money,
+    /** Largest first. */
+    coins: z.array(z.strictObject({ value: money, count: z.int() })),
+    warning: z.string().nullable(),
+  }),
+  refused,
+])
+export type FloatJson = z.output<typeof float>
 
 export const receiptList = z.strictObject({ receipts: z.array(record) })
 export const receipt = z.strictObject({

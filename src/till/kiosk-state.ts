@@ -4,15 +4,16 @@ import type { Answer, Counter, LastSync } from './counter.ts'
 import type {
   AnswerJson,
   CashUpJson,
+  FloatJson,
   OrderJson,
   RecordJson,
   StateJson,
   ViewJson,
 } from './kiosk-schema.ts'
 import type { NetworkSwitch } from './network.ts'
-import type { AnyOrder, CardView, CashUp, JournalRecord, Refusal } from './scheme.ts'
+import type { AnyOrder, CardView, Float, JournalRecord, Refusal } from './scheme.ts'
 import type { SyncReport } from './sync.ts'
-import { CLOCK_TOLERANCE, type Till, type TillStatus } from './till.ts'
+import { CLOCK_TOLERANCE, type CashedUp, type Till, type TillStatus } from './till.ts'
 
 /** What the page calls itself and its shop. */
 export interface KioskNames {
@@ -76,8 +77,8 @@ export function stateJson({
   }
 }
 
-export function cashUpJson(answer: CashUp | Refusal): CashUpJson {
-  if (answer.result === 'refused') return answer
+export function cashUpJson(answer: CashedUp | Refusal): CashUpJson {
+  if (answer.result === 'refused') return refusedJson(answer)
   const { paid, paidBack, loaded, loadedBack, proof } = answer
   return {
     ...answer,
@@ -87,6 +88,21 @@ export function cashUpJson(answer: CashUp | Refusal): CashUpJson {
     loadedBack: String(loadedBack),
     proof: Buffer.from(proof).toString('base64'),
   }
+}
+
+export function floatJson(answer: Float | Refusal): FloatJson {
+  if (answer.result === 'refused') return refusedJson(answer)
+  const { total, coins, warning } = answer
+  return {
+    result: 'float',
+    total: String(total),
+    coins: coins.map(({ value, count }) => ({ value: String(value), count })),
+    warning: warning ?? null,
+  }
+}
+
+function refusedJson({ result, status, explanation }: Refusal) {
+  return { result, status, explanation }
 }
 
 function currencyJson({ code, decimals }: Currency) {
@@ -159,15 +175,22 @@ export function answerJson(answer: Answer): AnswerJson {
   const order = answer.kind === 'tap' ? answer.order.id : null
   switch (answer.result.result) {
     case 'refused': {
-      const { status, explanation } = answer.result
-      return { result: 'refused', at, order, status, explanation }
+      const { status, explanation, otherAmounts = [] } = answer.result
+      return {
+        result: 'refused',
+        at,
+        order,
+        status,
+        explanation,
+        otherAmounts: otherAmounts.map(String),
+      }
     }
     case 'shown':
       return { result: 'shown', at, view: viewJson(answer.result.view) }
     case 'torn':
       return { result: 'torn', at }
     case 'done': {
-      const { record, view, note } = answer.result
+      const { record, view, note, handedOver } = answer.result
       return {
         result: 'done',
         at,
@@ -175,6 +198,9 @@ export function answerJson(answer: Answer): AnswerJson {
         record: record ? recordJson(record) : null,
         view: viewJson(view),
         note: note ?? null,
+        handedOver: handedOver
+          ? { given: String(handedOver.given), change: String(handedOver.change) }
+          : null,
       }
     }
     case 'unfinished': {

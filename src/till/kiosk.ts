@@ -14,6 +14,7 @@ import * as schema from './kiosk-schema.ts'
 import {
   answerJson,
   cashUpJson,
+  floatJson,
   recordJson,
   stateJson,
   syncJson,
@@ -152,6 +153,10 @@ function addRoutes(app: FastifyInstance, options: KioskOptions): void {
 
   api.post('/api/cash-up', { schema: { response: { 200: schema.cashUp } } }, async () =>
     cashUpJson(await till.cashUp()),
+  )
+
+  api.get('/api/float', { schema: { response: { 200: schema.float } } }, async () =>
+    floatJson(await till.float()),
   )
 
   api.get(

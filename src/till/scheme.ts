@@ -28,6 +28,29 @@ export interface TillScheme {
   readonly refunds?: Refunds
   /** Closes the day in the till's security module. Only of schemes whose tills have one. */
   cashUp?(desk: Desk): Promise<CashUp | Refusal>
+  /**
+   * Gives a card what a payment that is done still owes it: change, a receipt. Only of schemes whose
+   * payments can leave something at the till. Undefined if it is not that payment's card.
+   */
+  settle?(channel: Channel, payment: JournalRecord, desk: Desk): Promise<TapResult | undefined>
+  /** What the till's security module has left to give change with. Only of schemes that give change. */
+  float?(desk: Desk): Promise<Float | Refusal>
+}
+
+/** What change a till can give. */
+export interface Float {
+  readonly result: 'float'
+  readonly total: Amount
+  /** Largest first. */
+  readonly coins: readonly { readonly value: Amount; readonly count: number }[]
+  /** For the person at the till, if it runs low. */
+  readonly warning: string | undefined
+}
+
+/** What went over the counter where money is in pieces: `given` less `change` is the amount. */
+export interface HandedOver {
+  readonly given: Amount
+  readonly change: Amount
 }
 
 /** How a scheme takes payments of its till back. */
@@ -143,6 +166,7 @@ export type TapResult =
       readonly view: CardView
       /** What the customer should know besides. */
       readonly note?: string
+      readonly handedOver?: HandedOver
     }
   | Refusal
   | { readonly result: 'unfinished'; readonly record: JournalRecord | undefined }
@@ -153,6 +177,8 @@ export interface Refusal {
   readonly status: string
   /** For the person at the till: what is wrong and what to do. */
   readonly explanation: string
+  /** Amounts that would go instead, where the one that was asked for does not work out. */
+  readonly otherAmounts?: readonly Amount[]
 }
 
 /** What the engine hands a scheme for one tap. */

@@ -40,6 +40,7 @@ import type {
   CardView,
   CashUp,
   Desk,
+  Float,
   Journal,
   JournalRecord,
   NewRecord,
@@ -175,7 +176,7 @@ export class Till {
       const ready = this.#ready()
       if ('result' in ready) return ready
       const known = answerFromJournal(this.order(order.id), order, ready.identity)
-      if (known) return known
+      if (known) return this.#settle(channel, known, ready)
       if (order.kind === 'refund') return this.#refund(channel, order, ready)
       return this.#ask(channel, ready, (approached) =>
         this.#perform(
@@ -185,6 +186,15 @@ export class Till {
         ),
       )
     })
+  }
+
+  /** What is done stays done; its card may still have to get what it was given. */
+  async #settle(channel: Channel, known: TapResult, ready: Ready): Promise<TapResult> {
+    if (known.result !== 'done' || !known.record) return known
+    const approached = this.#schemeOf(known.record, ready)
+    if (!approached?.scheme.recognises(channel.atr)) return known
+    const { scheme, desk } = approached
+    return (await scheme.settle?.(channel, known.record, desk)) ?? known
   }
 
   async #refund(channel: Channel, order: RefundOrder, ready: Ready): Promise<TapResult> {
@@ -221,18 +231,16 @@ export class Till {
   }
 
   /** Closes the day in the security module: of the first scheme whose module it is. */
-  async cashUp(): Promise<CashUp | Refusal> {
-    return this.#inTurn(async () => {
-      const ready = this.#ready()
-      if ('result' in ready) return ready
-      let answer: CashUp | Refusal = refusal('no_module')
-      for (const { scheme, desk } of this.#enrolled(this.#options.schemes, ready)) {
-        if (!scheme.cashUp) continue
-        answer = await scheme.cashUp(desk)
-        if (answer.result === 'closed') break
-      }
-      return answer
+  async cashUp(): Promise<CashedUp | Refusal> {
+    return this.#askModule(async ({ scheme, desk }): Promise<CashedUp | Refusal | undefined> => {
+      const closed = await scheme.cashUp?.(desk)
+      return closed?.result === 'closed' ? { ...closed, scheme: scheme.name } : closed
     })
+  }
+
+  /** What is left to give change with, of the first scheme whose module is in the slot. */
+  async float(): Promise<Float | Refusal> {
+    return this.#askModule(async ({ scheme, desk }) => scheme.float?.(desk))
   }
 
   order(orderId: string): OrderView {
@@ -340,6 +348,23 @@ export class Till {
     return refusal('unknown_card')
   }
 
+  /** Asks each scheme that has a say until one knows the module. */
+  async #askModule<R extends { readonly result: string }>(
+    ask: (approached: Approached) => Promise<R | Refusal | undefined>,
+  ): Promise<R | Refusal> {
+    return this.#inTurn(async () => {
+      const ready = this.#ready()
+      if ('result' in ready) return ready
+      let answer: R | Refusal = refusal('no_module')
+      for (const approached of this.#enrolled(this.#options.schemes, ready)) {
+        const said = await ask(approached)
+        if (said) answer = said
+        if (said && said.result !== 'refused') break
+      }
+      return answer
+    })
+  }
+
   /** Those of the schemes whose secrets the office has given. */
   #enrolled(schemes: readonly TillScheme[], ready: Ready): readonly Approached[] {
     return schemes.flatMap((scheme) => {
@@ -413,6 +438,11 @@ export class Till {
 /** @throws {StoreBusy | StoreUnreadable} if the file cannot be had. */
 export function createTill(options: TillOptions): Till {
   return new Till(options)
+}
+
+/** A day that was closed in the module of that scheme. */
+export interface CashedUp extends CashUp {
+  readonly scheme: string
 }
 
 interface Office {

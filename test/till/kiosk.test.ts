@@ -89,7 +89,15 @@ describe('the day', () => {
     const { ask } = await openKiosk({ schemes: [scheme] })
     expect(await ask('POST', '/api/cash-up')).toEqual({
       status: 200,
-      body: { ...closed, paid: '500', paidBack: '0', loaded: '0', loadedBack: '0', proof: 'AQID' },
+      body: {
+        ...closed,
+        scheme: 'toy',
+        paid: '500',
+        paidBack: '0',
+        loaded: '0',
+        loadedBack: '0',
+        proof: 'AQID',
+      },
     })
   })
 
@@ -483,7 +491,7 @@ test('docs/till-api.md lists every error with its status, and every address', as
   expect(listed).toEqual(Object.entries(KIOSK_ERRORS))
   const { app } = await openKiosk()
   const addresses = [...page.matchAll(/^\| `(GET|POST) (\S+)` \|/gm)]
-  expect(addresses).toHaveLength(12)
+  expect(addresses).toHaveLength(13)
   for (const [, method, url = ''] of addresses) {
     expect(app.hasRoute({ method: method === 'GET' ? 'GET' : 'POST', url })).toBe(true)
   }

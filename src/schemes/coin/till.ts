@@ -1,16 +1,16 @@
 import { SW, type StatusWord } from '../../kernel/apdu.ts'
 import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError } from '../../kernel/errors.ts'
-
-import { currencyByNumber, formatAmount, type Amount } from '../../kernel/money.ts'
+import { formatAmount, type Amount } from '../../kernel/money.ts'
 import { PASSCODE_FORM, pinBlock, PIN_SIZE } from '../../kernel/pin.ts'
 import { isProcessorCard } from '../../reader/atr.ts'
 import { CardTorn, type Channel } from '../../reader/channel.ts'
 import { isOwn, tokensFor } from '../../till/order-rules.ts'
 import type {
-  CardView,
   CashUp,
   Desk,
+  Float,
+  HandedOver,
   JournalRecord,
   Order,
   Refusal,
@@ -21,8 +21,19 @@ import type {
   TillScheme,
 } from '../../till/scheme.ts'
 import { CHUNK_SIZE, COIN_SW } from './instructions.ts'
-import { FCI_SIZE, IDENTITY_AID, requestId, SCHEME } from './message.ts'
-import { refused } from './till/statuses.ts'
+import { FCI_SIZE, IDENTITY_AID, SCHEME } from './message.ts'
+import {
+  deliver,
+  done,
+  handedOverIn,
+  isOpen,
+  settle,
+  unfinished,
+  viewOf,
+  type CardStatus,
+} from './till/delivery.ts'
+import { floatOf } from './till/float.ts'
+import { cannotPay, refused } from './till/statuses.ts'
 import { CoinCard, VendorElement, VendorGone, type Answer, type Introduction } from './terminal.ts'
 import { closeDay, intend, journalOutcome, recover, recordOf } from './till/journal.ts'
 
@@ -34,9 +45,10 @@ export const coinTill: TillScheme = {
   perform,
   cost,
   cashUp,
+  settle,
+  float,
 }
 
-type CardStatus = NonNullable<Awaited<ReturnType<CoinCard['status']>>>
 type PayOrder = Extract<Order, { kind: 'pay' }>
 
 /** A card and a vendor element, before anything is done with them. */
@@ -83,6 +95,16 @@ async function cashUp(desk: Desk): Promise<CashUp | Refusal> {
   }
 }
 
+async function float(desk: Desk): Promise<Float | Refusal> {
+  try {
+    const vendor = await meetVendor(desk)
+    return 'result' in vendor ? vendor : floatOf(await vendor.status())
+  } catch (error) {
+    if (error instanceof VendorGone) return refused('module_missing')
+    throw error
+  }
+}
+
 /** @throws {FormatError} if no till could carry it out at any card. */
 function checkOrder(order: Order): void {
   if (order.passcode !== '' && !PASSCODE_FORM.test(order.passcode)) {
@@ -123,6 +145,7 @@ class Tap {
   #record: JournalRecord | undefined
   /** What the people at the till should know besides. */
   #note: string | undefined
+  #handedOver: HandedOver | undefined
 
   constructor(present: Present, order: Order, desk: Desk) {
     this.#present = present
@@ -149,8 +172,8 @@ class Tap {
     }
     const latest = journal.latest(card)
     if (latest?.kind === 'pay' && latest.state === 'confirmed') {
-      const done = !this.#isOpen(latest) || (await this.#deliver(latest))
-      if (isOwn(latest, this.#order)) return done ? this.#done(latest) : unfinished(latest)
+      const isSettled = !isOpen(this.#present.status, latest) || (await this.#deliver(latest))
+      if (isOwn(latest, this.#order)) return isSettled ? this.#done(latest) : unfinished(latest)
       if (journal.isGivenUp(latest.orderId)) this.#note = this.#takenAllTheSame(latest)
     }
     return this.#begin()
@@ -266,6 +289,7 @@ class Tap {
     if (typeof outcome === 'number') return refused('counterfeit_card')
     // A payment of before is answered with the outcome of before: it pays for nothing else.
     if (!bytesEqual(outcome.request, recordOf(record).request)) return refused('counterfeit_card')
+    this.#handedOver = handedOverIn(outcome)
     const decided = journalOutcome(this.#desk, record, outcome)
     await vendor.confirm(outcome)
     if (!(await this.#deliver(decided))) return unfinished(decided)
@@ -276,17 +300,7 @@ class Tap {
 
   /** Receipt, change or coins for the card. Whether it has them now. */
   async #deliver(record: JournalRecord): Promise<boolean> {
-    const [settled] = recordOf(record).outcome
-    if (!settled) return false
-    const answer = await this.#settled(() => this.#present.card.settle(settled.settlement))
-    // A card that knows nothing of it has settled it so long ago that it has forgotten.
-    return answer?.sw === SW.OK || answer?.sw === COIN_SW.NOT_FOUND
-  }
-
-  /** Whether the card waits for what became of it. */
-  #isOpen(record: JournalRecord): boolean {
-    const id = requestId(recordOf(record).request)
-    return this.#present.status.open.some((open) => bytesEqual(open.request, id))
+    return (await this.#settled(() => deliver(this.#present.card, record))) ?? false
   }
 
   async #introduce(): Promise<Introduction | undefined> {
@@ -308,28 +322,22 @@ class Tap {
     const status = await this.#settled(() => this.#present.card.status())
     if (!status) return unfinished(record)
     const note = this.#note === undefined ? {} : { note: this.#note }
-    return { result: 'done', record, view: viewOf(status), ...note }
+    return { ...done(record, status, this.#handedOver), ...note }
   }
 
   #refusal({ sw, data }: Answer): Refusal {
     if (sw >> 4 === 0x63c) return refused('wrong_passcode')
-    if (sw === COIN_SW.CANNOT_PAY) return refused('cannot_pay', this.#cannotPay(data))
+    if (sw === COIN_SW.CANNOT_PAY) return this.#cannotPay(data)
     return refused(REFUSALS.get(sw) ?? 'damaged_card')
   }
 
-  #cannotPay(data: Bytes): string {
+  #cannotPay(data: Bytes): Refusal {
     const { currency } = this.#desk
     const read = (at: number): Amount =>
       BigInt(new DataView(data.buffer, data.byteOffset).getUint32(at))
-    const say = (value: Amount) => `${formatAmount(value, currency)} ${currency.code}`
-    const [shortBy, overBy] = [read(0), read(4)]
-    const more = overBy > 0n ? `, or ${say(overBy)} more` : ''
-    return `The coins on the card, and the change of this till, make ${say(shortBy)} less${more}. Take another amount.`
+    const amount = this.#order.kind === 'pay' ? this.#order.amount : 0n
+    return cannotPay({ amount, shortBy: read(0), overBy: read(4) }, currency)
   }
-}
-
-function unfinished(record: JournalRecord): TapResult {
-  return { result: 'unfinished', record }
 }
 
 const REFUSALS: ReadonlyMap<StatusWord, Parameters<typeof refused>[0]> = new Map([
@@ -340,18 +348,6 @@ const REFUSALS: ReadonlyMap<StatusWord, Parameters<typeof refused>[0]> = new Map
   [COIN_SW.PIN_NEEDED, 'passcode_needed'],
   [COIN_SW.FULL, 'payments_open'],
 ])
-
-function viewOf({ card, currency, total, sequence, lastTill, lastAt, open }: CardStatus): CardView {
-  return {
-    card,
-    currency: currencyByNumber(currency),
-    balance: total,
-    sequence,
-    lastMaker: lastTill === 0 ? undefined : lastTill,
-    lastAt: lastTill === 0 ? undefined : lastAt,
-    unfinished: open.length > 0,
-  }
-}
 
 /** Header, Lc and Le of a command; status word of an answer. */
 const COMMAND_FRAME = 6

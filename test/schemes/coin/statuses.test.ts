@@ -238,12 +238,16 @@ test('change_gone: somebody else got it while the first one was away', async () 
   expect(await till.tap(first, pay(10n))).toMatchObject({ result: 'done', view: { balance: 0n } })
 })
 
-test('cannot_pay says by how much', async () => {
+test('cannot_pay says by how much, and what would go', async () => {
   const till = new Till(world, shop.clone())
   expect(await till.tap(person.clone(), pay(6n))).toMatchObject({
-    explanation: expect.stringContaining('0.01 EUR less, or 0.01 EUR more'),
+    explanation: expect.stringContaining(
+      'make 0.05 EUR, 0.01 EUR less; or 0.07 EUR, 0.01 EUR more.',
+    ),
+    otherAmounts: [5n, 7n],
   })
   expect(await till.tap(person.clone(), pay(40n, PASSCODE))).toMatchObject({
-    explanation: expect.stringContaining('make 0.05 EUR less. Take'),
+    explanation: expect.stringContaining('make 0.35 EUR, 0.05 EUR less.'),
+    otherAmounts: [35n],
   })
 })

@@ -1,3 +1,4 @@
+import { formatAmount, type Amount, type Currency } from '../../../kernel/money.ts'
 import type { Refusal } from '../../../till/scheme.ts'
 
 /**
@@ -65,4 +66,29 @@ export function refused(
   explanation: string = EXPLANATIONS[status],
 ): Refusal {
   return { result: 'refused', status, explanation }
+}
+
+/** What a card says that it cannot pay exactly: the nearest amounts that it could. */
+export interface NoWay {
+  readonly amount: Amount
+  readonly shortBy: Amount
+  /** 0: it can pay no more than that. */
+  readonly overBy: Amount
+}
+
+/** Says what does not work out, by how much, and what would. */
+export function cannotPay({ amount, shortBy, overBy }: NoWay, currency: Currency): Refusal {
+  const say = (value: Amount) => `${formatAmount(value, currency)} ${currency.code}`
+  const less = amount - shortBy
+  const ways = [
+    ...(less > 0n ? [`${say(less)}, ${say(shortBy)} less`] : []),
+    ...(overBy > 0n ? [`${say(amount + overBy)}, ${say(overBy)} more`] : []),
+  ]
+  const why = `The coins on the card, and the change of this till, do not make ${say(amount)}.`
+  const advice =
+    ways.length === 0
+      ? 'They make no amount near it: ask for another card.'
+      : `They make ${ways.join('; or ')}.`
+  const others = [...(less > 0n ? [less] : []), ...(overBy > 0n ? [amount + overBy] : [])]
+  return { ...refused('cannot_pay', `${why} ${advice}`), otherAmounts: others }
 }
