@@ -3,7 +3,7 @@ import { currency, parseAmount, type Amount } from '../kernel/money.ts'
 import { fetchedWay, officeClient } from '../town/office-client.ts'
 import { asked } from './asking.ts'
 import type { CardDirectory } from './card-directory.ts'
-import type { CardCommand } from './command-line.ts'
+import type { CardCommand, ModuleScheme } from './card-command.ts'
 import { InputError, print, type Io } from './io.ts'
 import { issueToImage, moduleToImage } from './issuing.ts'
 import { readLogin } from './login.ts'
@@ -37,15 +37,22 @@ async function issue(command: IssueCommand, cards: CardDirectory, io: Io): Promi
 }
 
 async function makeModule(
-  { image: name, till, office, login, json }: ModuleCommand,
+  { image: name, scheme, till, office, login, json }: ModuleCommand,
   cards: CardDirectory,
   io: Io,
 ): Promise<void> {
   await checkFree(cards, name)
   const client = officeClient(fetchedWay(office), await readLogin(login))
-  const file = await asked(office, () => moduleToImage(client, cards, { name, till }))
-  const lines = [`${file} is the security module of till ${till}. It holds keys: keep it there.`]
-  print(io, json, { card: name, file, till }, lines)
+  const file = await asked(office, () => moduleToImage(client, cards, { name, scheme, till }))
+  const lines = [
+    `${file} is the ${MODULE_WORDS[scheme]} of till ${till}. It holds keys: keep it there.`,
+  ]
+  print(io, json, { card: name, file, scheme, till }, lines)
+}
+
+const MODULE_WORDS: Readonly<Record<ModuleScheme, string>> = {
+  purse: 'security module',
+  coin: 'vendor element',
 }
 
 /** Before an office is asked for anything. */

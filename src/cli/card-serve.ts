@@ -1,7 +1,7 @@
 import { profileOf } from '../reader/pcsc/profiles.ts'
 import { serveInVpcd, VPCD_PORT, type VpcdCard } from '../reader/vpcd.ts'
 import { CardDirectory, type TakenCard } from './card-directory.ts'
-import type { CardCommand } from './command-line.ts'
+import type { CardCommand } from './card-command.ts'
 import { withProgress, type Io } from './io.ts'
 import { chooseReader } from './pcsc.ts'
 import { virtualReaders, type VirtualReader } from './reader-conf.ts'

@@ -16,6 +16,7 @@ import {
 import { SEQUENCE_MAX } from '../schemes/block/message.ts'
 import { CARD_SCHEMES } from '../town/chips.ts'
 import { readModule, readPurse } from '../town/purse-desk.ts'
+import { countOf, holdingIn } from './coin-holding.ts'
 
 /** What anybody can read from an image, who has no key. */
 export interface ShownImage {
@@ -40,11 +41,31 @@ export interface ShownImage {
   } | null
   /** Null: it is no security module. */
   readonly module: { readonly till: number } | null
+  /** Null: it holds no coins. */
+  readonly coins: ShownCoins | null
+}
+
+/** What a card for coins, or a till's vendor element, says of itself. */
+interface ShownCoins {
+  readonly id: string
+  /** Null: it is a card. */
+  readonly till: number | null
+  readonly currency: string
+  /** Decimal. */
+  readonly total: string
+  /** How many. */
+  readonly count: number
 }
 
 type Contents = Omit<ShownImage, 'card' | 'kind'>
 
-const NOTHING_OF_OURS: Contents = { chip: null, block: null, purse: null, module: null }
+const NOTHING_OF_OURS: Contents = {
+  chip: null,
+  block: null,
+  purse: null,
+  module: null,
+  coins: null,
+}
 
 type Reader = (stored: StoredCard) => Contents | Promise<Contents>
 
@@ -53,7 +74,11 @@ const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   [CARD_SCHEMES.block.card.kind.name, ({ nvm }) => showClassic(nvm.snapshot())],
   [CARD_SCHEMES.purse.card.kind.name, (stored) => inReader(stored, showPurse)],
   [CARD_SCHEMES.purse.module.kind.name, (stored) => inReader(stored, showModule)],
+  [CARD_SCHEMES.coin.card.kind.name, (stored) => inReader(stored, showCoins)],
+  [CARD_SCHEMES.coin.module.kind.name, (stored) => inReader(stored, showCoins)],
 ])
+
+const WALLET = CARD_SCHEMES.wallet.card.kind.name
 
 export async function showImage(card: string, stored: StoredCard): Promise<ShownImage> {
   const { name } = stored.kind
@@ -111,6 +136,15 @@ async function showModule(channel: Channel): Promise<Contents> {
   return till === undefined ? NOTHING_OF_OURS : { ...NOTHING_OF_OURS, module: { till } }
 }
 
+async function showCoins(channel: Channel): Promise<Contents> {
+  const holding = await holdingIn(channel)
+  if (!holding) return NOTHING_OF_OURS
+  const { id, currency, total, coins: count } = holding
+  const till = holding.kind === 'card' ? null : holding.till
+  const coins = { id, till, currency: currency.code, total: formatAmount(total, currency), count }
+  return { ...NOTHING_OF_OURS, coins }
+}
+
 /** For `card show`. */
 export function imageLines({
   card,
@@ -119,6 +153,7 @@ export function imageLines({
   block,
   purse,
   module,
+  coins,
 }: ShownImage): readonly string[] {
   if (block) {
     const { id, currency: code, sequence } = block
@@ -137,6 +172,18 @@ export function imageLines({
     ]
   }
   if (module) return [`${card}: the security module of till ${module.till}`]
+  if (coins) {
+    const { id, total, currency: code, count } = coins
+    return [
+      `${card}: ${ofWhom(coins)}, in ${code}`,
+      `It says that it holds ${total} in ${countOf(count)}.`,
+      coins.till === null
+        ? `What it was sold, the office knows: kontant coins list --id ${id}`
+        : `What it took, the office knows: kontant coins takings ${coins.till}`,
+    ]
+  }
+  if (kind === WALLET)
+    return [`${card}: a wallet. What it holds: kontant phone show --card ${card}`]
   return [
     chip === null
       ? `${card}: ${kind}, nothing of ours`
@@ -144,13 +191,20 @@ export function imageLines({
   ]
 }
 
+function ofWhom({ id, till }: ShownCoins): string {
+  return till === null ? `card ${id} for coins` : `vendor element ${id} of till ${till}`
+}
+
 /** For `card list`. */
-export function imageLine({ card, kind, chip, block, purse, module }: ShownImage): string {
+export function imageLine({ card, kind, chip, block, purse, module, coins }: ShownImage): string {
   if (purse) {
     const { id, currency: code, sequence } = purse
     return `${card}  purse  card ${id}  ${code}  ${sequence} transactions`
   }
   if (module) return `${card}  security module of till ${module.till}`
+  if (coins)
+    return `${card}  ${ofWhom(coins)}  ${coins.total} ${coins.currency} in ${countOf(coins.count)}`
+  if (kind === WALLET) return `${card}  wallet`
   if (chip === null) return `${card}  ${kind}, nothing of ours`
   return `${card}  chip ${chip}  ${block ? `card ${block.id}  ${block.currency}  ${block.sequence ?? '?'} transactions` : 'not a card of ours'}`
 }

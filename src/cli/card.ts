@@ -1,7 +1,7 @@
 import { unblockCard, type UnblockStatus } from '../town/unblocking.ts'
 import { CardDirectory } from './card-directory.ts'
 import { imageLine, imageLines, showImage, type ShownImage } from './card-show.ts'
-import type { CardCommand } from './command-line.ts'
+import type { CardCommand } from './card-command.ts'
 import { CommandFailed, InputError, print, type Io } from './io.ts'
 import { systemRandom } from './system.ts'
 

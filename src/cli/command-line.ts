@@ -1,16 +1,16 @@
 import { fromHex, type Bytes } from '../kernel/bytes.ts'
 import { FormatError } from '../kernel/errors.ts'
 import type { CurrencyCode } from '../kernel/money.ts'
-import type { TillNumber } from '../kernel/ids.ts'
 import { didYouMean } from '../town/nearest.ts'
-import { SCHEME_NAMES, type SchemeName } from '../town/scheme-names.ts'
-import { ENDINGS } from './card-endings.ts'
+import { parseCard, type CardCommand } from './card-command.ts'
 import { parseCertificate, type CertificateCommand } from './certificate-command.ts'
+import { parseCoins, type CoinsCommand } from './coins-command.ts'
 import { parseMembership, type MembershipCommand } from './membership-command.ts'
 import { parseNotary, type NotaryCommand } from './notary-command.ts'
 import { parsePhone, type PhoneCommand } from './phone-command.ts'
 import {
   actOf,
+  atOffice,
   currencyOf,
   DEFAULT_DATA,
   DEFAULT_PORT,
@@ -35,6 +35,7 @@ export type Command =
   | TillCommand
   | CardCommand
   | PhoneCommand
+  | CoinsCommand
   | ReaderCommand
   | PlayCommand
   | CaseCommand
@@ -79,51 +80,6 @@ export interface TillCommand {
   readonly merchant: string
 }
 
-export type CardCommand =
-  | (CardPlace & {
-      readonly act: 'issue'
-      readonly image: string
-      readonly scheme: SchemeName
-      /** As written, `25.00`. */
-      readonly balance: string
-      readonly currency: CurrencyCode
-      readonly passcode: string | undefined
-      /** Number of the person who holds it. */
-      readonly holder: string | undefined
-      readonly office: string
-      readonly login: string
-    })
-  | (CardPlace & {
-      readonly act: 'module'
-      readonly image: string
-      readonly till: TillNumber
-      readonly office: string
-      readonly login: string
-    })
-  | (CardPlace & {
-      readonly act: 'unblock'
-      readonly image: string
-      readonly code: string
-      /** The new one. */
-      readonly passcode: string
-    })
-  | (CardPlace & { readonly act: 'show'; readonly image: string })
-  | (CardPlace & { readonly act: 'list' })
-  | (CardPlace & { readonly act: 'clone'; readonly image: string; readonly copy: string })
-  | (CardPlace & {
-      readonly act: 'serve'
-      readonly image: string
-      /** Of a virtual reader on this machine; undefined for the first, if there is no `reader` either. */
-      readonly port: number | undefined
-      readonly reader: string | undefined
-    })
-
-interface CardPlace {
-  readonly name: 'card'
-  readonly cards: string
-  readonly json: boolean
-}
-
 export type ReaderCommand = { readonly name: 'reader'; readonly json: boolean } & (
   | { readonly act: 'list' | 'watch' }
   | {
@@ -159,8 +115,8 @@ export interface VerifyCaseCommand {
   readonly json: boolean
 }
 
-/** The office's and two tills'. */
-const PORTS_UP = 3
+/** The office's and three tills'. */
+const PORTS_UP = 4
 
 /** @throws {UsageError} if `argv` is not a command that the help shows. */
 export function parseCommand(argv: readonly string[], environment: Environment): Command {
@@ -260,6 +216,7 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
   certificate: (argv, environment) => parseCertificate(argv, environment),
   card: (argv, environment) => parseCard(argv, environment),
   phone: (argv, environment) => parsePhone(argv, environment),
+  coins: (argv, environment) => parseCoins(argv, environment),
   reader: (argv) => parseReader(argv),
   play: (argv, { DATABASE_URL }) => {
     const words = { json: 'flag', trace: 'flag', database: 'value' } as const
@@ -309,128 +266,6 @@ function parseCase(argv: readonly string[], environment: Environment): CaseComma
   return { name: 'case', act, id, ...place, out: options.out ?? `case-${id}.cose` }
 }
 
-export const CARD_ACTS = ['issue', 'module', 'show', 'list', 'clone', 'unblock', 'serve'] as const
-
-function parseCard(argv: readonly string[], environment: Environment): CardCommand {
-  const [word, ...rest] = argv
-  return CARD_PARSERS[actOf('card', word, CARD_ACTS)](rest, environment)
-}
-
-type CardParser = (argv: readonly string[], environment: Environment) => CardCommand
-
-const CARD_WORDS = { cards: 'value', json: 'flag' } as const
-
-const CARD_PARSERS: Readonly<Record<(typeof CARD_ACTS)[number], CardParser>> = {
-  issue: (argv, environment) => parseIssue(argv, environment),
-  module: (argv, environment) => parseModule(argv, environment),
-  unblock: (argv) => parseUnblock(argv),
-  show: (argv) => {
-    const { options, positionals } = read('card', argv, CARD_WORDS, ['CARD'])
-    return { ...cardPlace(options), act: 'show', image: imageName(positionals[0]) }
-  },
-  list: (argv) => ({ ...cardPlace(read('card', argv, CARD_WORDS, []).options), act: 'list' }),
-  clone: (argv) => {
-    const { options, positionals } = read('card', argv, CARD_WORDS, ['CARD', 'COPY'])
-    const [image, copy] = positionals
-    return { ...cardPlace(options), act: 'clone', image: imageName(image), copy: imageName(copy) }
-  },
-  serve: (argv) => parseServe(argv),
-}
-
-function parseServe(argv: readonly string[]): CardCommand {
-  const words = { cards: 'value', port: 'value', reader: 'value' } as const
-  const { options, positionals } = read('card', argv, words, ['CARD'])
-  const { port, reader } = options
-  if (port !== undefined && reader !== undefined) {
-    throw new UsageError('give --port or --reader, not both', 'card')
-  }
-  return {
-    ...cardPlace(options),
-    act: 'serve',
-    image: imageName(positionals[0]),
-    port: port === undefined ? undefined : portOf('card', port),
-    reader,
-  }
-}
-
-function parseModule(argv: readonly string[], environment: Environment): CardCommand {
-  const words = { ...CARD_WORDS, till: 'value', office: 'value', login: 'value' } as const
-  const { options, positionals } = read('card', argv, words, ['CARD'])
-  const till = Number(options.till)
-  if (options.till === undefined || !Number.isInteger(till) || till < 1) {
-    throw new UsageError('a module is for one till: --till N, its number in the console', 'card')
-  }
-  return {
-    ...cardPlace(options),
-    ...atOffice('card', options, environment),
-    act: 'module',
-    image: imageName(positionals[0]),
-    till,
-  }
-}
-
-function parseUnblock(argv: readonly string[]): CardCommand {
-  const words = { ...CARD_WORDS, code: 'value', passcode: 'value' } as const
-  const { options, positionals } = read('card', argv, words, ['CARD'])
-  return {
-    ...cardPlace(options),
-    act: 'unblock',
-    image: imageName(positionals[0]),
-    code: digits('code', options.code),
-    passcode: digits('passcode', options.passcode),
-  }
-}
-
-function digits(option: string, text = ''): string {
-  if (/^\d{4,8}$/.test(text)) return text
-  throw new UsageError(`--${option}: expected 4 to 8 digits`, 'card')
-}
-
-function atOffice(
-  topic: Topic,
-  { office, login }: { readonly office?: string; readonly login?: string },
-  environment: Environment,
-) {
-  return {
-    office: urlOf(topic, office),
-    login: login ?? environment['KONTANT_LOGIN'] ?? `${DEFAULT_DATA}/login`,
-  }
-}
-
-function parseIssue(argv: readonly string[], environment: Environment): CardCommand {
-  const words = {
-    cards: 'value',
-    json: 'flag',
-    scheme: 'value',
-    balance: 'value',
-    currency: 'value',
-    passcode: 'value',
-    holder: 'value',
-    office: 'value',
-    login: 'value',
-  } as const
-  const { options, positionals } = read('card', argv, words, ['CARD'])
-  return {
-    ...cardPlace(options),
-    ...atOffice('card', options, environment),
-    act: 'issue',
-    image: imageName(positionals[0]),
-    scheme: schemeOf(options.scheme),
-    balance: options.balance ?? '0',
-    currency: currencyOf('card', options.currency),
-    passcode: options.passcode,
-    holder: options.holder,
-  }
-}
-
-function cardPlace(options: { readonly cards?: string; readonly json?: boolean }): CardPlace {
-  return {
-    name: 'card',
-    cards: options.cards ?? `${DEFAULT_DATA}/cards`,
-    json: options.json ?? false,
-  }
-}
-
 export const READER_ACTS = ['list', 'watch', 'apdu'] as const
 
 function parseReader(argv: readonly string[]): ReaderCommand {
@@ -463,24 +298,4 @@ function apduOf(text: string): Bytes {
     `"${text}" is no command APDU: expected at least 4 bytes in hexadecimal, such as 00a4000c023f00`,
     'reader',
   )
-}
-
-/** The name of a file without its ending: no way out of the directory. */
-function imageName(name = ''): string {
-  if (/^[\w-][\w.-]*$/.test(name)) {
-    const ending = ENDINGS.find((candidate) => name.endsWith(candidate)) ?? ''
-    return name.slice(0, name.length - ending.length)
-  }
-  throw new UsageError(
-    `"${name}" cannot be the name of a card: use letters, digits, - and _`,
-    'card',
-  )
-}
-
-function schemeOf(text = 'block'): SchemeName {
-  const scheme = SCHEME_NAMES.find((candidate) => candidate === text)
-  if (scheme) return scheme
-  const hint = didYouMean(text, SCHEME_NAMES)
-  const known = SCHEME_NAMES.join(', ')
-  throw new UsageError(`--scheme: there is no "${text}".${hint} There is: ${known}`, 'card')
 }

@@ -9,7 +9,7 @@ const EXIT = `Exit status
 export const HELP = `kontant: offline stored-value payments. The money is on the card, the till needs no
 network, the office names whoever cheated.
 
-  kontant up                 a whole system on this machine: office, two tills, nine cards
+  kontant up                 a whole system on this machine: office, three tills, eleven cards
   kontant play FILE          plays a scenario and checks what it expects
   kontant office             an office
   kontant notary …           what stands between several offices: reserves, settlement
@@ -17,6 +17,7 @@ network, the office names whoever cheated.
   kontant till               a till
   kontant card …             card images: issue, show, list, clone and more
   kontant phone …            a wallet and its holder’s phone: load, pay, synchronise and more
+  kontant coins …            coins for a card or a till: buy, load, list, refund and more
   kontant reader …           card readers: list, watch, apdu
   kontant case …             a proven case as a file, and the key to check it with
   kontant verify-case FILE   checks such a file, offline
@@ -30,17 +31,18 @@ export const TOPIC_HELP: Readonly<Record<Topic, string>> = {
   up: `kontant up [--data DIR] [--port N] [--currency EUR]
 
 Runs everything on this machine, for a look around or for a first day of sales: an office with its
-own PostgreSQL, two tills with their pages and security modules, and nine virtual cards to tap on
-them: five of the scheme block, two purse cards and two wallets. Only this machine can reach them.
-The first run makes an operator with a random password, two merchants, products with tokens and the
-cards; later runs go on where the last one stopped. Ctrl-C stops everything in order.
+own PostgreSQL, three tills with their pages, and eleven virtual cards to tap on them: five of the
+scheme block, two purse cards, two wallets and two cards with coins. Two of the tills have security
+modules, for purse cards; the third one has a vendor element, for coins. Only this machine can reach
+them. The first run makes an operator with a random password, merchants, products with tokens and
+the cards; later runs go on where the last one stopped. Ctrl-C stops everything in order.
 
   --data DIR   where everything lies; default ${DEFAULT_DATA}
-  --port N     of the office, ${DEFAULT_PORT} by default; the tills have the next two
+  --port N     of the office, ${DEFAULT_PORT} by default; the tills have the next three
   --currency   of everything, at the first run; default EUR
 
 Also in DIR: \`login\` (name and password of the operator, readable by you only), \`cards/*\` (the
-cards) and \`tills/*\` (the tills' files, each with the image of its security module).
+cards) and \`tills/*\` (the tills' files, each with the image of its module).
 
 ${EXIT}
 `,
@@ -146,10 +148,11 @@ code that an operator gets in the console.
 
 ${EXIT}
 `,
-  card: `kontant card issue CARD [--scheme block|purse|wallet] [--balance 25.00] [--currency EUR]
+  card: `kontant card issue CARD [--scheme block|purse|wallet|coin] [--balance 25.00] [--currency EUR]
                         [--passcode 4821] [--holder N] [--office URL] [--login FILE]
                         [--cards DIR] [--json]
-kontant card module CARD --till N [--office URL] [--login FILE] [--cards DIR] [--json]
+kontant card module CARD --till N [--scheme purse|coin] [--office URL] [--login FILE]
+                        [--cards DIR] [--json]
 kontant card show CARD      [--cards DIR] [--json]
 kontant card list           [--cards DIR] [--json]
 kontant card clone CARD COPY [--cards DIR] [--json]
@@ -162,7 +165,8 @@ module.
 
   issue    asks the office for a new card and writes it to a new image. Prints the passcode, once;
            of a purse card the PIN and the code that unblocks it
-  module   the same for the security module of a till, without which it cannot serve purse cards
+  module   the same for the security module of a till, without which it cannot serve purse cards,
+           or with --scheme coin for its vendor element, without which it takes no coins
   show     what can be read from a card without secrets
   list     all cards of the directory
   clone    copies a card, chip number and all, as a thief would
@@ -177,7 +181,8 @@ module.
   --balance        what it holds at first; default 0
   --currency       that it holds; default EUR
   --passcode       4 to 8 digits; default of a new card: made up
-  --holder N       number of the person who holds it, from whose online wallet it is loaded
+  --holder N       number of the person who holds it, from whose online wallet it is loaded, or
+                   its coins are bought: a card for coins needs one
   --office URL     default http://127.0.0.1:${DEFAULT_PORT}
   --port N         where a virtual reader listens on this machine; default 35963, the first one
   --reader NAME    the virtual reader as PC/SC names it, or a part of that
@@ -227,6 +232,43 @@ happens twice.
   --login FILE     name and password of the holder, a line each, to load and unload; default: the
                    variable KONTANT_LOGIN, else ${DEFAULT_DATA}/login
   --memory DIR     where the phone keeps what it has begun; default ${DEFAULT_DATA}/phone
+  --json           the answer as JSON; amounts in minor units
+
+${EXIT}
+`,
+  coins: `kontant coins buy AMOUNT [--bound]
+kontant coins load
+                all with (--card CARD [--cards DIR] | --reader NAME)
+kontant coins list (--card CARD | --reader NAME | --id CARD | --till N) [--held]
+kontant coins takings TILL
+kontant coins refund CARD --reason TEXT
+                all with [--office URL] [--login FILE] [--json]
+kontant coins cash-up [--page URL] [--json]
+
+Coins for cards of the scheme coin, and for the vendor elements of tills that take them: \`kontant
+card --help\` says how both are made, and shows what one holds. Coins come sealed to one chip:
+nothing is lost if they stay on the way.
+
+  buy      on a card, from the online wallet of its holder; on a vendor element as float for change,
+           from what its merchant has at the office. Asked for again after a break, it buys once
+  load     coins that were bought and are not there yet
+  list     what the office knows of its coins, newest first: when each ends, and who has it
+  takings  what a till has bought, holds, was paid, and what waits
+  refund   gives back what a lost card held, once it is renewed as lost; CARD is its number in the
+           console. Says which till has still to report
+  cash-up  has a till that runs give up the coins of its vendor element, to be paid for them
+
+  AMOUNT           such as 25.00, in as few coins as it takes; or the coins: 20+5
+  --bound          only this card may spend them, and nobody may pass them on
+  --card CARD      an image of --cards DIR, default ${DEFAULT_DATA}/cards, or the path of one. For the
+                   element of a till that runs this waits: stop the till
+  --reader NAME    the PC/SC reader that holds the card instead
+  --held           coins that it has now, instead of those that were made for it
+  --page URL       of the till; default http://127.0.0.1:${DEFAULT_PORT + 1}
+  --office URL     default http://127.0.0.1:${DEFAULT_PORT}
+  --login FILE     name and password of an operator, or of the card’s holder, a line each; default:
+                   the variable KONTANT_LOGIN, else ${DEFAULT_DATA}/login
+  --memory DIR     where a purchase without an answer is noted; default ${DEFAULT_DATA}/phone
   --json           the answer as JSON; amounts in minor units
 
 ${EXIT}

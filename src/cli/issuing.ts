@@ -1,10 +1,12 @@
 import { invariant } from '../kernel/errors.ts'
 import type { TillNumber } from '../kernel/ids.ts'
 import type { CurrencyCode } from '../kernel/money.ts'
-import { CARD_SCHEMES, cardScheme, type SchemeName } from '../town/chips.ts'
+import { CARD_SCHEMES, cardScheme, type ChipKind } from '../town/chips.ts'
+import type { SchemeName } from '../town/scheme-names.ts'
 import type { OfficeClient } from '../town/town-office.ts'
 import { TownCard, TownChip } from '../town/town-card.ts'
 import type { CardDirectory } from './card-directory.ts'
+import type { ModuleScheme } from './card-command.ts'
 import { CommandFailed } from './io.ts'
 import { systemRandom } from './system.ts'
 
@@ -53,15 +55,25 @@ export async function issueToImage(
   return { file, passcode: issued.passcode, unblocking: issued.unblocking }
 }
 
-/** Has the office make a security module for a till, and writes it to a new image. @returns its path. */
+export interface ModuleOrder {
+  readonly name: string
+  readonly scheme: ModuleScheme
+  readonly till: TillNumber
+}
+
+/**
+ * Has the office make a till’s own card, a security module or a vendor element, and writes it to a new
+ * image. @returns its path.
+ */
 export async function moduleToImage(
   client: OfficeClient,
   cards: CardDirectory,
-  { name, till }: { readonly name: string; readonly till: TillNumber },
+  { name, scheme, till }: ModuleOrder,
 ): Promise<string> {
-  const chip = CARD_SCHEMES.purse.module
+  const chip: ChipKind = CARD_SCHEMES[scheme].module
   const module = new TownChip(chip.kind, chip.delivered(chipNumber()), systemRandom)
-  const plan = await client.makeModule(till, 'purse', undefined)
+  const told = chip.introduce && (await module.tap(undefined, chip.introduce))
+  const plan = await client.makeModule(till, scheme, told?.report)
   checkWritten(await module.tap(undefined, (channel) => chip.write(channel, plan, systemRandom)))
   return cards.write(name, chip.kind, module.image())
 }

@@ -50,6 +50,9 @@ async function run(command: Command, io: Io): Promise<ExitStatus> {
     case 'phone':
       await (await import('./phone.ts')).runPhone(command, io)
       return EXIT.OK
+    case 'coins':
+      await (await import('./coins.ts')).runCoins(command, io)
+      return EXIT.OK
     case 'reader':
       await (await import('./reader.ts')).runReader(command, io)
       return EXIT.OK

@@ -11,6 +11,7 @@ export const TOPICS = [
   'till',
   'card',
   'phone',
+  'coins',
   'reader',
   'play',
   'case',
@@ -66,13 +67,35 @@ export function currencyOf(topic: Topic, text = 'EUR'): CurrencyCode {
   throw new UsageError(`--currency: there is no "${text}".${hint} There is: ${known}`, topic)
 }
 
-export function urlOf(topic: Topic, text = `http://127.0.0.1:${DEFAULT_PORT}`): string {
+/** @param option that names it. */
+export function urlOf(
+  topic: Topic,
+  text = `http://127.0.0.1:${DEFAULT_PORT}`,
+  option = 'office',
+): string {
   const url = URL.parse(text)
   if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return url.origin
   throw new UsageError(
-    `--office: expected an address such as http://127.0.0.1:7001, got "${text}"`,
+    `--${option}: expected an address such as http://127.0.0.1:7001, got "${text}"`,
     topic,
   )
+}
+
+/** An office, and a file with name and password of somebody who works there or has cards of it. */
+export interface AtOffice {
+  readonly office: string
+  readonly login: string
+}
+
+export function atOffice(
+  topic: Topic,
+  { office, login }: { readonly office?: string; readonly login?: string },
+  environment: Environment,
+): AtOffice {
+  return {
+    office: urlOf(topic, office),
+    login: login ?? environment['KONTANT_LOGIN'] ?? `${DEFAULT_DATA}/login`,
+  }
 }
 
 export type Words = Readonly<Record<string, 'value' | 'flag'>>

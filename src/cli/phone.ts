@@ -1,8 +1,7 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { toHex, utf8, type Bytes } from '../kernel/bytes.ts'
+import { mkdir, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { toHex, type Bytes } from '../kernel/bytes.ts'
 import { FormatError } from '../kernel/errors.ts'
-import { sha256 } from '../kernel/hash.ts'
 import { cardIdOf } from '../kernel/ids.ts'
 import {
   currencyByNumber,
@@ -12,35 +11,30 @@ import {
   type Currency,
 } from '../kernel/money.ts'
 import { partyText } from '../kernel/party.ts'
-import { ignorePcscError, PcscError } from '../reader/pcsc/binding.ts'
 import type { Channel } from '../reader/channel.ts'
 import type { Signed } from '../kernel/signed-message.ts'
 import type { CardState, WalletRecord } from '../schemes/wallet/message.ts'
-import {
-  Phone,
-  type PhoneMemory,
-  type Problem,
-  type Result,
-  type Synchronised,
-} from '../schemes/wallet/phone.ts'
+import { Phone, type Problem, type Result, type Synchronised } from '../schemes/wallet/phone.ts'
 import { plainWire } from '../schemes/wallet/phone/wire.ts'
 import type { WalletRefusal } from '../schemes/wallet/terminal.ts'
 import { fetchedWay, signIn } from '../town/office-client.ts'
 import { asked } from './asking.ts'
-import { CardDirectory } from './card-directory.ts'
 import { cardFile } from './card-files.ts'
+import { withChosenCard } from './chosen-card.ts'
+import { fileMemory } from './file-memory.ts'
 import { httpTransport } from './http-transport.ts'
 import { CommandFailed, InputError, print, type Io } from './io.ts'
 import { readLogin } from './login.ts'
 import { UsageError } from './options.ts'
-import { chooseReader, openReaders } from './pcsc.ts'
 import type { PhoneCommand } from './phone-command.ts'
 import { codeOf, systemClock, systemRandom } from './system.ts'
 
 /** `kontant phone …` */
 export async function runPhone(command: PhoneCommand, io: Io): Promise<void> {
   const phone = await phoneOf(command)
-  await withCard(command, async (channel) => ACTS[command.act](phone, channel, command, io))
+  await withChosenCard(command, io, async (channel) =>
+    ACTS[command.act](phone, channel, command, io),
+  )
 }
 
 type Act = (phone: Phone, channel: Channel, command: PhoneCommand, io: Io) => Promise<void>
@@ -134,46 +128,6 @@ export function phoneAt(
     wire: plainWire,
     office: { transport: httpTransport(office), headers },
   })
-}
-
-async function withCard(
-  { card, reader, cards }: PhoneCommand,
-  work: (channel: Channel) => Promise<void>,
-): Promise<void> {
-  if (reader === undefined) {
-    const directory = new CardDirectory(cards)
-    const name = card ?? ''
-    await directory.read(name)
-    await directory.withCard(name, work)
-    return
-  }
-  const readers = await openReaders()
-  try {
-    const found = await readers.connect(chooseReader([...readers.states.keys()], reader))
-    try {
-      await work(found)
-    } finally {
-      await found.disconnect().catch(ignorePcscError)
-    }
-  } catch (error) {
-    if (!(error instanceof PcscError)) throw error
-    throw new CommandFailed(`${reader}: no card can be had there (${error.message})`)
-  } finally {
-    await readers.close()
-  }
-}
-
-/** A file a thing: what the phone has begun with one card. */
-function fileMemory(directory: string): PhoneMemory {
-  const path = (name: string) => join(directory, toHex(sha256(utf8(name)).slice(0, 16)))
-  return {
-    read: async (name) => cardFile(path(name)).read(),
-    async write(name, bytes) {
-      await mkdir(directory, { recursive: true, mode: 0o700 })
-      if (bytes) await cardFile(path(name)).write(bytes)
-      else await rm(path(name), { force: true })
-    },
-  }
 }
 
 async function amountOf(phone: Phone, channel: Channel, { amount = '' }: PhoneCommand) {

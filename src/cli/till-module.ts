@@ -1,8 +1,6 @@
-import { basename, dirname } from 'node:path'
 import type { Channel } from '../reader/channel.ts'
-import { CardDirectory } from './card-directory.ts'
-import { ENDINGS } from './card-endings.ts'
 import { savingCard } from './card-serve.ts'
+import { imageAt } from './chosen-card.ts'
 
 /** An emulated security module in its slot. */
 export interface InsertedModule {
@@ -19,11 +17,10 @@ export interface InsertedModule {
  * @throws {InputError} if there is no such image.
  */
 export async function insertModule(wanted: string, cards: string): Promise<InsertedModule> {
-  const directory = wanted === basename(wanted) ? cards : dirname(wanted)
-  const ending = ENDINGS.find((candidate) => wanted.endsWith(candidate)) ?? ''
+  const { directory, name } = imageAt(wanted, cards)
   const inserted = Promise.withResolvers<Channel>()
   const removed = Promise.withResolvers<void>()
-  const taken = new CardDirectory(directory).take(basename(wanted, ending), async (card) => {
+  const taken = directory.take(name, async (card) => {
     card.field.powerOn()
     const saving = savingCard(card)
     inserted.resolve({ atr: saving.atr, transmit: async (apdu) => saving.transmit(apdu) })

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { injectedWay, officeClient } from '../town/office-client.ts'
 import { CardDirectory } from './card-directory.ts'
 import type { UpCommand } from './command-line.ts'
-import { EMPTY_WALLET, layTown, UP_TILLS, type Codes, type UpTown } from './first-run.ts'
+import { layTown, UP_TILLS, type UpTown } from './first-run.ts'
+import { COIN_CARD, EMPTY_WALLET, type Codes } from './first-run-cards.ts'
 import { untilStopped, withProgress, type Io } from './io.ts'
 import { readLogin } from './login.ts'
 import { startOfficeServer, type OfficeServer } from './office-server.ts'
@@ -65,7 +66,7 @@ interface Running {
 }
 
 function welcome({ office, tills, town, cards, login }: Running): readonly string[] {
-  const [bakery, bar] = tills.map(({ url }) => url)
+  const [bakery, bar, market] = tills.map(({ url }) => url)
   const holders = [...town.holders].map(([name, codes]) => holderText(name, codes))
   const built = builtPage('console') !== undefined && builtPage('till') !== undefined
   return [
@@ -75,11 +76,12 @@ function welcome({ office, tills, town, cards, login }: Running): readonly strin
     `  Console  ${office.url}   name ${login.name}, password ${login.password}`,
     `  Bakery   ${bakery}   a till that sells`,
     `  Bar      ${bar}   a till that sells and adds money`,
+    `  Market   ${market}   a till that takes coins and gives change`,
     '',
     `  Cards    ${holders.join(`\n           `)}`,
     `           as files in ${cards.directory}`,
     '',
-    'Four things to try:',
+    'Five things to try:',
     '',
     '  1. Sell without a network. On the page of a till switch the network off, choose something,',
     '     tap a card, enter its passcode. Switch it on again and watch the ledger of that card.',
@@ -89,7 +91,9 @@ function welcome({ office, tills, town, cards, login }: Running): readonly strin
     '  3. Load a wallet from its holder’s money at the office, as a phone does, and pay with it:',
     `     npm run kontant -- phone load 20 --card ${EMPTY_WALLET} --pin ${pinOf(town, EMPTY_WALLET)}`,
     '     After some payments it wants to be synchronised: the same with sync instead of load 20.',
-    '  4. Read a story:  npm run kontant -- play scenarios/shah.yaml',
+    `  4. Pay with ${COIN_CARD} at the market, which gives change in coins. To buy more of them:`,
+    `     npm run kontant -- coins buy 20 --card ${COIN_CARD}`,
+    '  5. Read a story:  npm run kontant -- play scenarios/shah.yaml',
     '',
     ...(built ? [] : ['The pages are not built yet: npm run build, then start again.', '']),
   ]

@@ -60,9 +60,9 @@ describe('kontant up', () => {
 
   beforeAll(async () => {
     data = mkdtempSync(join(tmpdir(), 'kontant-up-'))
-    port = await threeFreePorts()
+    port = await freePorts()
     up = new Up(data, port)
-    await up.says('Four things to try:')
+    await up.says('Five things to try:')
     password = /password (\S+)/.exec(up.output)?.[1] ?? ''
   })
   afterAll(async () => {
@@ -71,7 +71,7 @@ describe('kontant up', () => {
   })
 
   test('prints where everything is, and how to log in', async () => {
-    for (const at of [port, port + 1, port + 2]) expect(up.output).toContain(`127.0.0.1:${at}`)
+  for (const at of [port, port + 1, port + 2, port + 3]) expect(up.output).toContain(`127.0.0.1:${at}`)
     expect(readFileSync(join(data, 'login'), 'utf8')).toBe(`operator\n${password}\n`)
     const signIn = await call(port, '/api/session', { name: 'operator', password })
     expect(signIn.answer.status).toBe(200)
@@ -93,7 +93,7 @@ describe('kontant up', () => {
 
   test('knows its cards, which can be shown, copied and issued', async () => {
     const cards = ['--cards', join(data, 'cards')]
-    expect((await kontant('card', 'list', ...cards)).out.split('\n').length).toBe(9)
+    expect((await kontant('card', 'list', ...cards)).out.split('\n').length).toBe(11)
     const shown = await kontant('card', 'show', 'ada', '--json', ...cards)
     expect(JSON.parse(shown.out)).toMatchObject({ block: { currency: 'EUR', sequence: 1 } })
 
@@ -183,6 +183,31 @@ describe('kontant up', () => {
     expect((await phone(['sync'])).out).toContain('17.50 EUR')
   })
 
+  test('has cards with coins, and a till that takes them and gives change', async () => {
+    const shown = async (card: string, directory: string) => {
+      const { out } = await kontant('card', 'show', card, '--json', '--cards', directory)
+      return (JSON.parse(out) as { coins: unknown }).coins
+    }
+    const [cards, till] = [join(data, 'cards'), join(data, 'tills/till-3')]
+    expect(await shown('nic-coins', cards)).toMatchObject({ total: '20.00', count: 1 })
+    expect(await shown('module', till)).toMatchObject({ till: 3, total: '11.00', count: 5 })
+    await call(port + 3, '/api/order', { kind: 'pay', amount: '1200', passcode: '' })
+    const { json } = await call(port + 3, '/api/tap', { card: 'nic-coins' })
+    expect(json).toMatchObject({ result: 'done', view: { balance: '800' } })
+    // 5 + 2 + 1 came back, and the 20 is kept for nobody: it is more than a till gives as change.
+    expect(await shown('nic-coins', cards)).toMatchObject({ total: '8.00', count: 3 })
+
+    const asked = ['--office', `http://127.0.0.1:${port}`, '--login', join(data, 'login')]
+    const place = ['--cards', cards, '--memory', join(data, 'phone')]
+    expect(up.output).toContain('coins buy 20 --card mia-coins')
+    const bought = await kontant('coins', 'buy', '20', '--card', 'mia-coins', ...place, ...asked)
+    expect(bought.out).toContain('50.00 EUR in 7 coins')
+    const page = `http://127.0.0.1:${port + 3}`
+    const closed = await kontant('coins', 'cash-up', '--page', page, '--json')
+    expect(JSON.parse(closed.out)).toMatchObject({ batch: 1 })
+    await call(port + 3, '/api/sync', {})
+  })
+
   test('issues purse cards and makes modules, in files', async () => {
     const place = ['--cards', join(data, 'cards')]
     const office = ['--office', `http://127.0.0.1:${port}`, '--login', join(data, 'login')]
@@ -225,7 +250,7 @@ describe('kontant up', () => {
     const amount = await issue('--balance', 'much', ...office)
     expect(amount.err).toContain('--balance: expected an amount such as 12.50, got "much"')
     expect(amount.status).toBe(2)
-    const nobody = await issue('--office', `http://127.0.0.1:${await threeFreePorts()}`)
+    const nobody = await issue('--office', `http://127.0.0.1:${await freePorts()}`)
     expect(nobody.err).toContain('no office answers at')
     expect(nobody.status).toBe(1)
   })
@@ -244,7 +269,7 @@ describe('kontant up', () => {
     expect(lastBatch).toBeGreaterThanOrEqual(3)
     expect(await up.stop()).toBe(0)
     up = new Up(data, port)
-    await up.says('Four things to try:')
+    await up.says('Five things to try:')
     expect(up.output).toContain(`password ${password}`)
     const { json: state } = await call(port + 1, '/api/state')
     expect(state).toMatchObject({ till: 1, queue: 0, lastBatch })
@@ -257,11 +282,11 @@ describe('kontant up', () => {
   })
 })
 
-/** The first of three ports in a row that nobody has. */
-async function threeFreePorts(): Promise<number> {
+/** The first of four ports in a row that nobody has. */
+async function freePorts(): Promise<number> {
   for (;;) {
     const first = await freePort(0)
-    const others = [first + 1, first + 2].map((port) => freePort(port).catch(() => 0))
+    const others = [first + 1, first + 2, first + 3].map((port) => freePort(port).catch(() => 0))
     if (!(await Promise.all(others)).includes(0)) return first
   }
 }

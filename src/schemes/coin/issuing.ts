@@ -1,10 +1,10 @@
-import { command, SW } from '../../kernel/apdu.ts'
+import { command, SW, type StatusWord } from '../../kernel/apdu.ts'
 import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
 import { CardRefused, CardTorn, type Channel } from '../../reader/channel.ts'
 import type { WriteStatus } from '../../reader/writing.ts'
 import { ENROLLED } from './office/bank.ts'
 import { readCertificate } from './certificates.ts'
-import { CLA, INS } from './instructions.ts'
+import { CLA, COIN_SW, INS } from './instructions.ts'
 import { COIN_AID, IDENTITY_AID, VENDOR_AID } from './message.ts'
 import { cardPlan, chipReport, coinPlan, vendorPlan } from './plans.ts'
 import { ask, askShort, isInUse, selectApplet } from './terminal.ts'
@@ -51,21 +51,51 @@ export async function writePlan(channel: Channel, plan: Bytes): Promise<WriteSta
   })
 }
 
-/** Gives an element coins that its bank has made for it. May be repeated. */
+/** What came of offering a coin to its element. The order is the order of the checks. */
+export const LOAD_STATUSES = [
+  /** It has had this coin, and it has left. Or it is not for this element. */
+  'gone',
+  /** All its registers are full. */
+  'no_room',
+  'refused',
+  /** It is there; it may have been before. */
+  'loaded',
+] as const
+export type LoadStatus = (typeof LOAD_STATUSES)[number]
+
+/** Offers an element coins that its bank has made for it, one after the other. May be repeated. */
+export async function offerCoins(
+  channel: Channel,
+  kind: ChipKind,
+  registers: readonly Bytes[],
+): Promise<readonly LoadStatus[] | Exclude<WriteStatus, 'written'>> {
+  return attempt<readonly LoadStatus[] | 'wrong_chip'>(async () => {
+    const selected = await selectApplet(channel, kind === 'card' ? COIN_AID : VENDOR_AID)
+    if (!selected) return 'wrong_chip'
+    const statuses: LoadStatus[] = []
+    for (const register of registers) {
+      const { sw } = await ask(channel, INS.LOAD, register)
+      statuses.push(LOADED.get(sw) ?? 'refused')
+    }
+    return statuses
+  })
+}
+
+const LOADED: ReadonlyMap<StatusWord, LoadStatus> = new Map([
+  [SW.OK, 'loaded'],
+  [COIN_SW.DEAD_REGISTER, 'gone'],
+  [COIN_SW.NO_ROOM, 'no_room'],
+])
+
+/** Gives an element coins that its bank has made for it. `written` if it has all of them. */
 export async function loadCoins(
   channel: Channel,
   kind: ChipKind,
   registers: readonly Bytes[],
 ): Promise<WriteStatus> {
-  return attempt<WriteStatus>(async () => {
-    const selected = await selectApplet(channel, kind === 'card' ? COIN_AID : VENDOR_AID)
-    if (!selected) return 'wrong_chip'
-    for (const register of registers) {
-      const { sw } = await ask(channel, INS.LOAD, register)
-      if (sw !== SW.OK) throw new CardRefused('load', sw)
-    }
-    return 'written'
-  })
+  const offered = await offerCoins(channel, kind, registers)
+  if (typeof offered === 'string') return offered
+  return offered.every((status) => status === 'loaded') ? 'written' : 'spoilt_chip'
 }
 
 async function writeCard(channel: Channel, identity: Bytes, element: Bytes): Promise<WriteStatus> {
