@@ -1,59 +1,60 @@
-import { bytesEqual, concat, type Bytes } from '../../kernel/bytes.ts'
+import { concat, type Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
-import { sha256 } from '../../kernel/hash.ts'
 import type { AtomicMemory, MemoryPart } from '../applet.ts'
 import { enrol, type Puf } from './noisy-puf.ts'
+import { ROOTED_OVERHEAD, RootedMemory } from './rooted-memory.ts'
 
 /** Challenges in all: numbers from 0 on. */
 export const CHALLENGES = 4096
-/** That can be erased together. */
-export const TOGETHER_MAX = 16
 const BITMAP_SIZE = CHALLENGES / 8
-const NUMBER_SIZE = 2
-const LAST_AT = BITMAP_SIZE
-const LAST_SIZE = 1 + TOGETHER_MAX * NUMBER_SIZE
-/** Bytes that the record of what is erased takes of a memory that need not be trusted. */
-export const RECORD_SIZE = LAST_AT + LAST_SIZE
-/** Bytes of the memory in the PUF's own control logic. */
-export const ROOT_SIZE = 32
 
 export interface ErasableOptions {
   readonly puf: Puf
-  /** Its first {@link RECORD_SIZE} bytes: which challenges are erased. An attacker may rewrite it. */
+  /** Its first {@link recordSize} bytes: which challenges are erased, and notes. An attacker may rewrite it. */
   readonly record: AtomicMemory
+  /** Bytes of notes. */
+  readonly notesSize: number
   /** Tamper-evident: nobody rewrites it, and nobody puts back what it held. */
   readonly root: AtomicMemory
+  /** What nobody else can make of these bytes. */
+  readonly mark: (bytes: Bytes) => Bytes
 }
 
-/** The record of what is erased is not the one that the root stands for: somebody put it there. */
-export class RecordTampered extends Error {
-  override readonly name = 'RecordTampered'
-}
-
-/** What becomes of responses: durable together with their erasure, then handed out. */
+/** What becomes of responses: noted together with their erasure, then handed out. */
 export interface Consumption<T> {
+  /** Of the notes. */
   readonly parts: readonly MemoryPart[]
   readonly result: T
+}
+
+/** Bytes that the record of what is erased takes of a memory that need not be trusted. */
+export function recordSize(notesSize: number): number {
+  return BITMAP_SIZE + notesSize + ROOTED_OVERHEAD
 }
 
 /**
  * A logically erasable PUF with a threshold of one (Gao et al., PLayPUF, ePrint 2018/358): around a PUF
  * stands control logic that lets each challenge be used once. Its record of what is used is a map of
- * bits in an ordinary memory; a digest of it, the root, is in a memory of its own.
- *
- * The record is written before the root. So one that is ahead of the root by exactly what it says was
- * erased last is a tear, and stands: more is erased, never less. Any other difference is a record from
- * somewhere else, and nothing is answered any more.
+ * bits, and whatever its user must not be made to forget either: the notes. A digest of all that, the root,
+ * is in a memory of its own ({@link RootedMemory}).
  */
 export class ErasablePuf {
+  /** Written in one with an erasure, or by themselves. */
+  readonly notes: AtomicMemory
   readonly #puf: Puf
-  readonly #record: AtomicMemory
-  readonly #root: AtomicMemory
+  readonly #record: RootedMemory
 
-  constructor({ puf, record, root }: ErasableOptions) {
+  constructor({ puf, record: memory, notesSize, root, mark }: ErasableOptions) {
     this.#puf = puf
+    const record = new RootedMemory({ memory, size: BITMAP_SIZE + notesSize, root, mark })
     this.#record = record
-    this.#root = root
+    this.notes = {
+      size: notesSize,
+      read: (offset, size) => record.read(BITMAP_SIZE + offset, size),
+      write: (...parts) => {
+        record.write(...parts.map(inRecord))
+      },
+    }
   }
 
   /** @throws {RecordTampered} as every method. */
@@ -76,7 +77,7 @@ export class ErasablePuf {
   }
 
   /**
-   * Reads challenges for the only time. `work` makes of the responses what is to be kept: that and their
+   * Reads challenges for the only time. `work` makes of the responses what is to be noted: that and their
    * erasure are written in one, and only then does its result leave. Responses are wiped. If `work`
    * gives nothing, nothing is erased and nothing has left. Undefined also if one of them is erased.
    *
@@ -86,47 +87,30 @@ export class ErasablePuf {
     challenges: readonly number[],
     work: (responses: readonly Bytes[]) => Consumption<T> | undefined,
   ): T | undefined {
-    invariant(challenges.length <= TOGETHER_MAX, `at most ${TOGETHER_MAX} are erased together`)
     const erased = this.#erased()
     if (challenges.some((challenge) => isIn(erased, challenge))) return undefined
     const responses = challenges.map((challenge) => this.#puf.read(challengeBytes(challenge)))
-    const consumption = work(responses)
-    for (const response of responses) response.fill(0)
+    let consumption: Consumption<T> | undefined
+    try {
+      consumption = work(responses)
+    } finally {
+      for (const response of responses) response.fill(0)
+    }
     if (!consumption) return undefined
-    const after = withAll(erased, challenges)
     this.#record.write(
-      { offset: 0, bytes: after },
-      { offset: LAST_AT, bytes: encodeLast(challenges) },
-      ...consumption.parts,
+      { offset: 0, bytes: withAll(erased, challenges) },
+      ...consumption.parts.map(inRecord),
     )
-    this.#root.write({ offset: 0, bytes: rootOf(after) })
     return consumption.result
   }
 
-  /** The record, once it agrees with the root. */
   #erased(): Bytes {
-    const bitmap = this.#record.read(0, BITMAP_SIZE)
-    const root = this.#root.read(0, ROOT_SIZE)
-    const found = rootOf(bitmap)
-    if (bytesEqual(found, root)) return bitmap
-    if (!bytesEqual(rootOf(withoutAll(bitmap, this.#last())), root)) {
-      throw new RecordTampered('the record of what is erased was put there from outside')
-    }
-    this.#root.write({ offset: 0, bytes: found })
-    return bitmap
-  }
-
-  #last(): readonly number[] {
-    const bytes = this.#record.read(LAST_AT, LAST_SIZE)
-    const view = new DataView(bytes.buffer, bytes.byteOffset)
-    const count = Math.min(view.getUint8(0), TOGETHER_MAX)
-    return Array.from({ length: count }, (_, index) => view.getUint16(1 + NUMBER_SIZE * index))
+    return this.#record.read(0, BITMAP_SIZE)
   }
 }
 
-/** 00 while nothing is erased: what a new memory holds. */
-function rootOf(bitmap: Bytes): Bytes {
-  return bitmap.every((byte) => byte === 0) ? new Uint8Array(ROOT_SIZE) : sha256(bitmap)
+function inRecord({ offset, bytes }: MemoryPart): MemoryPart {
+  return { offset: BITMAP_SIZE + offset, bytes }
 }
 
 function challengeBytes(challenge: number): Bytes {
@@ -144,23 +128,4 @@ function withAll(bitmap: Bytes, challenges: readonly number[]): Bytes {
     changed[challenge >> 3] = (changed[challenge >> 3] ?? 0) | (1 << (challenge & 7))
   }
   return changed
-}
-
-function withoutAll(bitmap: Bytes, challenges: readonly number[]): Bytes {
-  const changed = bitmap.slice()
-  for (const challenge of challenges) {
-    changed[challenge >> 3] = (changed[challenge >> 3] ?? 0) & ~(1 << (challenge & 7))
-  }
-  return changed
-}
-
-/** Count 1 ‖ numbers of 2 bytes each. */
-function encodeLast(challenges: readonly number[]): Bytes {
-  const bytes = new Uint8Array(LAST_SIZE)
-  const view = new DataView(bytes.buffer)
-  view.setUint8(0, challenges.length)
-  for (const [index, challenge] of challenges.entries()) {
-    view.setUint16(1 + NUMBER_SIZE * index, challenge)
-  }
-  return bytes
 }

@@ -12,6 +12,7 @@ import { enrol, type Puf } from './noisy-puf.ts'
 
 const CHALLENGE = utf8('private key')
 const SCALAR = utf8('kontant puf scalar')
+const SECRET = utf8('kontant puf secret')
 
 /**
  * Computes an element's private key on the fly: it is in no memory, only its helper is. The key is as
@@ -39,10 +40,26 @@ export class KeyGenerator {
    * another try may cure.
    */
   use<T>(helper: Uint8Array, work: (key: PrivateKey) => T): T | undefined {
+    const key = this.#key(helper)
+    return key && withScalar(key, work)
+  }
+
+  /**
+   * A secret of 32 bytes that the same device always makes of the same helper and purpose. Undefined as with
+   * {@link KeyGenerator.use}.
+   */
+  secret(helper: Uint8Array, purpose: Uint8Array): Bytes | undefined {
+    const key = this.#key(helper)
+    const secret = key && hmacSha256(key, concat(SECRET, purpose))
+    key?.fill(0)
+    return secret
+  }
+
+  #key(helper: Uint8Array): Bytes | undefined {
     const response = this.#puf.read(CHALLENGE)
     const key = this.#extractor.reproduce(response, helper)
     response.fill(0)
-    return key && withScalar(key, work)
+    return key
   }
 }
 

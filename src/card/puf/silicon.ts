@@ -3,9 +3,9 @@ import type { RandomSource } from '../../kernel/ports.ts'
 import type { AtomicMemory } from '../applet.ts'
 import { JournalledMemory, journalSize } from '../atomic-memory.ts'
 import { Nvm } from '../nvm.ts'
-import { ROOT_SIZE } from './erasable-puf.ts'
 import { fuzzyExtractor } from './fuzzy-extractor.ts'
 import { NoisyPuf, type Puf } from './noisy-puf.ts'
+import { ROOT_SIZE } from './rooted-memory.ts'
 
 /** Between two readings of the arbiter PUFs that others have measured: literature has 4.5 %. */
 export const BIT_ERROR_RATE = 0.05
@@ -20,8 +20,8 @@ export interface SiliconOptions {
   readonly control?: Uint8Array
 }
 
-/** The journal's mark takes a page of half the size along: so a root of 32 bytes takes a page of 64. */
-const PAGE_SIZE = 64
+/** Two roots to a page: more parts of a chip have none. */
+const PAGE_SIZE = 2 * ROOT_SIZE
 const JOURNAL = { capacity: 1 }
 
 /**
@@ -32,21 +32,21 @@ export class Silicon {
   readonly puf: NoisyPuf
   /** The memory of the control logic, for whoever cuts its power. */
   readonly control: Nvm
-  readonly #root: JournalledMemory
+  readonly #roots: JournalledMemory
 
   constructor({ structure, noise, bitErrorRate = BIT_ERROR_RATE, control }: SiliconOptions) {
     const { responseBits } = fuzzyExtractor()
     this.puf = new NoisyPuf({ structure, responseBits, bitErrorRate, noise })
     const size = journalSize(PAGE_SIZE, JOURNAL) + PAGE_SIZE
     this.control = new Nvm({ size, pageSize: PAGE_SIZE, ...(control && { image: control }) })
-    this.#root = new JournalledMemory(this.control, JOURNAL)
+    this.#roots = new JournalledMemory(this.control, JOURNAL)
   }
 
-  /** After a reset; finishes a write that a tear left unfinished. */
-  root(): AtomicMemory {
+  /** After a reset; finishes a write that a tear left unfinished. `index`: 0 or 1, a part of the chip each. */
+  root(index: 0 | 1): AtomicMemory {
     this.control.powerOn()
-    this.#root.recover()
-    return this.#root.part(0, ROOT_SIZE)
+    this.#roots.recover()
+    return this.#roots.part(index * ROOT_SIZE, ROOT_SIZE)
   }
 
   /** What one part of the chip can ask of the PUF: no other part gets the same answers. */

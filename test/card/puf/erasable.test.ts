@@ -1,14 +1,10 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { utf8, type Bytes } from '../../../src/kernel/bytes.ts'
+import { hmacSha256 } from '../../../src/kernel/hash.ts'
 import { JournalledMemory, journalSize } from '../../../src/card/atomic-memory.ts'
 import { Nvm, PowerLost, TEARS } from '../../../src/card/nvm.ts'
-import {
-  CHALLENGES,
-  ErasablePuf,
-  RECORD_SIZE,
-  RecordTampered,
-  TOGETHER_MAX,
-} from '../../../src/card/puf/erasable-puf.ts'
+import { CHALLENGES, ErasablePuf, recordSize } from '../../../src/card/puf/erasable-puf.ts'
+import { RecordTampered, ROOT_SIZE } from '../../../src/card/puf/rooted-memory.ts'
 import { Silicon } from '../../../src/card/puf/silicon.ts'
 import { keystream } from './silicon.ts'
 
@@ -16,8 +12,10 @@ const noise = keystream('noise')
 const JOURNAL = { capacity: 8 }
 const PAGE = 256
 const START = journalSize(PAGE, JOURNAL)
-/** Where the caller keeps what it makes of responses. */
-const KEPT_AT = RECORD_SIZE
+/** What the caller makes of responses. */
+const NOTES_SIZE = 32
+/** That are erased together. */
+const TOGETHER = 16
 const counted = new Map<string, number>()
 afterAll(() => console.log([...counted].map(([what, count]) => `${what}: ${count}`).join('\n')))
 
@@ -38,12 +36,19 @@ class Chip {
     this.nvm.powerOn()
     const record = new JournalledMemory(this.nvm, JOURNAL)
     record.recover()
-    return new ErasablePuf({ puf: this.silicon.puf, record, root: this.silicon.root() })
+    return this.opened(record)
   }
 
-  kept(): Bytes {
-    const memory = new JournalledMemory(this.nvm, JOURNAL)
-    return memory.read(KEPT_AT, 32)
+  /** Without the journal's recovery, which would undo what was written by hand. */
+  opened(record = new JournalledMemory(this.nvm, JOURNAL)): ErasablePuf {
+    const { silicon } = this
+    return new ErasablePuf({
+      puf: silicon.puf,
+      record,
+      notesSize: NOTES_SIZE,
+      root: silicon.root(0),
+      mark: (bytes) => hmacSha256(utf8('nobody has this'), bytes),
+    })
   }
 }
 
@@ -53,7 +58,7 @@ function take(puf: ErasablePuf, challenges: readonly number[]): readonly Bytes[]
     const kept = responses.map((response) => response.slice(0, 2))
     const bytes = new Uint8Array(32)
     kept.forEach((part, index) => bytes.set(part, 2 * index))
-    return { parts: [{ offset: KEPT_AT, bytes }], result: kept }
+    return { parts: [{ offset: 0, bytes }], result: kept }
   })
 }
 
@@ -73,9 +78,9 @@ describe('an erasable PUF', () => {
   test('every challenge, in any order, and none influences another', () => {
     const puf = new Chip().powerOn()
     const all = Array.from({ length: CHALLENGES }, (_, index) => (index * 1571) % CHALLENGES)
-    for (let at = 0; at < all.length; at += TOGETHER_MAX) {
-      expect(take(puf, all.slice(at, at + TOGETHER_MAX))).toHaveLength(TOGETHER_MAX)
-      expect(puf.isErased(all[at + TOGETHER_MAX] ?? 0)).toBe(at + TOGETHER_MAX >= all.length)
+    for (let at = 0; at < all.length; at += TOGETHER) {
+      expect(take(puf, all.slice(at, at + TOGETHER))).toHaveLength(TOGETHER)
+      expect(puf.isErased(all[at + TOGETHER] ?? 0)).toBe(at + TOGETHER >= all.length)
     }
   })
 
@@ -119,8 +124,9 @@ describe('an erasable PUF', () => {
         const after = chip.powerOn()
         const erased = [30, 31].map((challenge) => after.isErased(challenge))
         expect(erased[0]).toBe(erased[1])
-        const kept = chip.kept()
-        expect(kept).toEqual(erased[0] ? dry.kept() : before.kept())
+        const kept = after.notes.read(0, NOTES_SIZE)
+        const expected = (erased[0] ? dry : before).powerOn().notes.read(0, NOTES_SIZE)
+        expect(kept).toEqual(expected)
         // The chip goes on: nothing is taken for tampering.
         expect(take(after, [30, 31]) === undefined).toBe(erased[0])
         expect(take(after, [40])).toHaveLength(1)
@@ -149,30 +155,106 @@ describe('an erasable PUF', () => {
     expect(take(chip.powerOn(), [4])).toHaveLength(1)
   })
 
-  test('no bit of the record can be cleared by hand, nor by saying that it was the last', () => {
+  test('no bit of the record can be changed by hand, erased or not, of map, notes, root or mark', () => {
     const chip = new Chip()
     const puf = chip.powerOn()
     take(puf, [8])
     take(puf, [9])
     const image = chip.nvm.snapshot()
-    for (const last of [[], [8], [9], [8, 9]]) {
-      for (const bitmap of [0x00, 0x01, 0x02]) {
-        const forged = image.slice()
-        forged[START + 1] = bitmap
-        const view = new DataView(forged.buffer)
-        view.setUint8(START + CHALLENGES / 8, last.length)
-        last.forEach((number, index) => {
-          view.setUint16(START + CHALLENGES / 8 + 1 + 2 * index, number)
-        })
-        chip.nvm.restore(forged)
-        expect(() => new ErasablePuf(opened(chip)).isErased(8)).toThrow(RecordTampered)
+    const places = Array.from({ length: recordSize(NOTES_SIZE) }, (_, at) => START + at)
+    const markAt = recordSize(NOTES_SIZE) - ROOT_SIZE
+    for (const at of places) {
+      const forged = image.slice()
+      forged[at] = (forged[at] ?? 0) ^ (1 << (at % 8))
+      chip.nvm.restore(forged)
+      const read = () => chip.opened().isErased(8)
+      // Of a version that its root stands for nobody asks for the mark.
+      if (at - START >= markAt) expect(read()).toBe(true)
+      else expect(read).toThrow(RecordTampered)
+    }
+  })
+
+  test('of two versions after one root, left by tears, one counts: the other never', () => {
+    const before = new Chip()
+    take(before.powerOn(), [1])
+    const old = before.nvm.snapshot()
+    /** The memory is written, and the power goes before the root is. */
+    const torn = (chip: Chip, challenges: readonly number[], ticket: string) => {
+      const puf = chip.powerOn()
+      chip.silicon.control.arm({ atWrite: 1, tear: 'before' })
+      const parts = [{ offset: 0, bytes: utf8(ticket) }]
+      expect(() => puf.once(challenges, () => ({ parts, result: ticket }))).toThrow(PowerLost)
+      return chip.nvm.snapshot()
+    }
+    for (const [one, other] of [
+      [[5], [5]],
+      [[5], [5, 6]],
+      [[5, 6], [5]],
+      [[], [5]],
+      [[5], []],
+    ] as const) {
+      const chip = new Chip(before)
+      const first = torn(chip, one, 'one')
+      chip.nvm.restore(old)
+      const second = torn(chip, other, 'other')
+      // Nothing has happened: any of the three may be put back, once.
+      chip.nvm.restore(first)
+      expect(chip.powerOn().isErased(5)).toBe((one as readonly number[]).includes(5))
+      for (const image of [second, old]) {
+        chip.nvm.restore(image)
+        expect(() => chip.powerOn().isErased(5)).toThrow(RecordTampered)
+      }
+      // Nor later, when as much is erased as the other says.
+      chip.nvm.restore(first)
+      expect(take(chip.powerOn(), [9])).toHaveLength(1)
+      for (const image of [first, second, old]) {
+        chip.nvm.restore(image)
+        expect(() => chip.powerOn().isErased(5)).toThrow(RecordTampered)
+      }
+    }
+  })
+
+  test('a version that follows the root stands only with its mark', () => {
+    const chip = new Chip()
+    take(chip.powerOn(), [1])
+    const puf = chip.powerOn()
+    chip.silicon.control.arm({ atWrite: 1, tear: 'before' })
+    expect(() => take(puf, [2])).toThrow(PowerLost)
+    const image = chip.nvm.snapshot()
+    for (let at = 0; at < recordSize(NOTES_SIZE); at++) {
+      const forged = image.slice()
+      forged[START + at] = (forged[START + at] ?? 0) ^ (1 << (at % 8))
+      chip.nvm.restore(forged)
+      expect(() => chip.opened().isErased(2)).toThrow(RecordTampered)
+    }
+    chip.nvm.restore(image)
+    expect(chip.powerOn().isErased(2)).toBe(true)
+  })
+
+  test('notes are written by themselves as well, whole or not at all', () => {
+    const dry = new Chip()
+    take(dry.powerOn(), [1])
+    const before = new Chip(dry)
+    const note = (puf: ErasablePuf) => {
+      puf.notes.write({ offset: 3, bytes: utf8('ab') }, { offset: 30, bytes: utf8('c') })
+    }
+    const writes = dry.nvm.writes
+    note(dry.powerOn())
+    const noted = dry.powerOn().notes.read(0, NOTES_SIZE)
+    expect([...noted.slice(3, 5), noted[30]]).toEqual([0x61, 0x62, 0x63])
+    for (let atWrite = 1; atWrite <= dry.nvm.writes - writes; atWrite++) {
+      for (const tear of TEARS) {
+        const chip = new Chip(before)
+        const puf = chip.powerOn()
+        chip.nvm.arm({ atWrite, tear })
+        expect(() => {
+          note(puf)
+        }).toThrow(PowerLost)
+        chip.nvm.arm(undefined)
+        const found = chip.powerOn().notes.read(0, NOTES_SIZE)
+        expect([noted, before.powerOn().notes.read(0, NOTES_SIZE)]).toContainEqual(found)
+        counted.set('cut points of notes', (counted.get('cut points of notes') ?? 0) + 1)
       }
     }
   })
 })
-
-/** Without the journal's recovery, which would undo what was written by hand. */
-function opened(chip: Chip) {
-  const record = new JournalledMemory(chip.nvm, JOURNAL)
-  return { puf: chip.silicon.puf, record, root: chip.silicon.root() }
-}

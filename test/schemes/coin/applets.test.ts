@@ -2,7 +2,12 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { encodeCommand, command } from '../../../src/kernel/apdu.ts'
 import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
 import { CLA, INS } from '../../../src/schemes/coin/instructions.ts'
-import { COIN_AID, IDENTITY_AID, VENDOR_AID } from '../../../src/schemes/coin/message.ts'
+import {
+  COIN_AID,
+  IDENTITY_AID,
+  status as statusLayout,
+  VENDOR_AID,
+} from '../../../src/schemes/coin/message.ts'
 import { Chance, mutated } from '../../fuzz/chance.ts'
 import { Chip, Counter, paid, World } from './world.ts'
 
@@ -106,6 +111,51 @@ test('a PIN is unblocked with its code, and the code is blocked in turn', async 
   expect(unblock('12345678', '1111')).toBe(0x6983)
 })
 
+test('an older image brings no tries of the PIN back', async () => {
+  const customer = person.clone()
+  const counter = new Counter(customer, shop.clone())
+  const before = customer.chip.nvm.snapshot()
+  for (const left of [2, 1]) expect(await counter.pay(5n, '0000')).toBe(0x63c0 + left)
+  const after = customer.chip.nvm.snapshot()
+  customer.chip.nvm.restore(before)
+  expect(select(customer.chip, IDENTITY_AID).sw).toBe(0x6f02)
+  expect(send(customer.chip, of(INS.STATUS)).sw).toBe(0x6f02)
+  customer.chip.nvm.restore(after)
+  expect(await counter.pay(5n, '0000')).toBe(0x63c0)
+})
+
+test('nobody sets the codes, the bank or the PIN limit of a card by writing in its memory', () => {
+  const journal = 4608
+  for (const at of [
+    journal,
+    journal + 40,
+    journal + 300,
+    journal + 1024 + 940,
+    journal + 1024 + 2000,
+  ]) {
+    const { chip } = person.clone()
+    const image = chip.nvm.snapshot()
+    image[at] = (image[at] ?? 0) ^ 1
+    chip.nvm.restore(image)
+    const selected = select(chip, IDENTITY_AID)
+    expect([selected.sw, send(chip, of(INS.CERTIFICATE, 1)).sw]).toContain(0x6f02)
+  }
+})
+
+test('a blank element answers only what a bank may ask of its PUF', () => {
+  for (const [kind, aid] of [
+    ['card', COIN_AID],
+    ['vendor element', VENDOR_AID],
+  ] as const) {
+    const chip = new Chip(world, kind)
+    select(chip, aid)
+    const enrol = (seed: number) =>
+      send(chip, encodeCommand(command(CLA, INS.ENROL, seed >> 8, seed & 0xff, undefined, 256))).sw
+    expect([0, 255, 2047].map(enrol)).toEqual([0x9000, 0x9000, 0x9000])
+    expect([2048, 4095, 0xffff].map(enrol)).toEqual([0x6a83, 0x6a83, 0x6a83])
+  }
+})
+
 test('an image that somebody has written by hand stops an element, and nothing else', async () => {
   const chance = new Chance(11)
   const seen = new Map<number, number>()
@@ -117,8 +167,11 @@ test('an image that somebody has written by hand stops an element, and nothing e
     image.set(chance.bytes(1 + chance.below(64)), at)
     chip.nvm.restore(image)
     select(chip, IDENTITY_AID)
-    const { sw } = send(chip, of(INS.STATUS))
+    const { sw, data } = send(chip, of(INS.STATUS))
     seen.set(sw, (seen.get(sw) ?? 0) + 1)
+    // It has what it had, or says nothing any more.
+    if (sw === 0x9000)
+      expect(statusLayout.decode(data)).toMatchObject({ total: 35n, coins: 3, open: [] })
   }
   console.log([...seen].map(([sw, count]) => `${sw.toString(16)} ${count}`).join(', '))
   expect([...seen.keys()].every((sw) => [0x9000, 0x6a80, 0x6985, 0x6f02].includes(sw))).toBe(true)

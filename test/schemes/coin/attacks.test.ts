@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
-import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
+import { concat, utf8, type Bytes } from '../../../src/kernel/bytes.ts'
+import { sha256 } from '../../../src/kernel/hash.ts'
 import {
   exportPrivateKey,
   generatePrivateKey,
@@ -493,30 +494,121 @@ describe('a memory dump of a card that is off', () => {
     expect(leaks(concat(new Uint8Array(7), coins[0] ?? NOTHING), coins[0] ?? NOTHING)).toBe(true)
   })
 
+  test('holds no PIN and no unblocking code', async () => {
+    const customer = await world.customer({ coins: [10n], pinFreeMax: 0n })
+    paid(await new Counter(customer, shop.clone()).pay(10n, PASSCODE))
+    const dump = customer.chip.nvm.snapshot()
+    for (const code of [PASSCODE, '12345678']) {
+      expect(contains(dump, pinBlock(code))).toBe(false)
+      for (const digest of [sha256(pinBlock(code)), sha256(utf8(code))]) {
+        expect(contains(dump, digest.slice(0, 16))).toBe(false)
+      }
+    }
+  })
+
   test('is of no use in another chip', async () => {
     const { customer, counter } = meeting()
     const thief = await world.customer()
     customer.memoryIn(thief.chip)
-    const stolen = new Counter(thief, counter.vendor)
-    expect(await stolen.pay(10n)).toBe(COIN_SW.PUF_FAILED)
+    await expect(thief.status()).rejects.toThrow('card with coins')
+    await expect(new Counter(thief, counter.vendor).pay(10n)).rejects.toThrow('both are in use')
   })
 })
 
 describe('reading a coin twice', () => {
   test('an image from before the payment is noticed: nothing is paid with it any more', async () => {
     const { customer, counter } = meeting()
-    paid(await counter.pay(5n))
+    const { presentation: shown } = paid(await counter.pay(5n))
     const before = customer.chip.nvm.snapshot()
     paid(await counter.pay(10n))
     customer.chip.nvm.restore(before)
     await expect(customer.status()).rejects.toThrow('card with coins')
-    expect(
-      await counter.with(
-        async (card, vendor) =>
-          (await card.pay((await counter.ask(card, vendor, 20n)).presentation)).sw,
-      ),
-    ).toBe(COIN_SW.TAMPERED)
+    await expect(counter.pay(20n)).rejects.toThrow('shows its certificates')
+    expect(await counter.with((card) => card.pay(shown))).toMatchObject({ sw: COIN_SW.TAMPERED })
   })
+
+  test('nor is change taken twice with an image from before it was taken', async () => {
+    const { customer, vendor, counter } = meeting()
+    const given = await answered({ counter }, 13n)
+    const outcome = await accept(vendor, given)
+    if (typeof outcome !== 'object') throw new Error('it was taken')
+    const settle = () => counter.with((card) => card.settle(outcome.settlement))
+    const open = customer.chip.nvm.snapshot()
+    expect(await settle()).toMatchObject({ sw: 0x9000 })
+    const settled = customer.chip.nvm.snapshot()
+    // All that the memory says of the payment, as it was; and all that it says of coins, as it is.
+    customer.chip.nvm.restore(open)
+    expect(await settle()).toMatchObject({ sw: COIN_SW.TAMPERED })
+    customer.chip.nvm.restore(settled)
+    expect(await settle()).toMatchObject({ sw: 0x9000 })
+    expect(await customer.status()).toMatchObject({ total: 22n, open: [] })
+  })
+
+  test('a payment that never came to count is read by nobody who takes the power away and looks', async () => {
+    const counted = { cuts: 0, gone: 0, open: 0 }
+    const scene = meeting()
+    const { nvm, silicon } = scene.customer.chip
+    const [writes, controls] = [nvm.writes, silicon.control.writes]
+    await answered(scene, 15n)
+    const cuts = [
+      ...Array.from({ length: nvm.writes - writes }, (_, at) => ['memory', at + 1] as const),
+      ...Array.from(
+        { length: silicon.control.writes - controls },
+        (_, at) => ['root', at + 1] as const,
+      ),
+    ]
+    const other = await world.vendor({ till: 8 })
+    for (const [which, atWrite] of cuts) {
+      const { customer, vendor, counter } = meeting()
+      const before = customer.chip.nvm.snapshot()
+      const { nvm: cells, silicon: chip } = customer.chip
+      const asked = await counter.with(async (card, element) => {
+        const made = await counter.ask(card, element, 15n)
+        const fuse = { atWrite, tear: which === 'memory' ? 'after' : 'before' } as const
+        ;(which === 'memory' ? cells : chip.control).arm(fuse)
+        await expect(card.pay(made.presentation)).rejects.toThrow('went away')
+        return made
+      })
+      const torn = cells.snapshot()
+      const key = crackedKey(customer.chip, 'coin element')
+      const sealed = openSealed(
+        crackedKey(customer.chip, 'identity element'),
+        presentation.decode(asked.presentation).sealed,
+        CONTEXT.envelope,
+      )
+      const signed = openSealed(key, envelope.decode(sealed).inner, CONTEXT.request)
+      expect(contains(torn, signed), 'what was asked stands in no memory').toBe(false)
+      // He puts the old memory back and pays somebody else with the same coins; then the torn one again.
+      cells.restore(before)
+      const elsewhere = await pays(customer, other.clone())
+      cells.restore(torn)
+      const again = await redelivered(customer, vendor, asked.presentation)
+      expect(elsewhere && again, `${which} ${atWrite}: one of the two, and not both`).toBe(false)
+      counted.cuts++
+      if (elsewhere) counted.gone++
+      else counted.open++
+    }
+    console.log('torn, and put back:', counted)
+    expect(Math.min(counted.gone, counted.open)).toBeGreaterThan(0)
+  })
+
+  /** Whether it pays all that it has: only somebody’s card that was tampered with does not even begin. */
+  async function pays(customer: Customer, vendor: Vendor): Promise<boolean> {
+    try {
+      return typeof (await new Counter(customer, vendor).pay(35n)) !== 'number'
+    } catch {
+      return false
+    }
+  }
+
+  async function redelivered(customer: Customer, vendor: Vendor, shown: Bytes): Promise<boolean> {
+    const counter = new Counter(customer, vendor)
+    try {
+      return (await counter.with((card) => card.pay(shown))).sw === 0x9000
+    } catch {
+      return false
+    }
+  }
 
   test('a register that was spent is not loaded again', async () => {
     const { customer, counter } = meeting()
@@ -528,6 +620,31 @@ describe('reading a coin twice', () => {
     paid(await counter.pay(50n))
     expect(await load()).toBe('spoilt_chip')
     expect(await customer.status()).toMatchObject({ total: 35n })
+  })
+})
+
+describe('a vendor who writes in the memory of his element', () => {
+  test('has no payment decided twice, though no change was in it', async () => {
+    const scene = meeting()
+    const given = await answered(scene, 15n)
+    const before = scene.vendor.chip.nvm.snapshot()
+    expect(await accept(scene.vendor, given)).toMatchObject({ kind: 'paid' })
+    scene.vendor.chip.nvm.restore(before)
+    expect(await accept(scene.vendor, given)).toBeUndefined()
+  })
+
+  test('reads no outcome that never came to count', async () => {
+    const scene = meeting()
+    const given = await answered(scene, 15n)
+    const before = scene.vendor.chip.nvm.snapshot()
+    const { nvm, silicon } = scene.vendor.chip
+    silicon.control.arm({ atWrite: 1, tear: 'before' })
+    await expect(accept(scene.vendor, given)).rejects.toThrow('went away')
+    const torn = nvm.snapshot()
+    nvm.restore(before)
+    expect(await accept(scene.vendor, given)).toMatchObject({ kind: 'paid' })
+    nvm.restore(torn)
+    expect(await accept(scene.vendor, given)).toBeUndefined()
   })
 })
 

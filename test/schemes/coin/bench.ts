@@ -18,9 +18,9 @@ const { pageSize, commitCapacity } = SECURE_ELEMENT
 const JOURNAL = journalSize(pageSize, { capacity: commitCapacity })
 const IDENTITY_SIZE = 1024
 const HELPERS = {
-  'identity element': { aid: IDENTITY_AID, at: JOURNAL + 128 },
-  'coin element': { aid: COIN_AID, at: JOURNAL + IDENTITY_SIZE + 768 },
-  'vendor element': { aid: VENDOR_AID, at: JOURNAL + 768 },
+  'identity element': { aid: IDENTITY_AID, at: JOURNAL + 144 },
+  'coin element': { aid: COIN_AID, at: JOURNAL + IDENTITY_SIZE + 1280 },
+  'vendor element': { aid: VENDOR_AID, at: JOURNAL + 1280 },
 } as const
 
 /** The private key of an element that somebody has taken to pieces while it was working. */

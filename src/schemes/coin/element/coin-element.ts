@@ -94,13 +94,11 @@ class CoinSession implements AppletSession {
 
   constructor(host: AppletHost, silicon: Silicon) {
     this.#core = new ElementCore(host, { name: COIN_AID, silicon })
-    this.#slots = new Slots(host.memory)
+    this.#slots = new Slots(this.#core)
   }
 
   get selected(): ResponseApdu {
-    return this.#core.selected(
-      this.#core.stage === STAGES.blank ? NO_ELEMENT : this.#own.own.element,
-    )
+    return this.#core.selected(() => this.#own.own.element)
   }
 
   /** What a reader may: making it, and loading coins that only this PUF opens. */
@@ -192,7 +190,8 @@ class CoinSession implements AppletSession {
     this.#core.host.spend('sha-256')
     const digest = asked.digest
     const known = this.#slots.find(requestId(digest))
-    if (known) return again(this.#slots.body(known).sealed)
+    const body = known && this.#slots.body(known)
+    if (body) return again(body.sealed)
     const coins = this.#choose(asked.content, given, { vendor, bank })
     if ('sw' in coins) return coins
     this.#prepared = { asked, digest, vendor, bank, coins }
@@ -284,7 +283,7 @@ class CoinSession implements AppletSession {
         transfer: signed,
         sealed: answer,
       })
-      return { parts: [part, this.#core.sequencePart(sequence)], result: answer }
+      return { parts: [part, this.#core.countPart({ sequence })], result: answer }
     })
     return response(SW.OK, sealed)
   }
@@ -312,6 +311,7 @@ class CoinSession implements AppletSession {
     if (bytesEqual(giver, NO_ELEMENT)) return this.#close(signed, slot)
     if (!bytesEqual(giver, slot.vendor)) return response(COIN_SW.NOT_FOUND)
     const body = this.#slots.body(slot)
+    if (!body) return response(COIN_SW.NOT_FOUND)
     if (!this.#core.crypto.verify(signed, publicKeyFrom(body.vendorKey))) {
       return response(COIN_SW.BAD_SIGNATURE)
     }
@@ -327,7 +327,7 @@ class CoinSession implements AppletSession {
       return response(COIN_SW.BAD_SIGNATURE)
     }
     if (kind !== 'return' || coins.length > 0) return response(COIN_SW.BAD_COIN)
-    this.#core.host.memory.write(this.#slots.free(slot))
+    this.#core.puf.notes.write(this.#slots.free(slot))
     return response(SW.OK)
   }
 
@@ -347,9 +347,14 @@ class CoinSession implements AppletSession {
   }
 
   #take(content: Settlement, signed: Signed<Transfer>, slot: Slot): ResponseApdu {
-    const parts = this.#core.enclose(content.coins.map((held) => passedOn(held, signed)))
-    if (isRefused(parts)) return response(parts)
-    this.#core.host.memory.write(...parts, this.#slots.settle(slot))
+    const enclosed = this.#core.enclose(content.coins.map((held) => passedOn(held, signed)))
+    if (isRefused(enclosed)) return response(enclosed)
+    const { parts, ownSeeds } = enclosed
+    this.#core.puf.notes.write(
+      ...parts,
+      this.#core.countPart({ ownSeeds }),
+      this.#slots.settle(slot),
+    )
     return response(SW.OK)
   }
 
@@ -377,8 +382,9 @@ class CoinSession implements AppletSession {
   #claim(which: number): ResponseApdu {
     const slot = this.#slots.list().filter(({ state }) => state === 'open')[which]
     if (!slot) return response(COIN_SW.NOT_FOUND)
-    const { request: asked, transfer: given } = this.#slots.body(slot)
-    return response(SW.OK, claim.encode({ request: asked, transfer: given }))
+    const body = this.#slots.body(slot)
+    if (!body) return response(COIN_SW.NOT_FOUND)
+    return response(SW.OK, claim.encode({ request: body.request, transfer: body.transfer }))
   }
 
   #isGood(

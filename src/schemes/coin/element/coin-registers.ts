@@ -1,12 +1,14 @@
-import type { Bytes } from '../../../kernel/bytes.ts'
+import { bytesEqual, type Bytes } from '../../../kernel/bytes.ts'
 import { invariant } from '../../../kernel/errors.ts'
-import { amount, choice, instant, message, uint16, uint8 } from '../../../kernel/message.ts'
+import { sha256 } from '../../../kernel/hash.ts'
+import { message, octets, uint16 } from '../../../kernel/message.ts'
 import type { Amount } from '../../../kernel/money.ts'
 import type { Instant } from '../../../kernel/ports.ts'
 import type { AtomicMemory, MemoryPart } from '../../../card/applet.ts'
 import type { ErasablePuf } from '../../../card/puf/erasable-puf.ts'
+import { RecordTampered } from '../../../card/puf/rooted-memory.ts'
 import type { Stock } from './coin-selector.ts'
-import { REGISTERS, VALUE_MAX } from '../message.ts'
+import { REGISTERS } from '../message.ts'
 import { register } from '../plans.ts'
 
 /** What an element knows of a coin without computing it. */
@@ -20,49 +22,43 @@ export interface CoinRegister {
   readonly hops: number
 }
 
+const ENTRY_DIGEST_SIZE = 8
+/** Which register holds the coin of a seed, and which bytes: others in their place are none of its making. */
 const entry = message('entry', {
-  state: choice(['free', 'used']),
-  seed: uint16(),
-  value: amount(4, { max: VALUE_MAX }),
-  bank: uint16(),
-  hops: uint8(),
-  expires: instant('of the coin'),
+  seed: uint16({}, 'its number and 1; 0 of a register that is free'),
+  digest: octets(ENTRY_DIGEST_SIZE),
 })
-const ENTRY_SIZE = 18
+const ENTRY_SIZE = 2 + ENTRY_DIGEST_SIZE
+/** Bytes of the directory, in an element’s notes. */
+export const DIRECTORY_SIZE = REGISTERS * ENTRY_SIZE
 const PAGE_SIZE = 256
-const ENTRIES_PER_PAGE = Math.floor(PAGE_SIZE / ENTRY_SIZE)
-/** Bytes of the directory: whole pages, so that a write touches few. */
-export const DIRECTORY_SIZE = Math.ceil(REGISTERS / ENTRIES_PER_PAGE) * PAGE_SIZE
 /** Of a register: its length and the register. */
 export const REGISTER_SIZE = 7 * PAGE_SIZE
 /** Pages that one write may change, less those that go along with the last part. */
 const STAGE_SIZE = 4 * PAGE_SIZE
 
-export interface RegisterPlaces {
-  readonly directoryAt: number
-  readonly registersAt: number
-}
-
 /**
  * Where an element keeps seeds, helpers and encrypted coins. A register whose seed is erased is free
- * again: spending writes nothing here. What is in a register counts from when the directory names it.
+ * again: spending writes nothing here. What is in a register counts from when the directory names it: that is
+ * in the notes, from their first byte on.
  */
 export class CoinRegisters {
   readonly #memory: AtomicMemory
   readonly #puf: ErasablePuf
-  readonly #places: RegisterPlaces
+  readonly #start: number
 
-  constructor(memory: AtomicMemory, puf: ErasablePuf, places: RegisterPlaces) {
+  /** `start`: where in the memory the registers lie. */
+  constructor(memory: AtomicMemory, puf: ErasablePuf, start: number) {
     this.#memory = memory
     this.#puf = puf
-    this.#places = places
+    this.#start = start
   }
 
   /** The coins that are there. @throws {RecordTampered} as everything that asks the PUF. */
   list(): readonly CoinRegister[] {
     const used = this.#entries()
     const remaining = new Set(this.#puf.remaining(used.map(({ seed }) => seed)))
-    return used.filter(({ seed }) => remaining.has(seed))
+    return used.filter(({ seed }) => remaining.has(seed)).map((known) => this.#known(known))
   }
 
   free(): readonly number[] {
@@ -73,39 +69,57 @@ export class CoinRegisters {
   }
 
   read({ index }: Pick<CoinRegister, 'index'>): Bytes {
-    const at = this.#places.registersAt + index * REGISTER_SIZE
+    const at = this.#start + index * REGISTER_SIZE
     const size = uint16Of(this.#memory.read(at, 2))
     return this.#memory.read(at + 2, Math.min(size, REGISTER_SIZE - 2))
   }
 
   /**
-   * Fills a free register. It counts once the part that this gives is written.
+   * Fills a free register. It counts once the part that this gives is noted.
    *
    * @throws {FormatError} if it is no register.
    */
   fill(index: number, bytes: Bytes): MemoryPart {
     invariant(bytes.length <= REGISTER_SIZE - 2, 'a register has room for any coin')
-    const { seed, value, bank, expires, hops } = register.decode(bytes)
-    const at = this.#places.registersAt + index * REGISTER_SIZE
+    const { seed } = register.decode(bytes)
+    const at = this.#start + index * REGISTER_SIZE
     const size = uint16().write(bytes.length, 'size')
     writeLong(this.#memory, at, new Uint8Array([...size, ...bytes]))
     return {
-      offset: this.#entryAt(index),
-      bytes: entry.encode({ state: 'used', seed, value, bank, hops, expires }),
+      offset: index * ENTRY_SIZE,
+      bytes: entry.encode({ seed: seed + 1, digest: digestOf(bytes) }),
     }
   }
 
-  #entries(): readonly CoinRegister[] {
-    return Array.from({ length: REGISTERS }, (_, index) => {
-      const { state, ...known } = entry.decode(this.#memory.read(this.#entryAt(index), ENTRY_SIZE))
-      return { index, state, ...known }
-    }).flatMap(({ state, ...known }) => (state === 'used' ? [known] : []))
+  /** What stands on a register beside the coin. */
+  #known({ index, digest }: Entry): CoinRegister {
+    const bytes = this.read({ index })
+    if (!bytesEqual(digestOf(bytes), digest)) {
+      throw new RecordTampered('a register was put there from outside')
+    }
+    const { seed, value, bank, expires, hops } = register.decode(bytes)
+    return { index, seed, value, bank, expires, hops }
   }
 
-  #entryAt(index: number): number {
-    const page = Math.floor(index / ENTRIES_PER_PAGE)
-    return this.#places.directoryAt + page * PAGE_SIZE + (index % ENTRIES_PER_PAGE) * ENTRY_SIZE
+  #entries(): readonly Entry[] {
+    const directory = this.#puf.notes.read(0, DIRECTORY_SIZE)
+    return Array.from({ length: REGISTERS }, (_, index) => {
+      const { seed, digest } = entry.decode(
+        directory.slice(index * ENTRY_SIZE, (index + 1) * ENTRY_SIZE),
+      )
+      return { index, seed: seed - 1, digest }
+    }).filter(({ seed }) => seed >= 0)
   }
+}
+
+interface Entry {
+  readonly index: number
+  readonly seed: number
+  readonly digest: Bytes
+}
+
+function digestOf(bytes: Bytes): Bytes {
+  return sha256(bytes).slice(0, ENTRY_DIGEST_SIZE)
 }
 
 /** Writes what is longer than one write may be: not in one, so nothing may count on it yet. */

@@ -1,16 +1,13 @@
 import { response, SW, type CommandApdu, type ResponseApdu } from '../../../kernel/apdu.ts'
 import { bytesEqual, concat, type Bytes } from '../../../kernel/bytes.ts'
 import { invariant } from '../../../kernel/errors.ts'
-import { uint16, uint32 } from '../../../kernel/message.ts'
+import { DIGEST_SIZE, sha256 } from '../../../kernel/hash.ts'
+import { message, octets, uint16, uint32, uint8, type ValueOf } from '../../../kernel/message.ts'
 import type { AppletHost, MemoryPart } from '../../../card/applet.ts'
-import {
-  CHALLENGES,
-  ErasablePuf,
-  RecordTampered,
-  RECORD_SIZE,
-} from '../../../card/puf/erasable-puf.ts'
+import { CHALLENGES, ErasablePuf, recordSize } from '../../../card/puf/erasable-puf.ts'
+import { RecordTampered } from '../../../card/puf/rooted-memory.ts'
 import type { Silicon } from '../../../card/puf/silicon.ts'
-import { readCertificate, type Confirmed } from '../certificates.ts'
+import { NO_ELEMENT, readCertificate, type Confirmed } from '../certificates.ts'
 import { encloseCoin, reconstructCoin } from './coin-reconstructor.ts'
 import {
   CoinRegisters,
@@ -36,24 +33,33 @@ import { ELEMENT_PLAN_MAX, register } from '../plans.ts'
 /** How far an element is: blank, with its key, in use for good. */
 export const STAGES = { blank: 0, keyed: 1, inUse: 2 } as const
 
-/**
- * The part of the memory that coin element and vendor element have alike, in pages of 256 bytes. What
- * changes in one write with an erasure lies close together.
- */
-invariant(RECORD_SIZE <= 576, 'the record of the PUF lies before the header')
-const STAGE_AT = 576
-const OWN_SEEDS_AT = 577
-const SEQUENCE_AT = 579
-/** Where an element has a few bytes of its own, up to 768. */
-export const OWN_AT = 592
-const HELPER_AT = 768
-const PLAN_AT = 1024
-const DIRECTORY_AT = PLAN_AT + ELEMENT_PLAN_MAX
-/** A page for an element’s own. */
-export const OWN_PAGE_AT = DIRECTORY_AT + DIRECTORY_SIZE
-const REGISTERS_AT = OWN_PAGE_AT + 256
+/** What an element must not be made to forget, beside what its PUF has erased and where its coins are. */
+const header = message('header', {
+  stage: uint8({}, '0 blank, 1 keyed, 2 in use'),
+  ownSeeds: uint16({}, 'seeds that it has made registers with by itself: from the highest down'),
+  sequence: uint32({}, 'of the newest transfer that it signed'),
+  plan: octets(DIGEST_SIZE, 'SHA-256 of what the bank wrote'),
+})
+type Header = ValueOf<typeof header>
+/** In the notes of its PUF, after the directory: the header, and then an element’s own. */
+const HEADER_AT = DIRECTORY_SIZE
+const OWN_NOTES_AT = HEADER_AT + 39
+const OWN_NOTES_SIZE = 240
+const NOTES_SIZE = OWN_NOTES_AT + OWN_NOTES_SIZE
+
+/** The part of the memory that coin element and vendor element have alike, in pages of 256 bytes. */
+const HELPER_AT = 1280
+invariant(recordSize(NOTES_SIZE) <= HELPER_AT, 'the record of the PUF lies before the helper')
+const PLAN_AT = 1536
+const REGISTERS_AT = PLAN_AT + ELEMENT_PLAN_MAX
 /** From here on all is an element’s own. */
 export const OWN_AREA_AT = REGISTERS_AT + REGISTERS * REGISTER_SIZE
+
+/** Registers that were filled, and what has to be noted for them to count. */
+export interface Enclosed {
+  readonly parts: readonly MemoryPart[]
+  readonly ownSeeds: number
+}
 
 /** A status word in the place of what was asked for. */
 export type Refused = number
@@ -84,37 +90,66 @@ export class ElementCore {
     const puf = silicon.part(name)
     this.host = host
     this.#name = name
-    this.puf = new ErasablePuf({ puf, record: memory, root: silicon.root() })
-    const places = { directoryAt: DIRECTORY_AT, registersAt: REGISTERS_AT }
-    this.registers = new CoinRegisters(memory, this.puf, places)
     this.crypto = new CryptographicElement(host, puf, () => memory.read(HELPER_AT, HELPER_SIZE))
+    this.puf = new ErasablePuf({
+      puf,
+      record: memory,
+      notesSize: NOTES_SIZE,
+      root: silicon.root(0),
+      mark: (bytes) => this.crypto.mark(bytes),
+    })
+    this.registers = new CoinRegisters(memory, this.puf, REGISTERS_AT)
     host.spend('random')
     this.nonce = host.random.bytes(8)
   }
 
-  selected(id: Bytes): ResponseApdu {
-    return response(SW.OK, fci.encode({ name: this.#name, id, nonce: this.nonce }))
+  /** `id`: of one that is not blank. */
+  selected(id: () => Bytes): ResponseApdu {
+    return answering(() => {
+      const known = this.stage === STAGES.blank ? NO_ELEMENT : id()
+      return response(SW.OK, fci.encode({ name: this.#name, id: known, nonce: this.nonce }))
+    })
   }
 
   get stage(): number {
-    const [stage = STAGES.blank] = this.host.memory.read(STAGE_AT, 1)
-    return stage
+    return this.#header.stage
   }
 
   /** Of the newest transfer that it signed. */
   get sequence(): number {
-    return new DataView(this.host.memory.read(SEQUENCE_AT, 4).buffer).getUint32(0)
+    return this.#header.sequence
   }
 
-  sequencePart(sequence: number): MemoryPart {
-    return { offset: SEQUENCE_AT, bytes: uint32().write(sequence, 'sequence') }
+  /** Counts once it is noted: with the coins that the transfer moves. */
+  countPart(change: Partial<Pick<Header, 'sequence' | 'ownSeeds'>>): MemoryPart {
+    return this.#headerPart(change)
   }
 
-  /** What the bank wrote, or empty. */
+  /** Notes of an element’s own: {@link OWN_NOTES_SIZE} bytes. */
+  get notes(): Bytes {
+    return this.puf.notes.read(OWN_NOTES_AT, OWN_NOTES_SIZE)
+  }
+
+  notesPart(offset: number, bytes: Bytes): MemoryPart {
+    invariant(offset + bytes.length <= OWN_NOTES_SIZE, 'an element has room for its notes')
+    return { offset: OWN_NOTES_AT + offset, bytes }
+  }
+
+  /** What the bank wrote, or empty. @throws {RecordTampered} if somebody else has written it. */
   get plan(): Bytes {
     const { memory } = this.host
     const size = new DataView(memory.read(PLAN_AT, 2).buffer).getUint16(0)
-    return memory.read(PLAN_AT + 2, Math.min(size, ELEMENT_PLAN_MAX - 2))
+    const plan = memory.read(PLAN_AT + 2, Math.min(size, ELEMENT_PLAN_MAX - 2))
+    if (bytesEqual(sha256(plan), this.#header.plan)) return plan
+    throw new RecordTampered('the plan was put there from outside')
+  }
+
+  get #header(): Header {
+    return header.decode(this.puf.notes.read(HEADER_AT, OWN_NOTES_AT - HEADER_AT))
+  }
+
+  #headerPart(change: Partial<Header>): MemoryPart {
+    return { offset: HEADER_AT, bytes: header.encode({ ...this.#header, ...change }) }
   }
 
   /** Fixes the key. Again as often as needed, until there is a plan. */
@@ -125,11 +160,11 @@ export class ElementCore {
     return response(SW.OK, publicKey.bytes)
   }
 
-  /** What the PUF answers to a challenge: for the bank, before anybody else has the chip. */
+  /** What the PUF answers to a bank’s challenge: before anybody else has the chip. */
   enrol({ p1, p2 }: CommandApdu): ResponseApdu {
     const challenge = (p1 << 8) | p2
     if (this.stage !== STAGES.blank) return response(COIN_SW.NOT_NOW)
-    if (challenge >= CHALLENGES) return response(COIN_SW.NOT_FOUND)
+    if (challenge >= BANK_SEEDS) return response(COIN_SW.NOT_FOUND)
     this.host.spend('puf-enrol')
     const enrolled = this.puf.enrol(challenge)
     return enrolled ? response(SW.OK, enrolled) : response(COIN_SW.DEAD_REGISTER)
@@ -139,12 +174,12 @@ export class ElementCore {
   personalise(plan: Bytes, stage: (typeof STAGES)['keyed' | 'inUse']): ResponseApdu {
     const size = uint16().write(plan.length, 'size')
     writeLong(this.host.memory, PLAN_AT, concat(size, plan))
-    this.host.memory.write({ offset: STAGE_AT, bytes: Uint8Array.of(stage) })
+    this.puf.notes.write(this.#headerPart({ stage, plan: sha256(plan) }))
     return response(SW.OK)
   }
 
   activate(): void {
-    this.host.memory.write({ offset: STAGE_AT, bytes: Uint8Array.of(STAGES.inUse) })
+    this.puf.notes.write(this.#headerPart({ stage: STAGES.inUse }))
   }
 
   /**
@@ -163,7 +198,7 @@ export class ElementCore {
     const held = this.#peek(bytes, seed)
     if (!held) return response(COIN_SW.DEAD_REGISTER)
     if (!isGood(readCoin(held))) return response(COIN_SW.BAD_COIN)
-    this.host.memory.write(this.registers.fill(index, bytes))
+    this.puf.notes.write(this.registers.fill(index, bytes))
     return response(SW.OK)
   }
 
@@ -207,9 +242,8 @@ export class ElementCore {
     return done.result
   }
 
-  /** Registers for coins that came from another element: they count once the parts are written. */
-  enclose(coins: readonly HeldCoin[]): readonly MemoryPart[] | Refused {
-    if (coins.length === 0) return []
+  /** Registers for coins that came from another element: they count once the parts are noted. */
+  enclose(coins: readonly HeldCoin[]): Enclosed | Refused {
     const free = this.registers.free()
     const first = this.#ownSeeds
     if (free.length < coins.length || first + coins.length > OWN_SEEDS) return COIN_SW.NO_ROOM
@@ -225,8 +259,7 @@ export class ElementCore {
       read.fill(0)
       return this.registers.fill(place, bytes)
     })
-    const used = uint16().write(first + coins.length, 'own seeds')
-    return [...parts, { offset: OWN_SEEDS_AT, bytes: used }]
+    return { parts, ownSeeds: first + coins.length }
   }
 
   /** How many coins it can still take. */
@@ -236,7 +269,7 @@ export class ElementCore {
 
   /** Seeds that it has made registers with by itself: from the highest down. */
   get #ownSeeds(): number {
-    return new DataView(this.host.memory.read(OWN_SEEDS_AT, 2).buffer).getUint16(0)
+    return this.#header.ownSeeds
   }
 
   /** A reading of the PUF and a decryption each: every coin has a key of its own. */

@@ -1,5 +1,7 @@
-import type { Bytes } from '../../../kernel/bytes.ts'
+import { seal, unseal } from '../../../kernel/aes.ts'
+import { utf8, type Bytes } from '../../../kernel/bytes.ts'
 import { unlessMalformed } from '../../../kernel/errors.ts'
+import { hmacSha256 } from '../../../kernel/hash.ts'
 import { openSealed, sealTo, sign, type PrivateKey, type PublicKey } from '../../../kernel/p256.ts'
 import type { Message } from '../../../kernel/message.ts'
 import type { AppletHost } from '../../../card/applet.ts'
@@ -14,6 +16,7 @@ export class PufFailed extends Error {
   override readonly name = 'PufFailed'
 }
 
+const MARK = utf8('record')
 const HKDF_HASHES = 4
 /** Bytes that one operation of the chip ciphers. */
 const CIPHERED = 256
@@ -65,6 +68,38 @@ export class CryptographicElement {
     })
   }
 
+  /** 32 bytes that this element makes for that purpose and nobody else can. @throws {PufFailed} */
+  secret(purpose: Bytes): Bytes {
+    this.#host.spend('puf')
+    this.#host.spend('sha-256')
+    const secret = this.#generator.secret(this.#helper(), purpose)
+    if (!secret) throw new PufFailed('no key came out of the PUF')
+    return secret
+  }
+
+  /** That these bytes are of this element’s own making. @throws {PufFailed} */
+  mark(bytes: Bytes): Bytes {
+    return hmacSha256(this.secret(MARK), bytes)
+  }
+
+  /** For this element alone, in its own memory: `purpose` is not used for anything else. @throws {PufFailed} */
+  lock(plaintext: Bytes, purpose: Bytes): Bytes {
+    const key = this.secret(purpose)
+    this.#ciphers(plaintext.length)
+    const locked = seal(key, plaintext, purpose, this.#host.random)
+    key.fill(0)
+    return locked
+  }
+
+  /** Undefined if it is not what {@link lock} made for that purpose. @throws {PufFailed} */
+  unlock(locked: Bytes, purpose: Bytes): Bytes | undefined {
+    const key = this.secret(purpose)
+    this.#ciphers(locked.length)
+    const opened = unlessMalformed(() => unseal(key, locked, purpose))
+    key.fill(0)
+    return opened
+  }
+
   seal(recipient: PublicKey, plaintext: Bytes, context: Bytes): Bytes {
     // One for the ephemeral key, one for the agreement.
     this.#host.spend('ecdh')
@@ -86,6 +121,10 @@ export class CryptographicElement {
   /** AES-GCM, and HKDF for its key: two HMACs, each of two hashes. */
   #cipher(size: number): void {
     for (let hash = 0; hash < HKDF_HASHES; hash++) this.#host.spend('sha-256')
+    this.#ciphers(size)
+  }
+
+  #ciphers(size: number): void {
     this.#host.spend('aes-gcm')
     for (let done = CIPHERED; done < size; done += CIPHERED) this.#host.spend('aes-gcm-more')
   }

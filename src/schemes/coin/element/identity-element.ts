@@ -1,8 +1,11 @@
 import { command, response, SW, type CommandApdu, type ResponseApdu } from '../../../kernel/apdu.ts'
-import { bytesEqual, concat, secretsEqual, type Bytes } from '../../../kernel/bytes.ts'
-import { uint16, type ValueOf } from '../../../kernel/message.ts'
+import { bytesEqual, concat, secretsEqual, utf8, type Bytes } from '../../../kernel/bytes.ts'
+import { invariant } from '../../../kernel/errors.ts'
+import { DIGEST_SIZE, hmacSha256, sha256 } from '../../../kernel/hash.ts'
+import { message, octets, uint16, uint8, type ValueOf } from '../../../kernel/message.ts'
 import { isPinBlock, PIN_SIZE } from '../../../kernel/pin.ts'
 import type { Applet, AppletHost, AppletSession, CommandHandler } from '../../../card/applet.ts'
+import { RecordTampered, RootedMemory, ROOTED_OVERHEAD } from '../../../card/puf/rooted-memory.ts'
 import type { Silicon } from '../../../card/puf/silicon.ts'
 import { arePaired, NO_ELEMENT, readCertificate } from '../certificates.ts'
 import { Chunks } from '../chunks.ts'
@@ -26,11 +29,21 @@ import {
 import { preparation, prepared } from '../orders.ts'
 import { identityPlan, IDENTITY_PLAN_MAX } from '../plans.ts'
 
-const STAGE_AT = 0
-const PIN_TRIES_AT = 1
-const UNBLOCK_TRIES_AT = 2
-const PIN_AT = 8
-const HELPER_AT = 128
+/** Bytes that a code is known by. */
+const CODE_SIZE = 16
+/** What it must not be made to forget, nor be told otherwise. Its codes are what their PUF makes of them. */
+const state = message('state', {
+  stage: uint8({}, '0 blank, 1 keyed, 2 in use'),
+  pinTries: uint8(),
+  unblockTries: uint8(),
+  pin: octets(CODE_SIZE),
+  unblocking: octets(CODE_SIZE),
+  plan: octets(DIGEST_SIZE, 'SHA-256 of what the bank wrote'),
+})
+type State = ValueOf<typeof state>
+const STATE_SIZE = 3 + 2 * CODE_SIZE + DIGEST_SIZE
+const HELPER_AT = 144
+invariant(STATE_SIZE + ROOTED_OVERHEAD <= HELPER_AT, 'the state lies before the helper')
 const PLAN_AT = 256
 const MEMORY_SIZE = PLAN_AT + 2 + IDENTITY_PLAN_MAX
 
@@ -52,6 +65,7 @@ type PinState = 'not given' | 'verified'
 class IdentitySession implements AppletSession {
   readonly #host: AppletHost
   readonly #crypto: CryptographicElement
+  readonly #memory: RootedMemory
   readonly #nonce: Bytes
   readonly #chunks = new Chunks()
   #plan: Plan | undefined
@@ -62,14 +76,22 @@ class IdentitySession implements AppletSession {
     this.#crypto = new CryptographicElement(host, silicon.part(IDENTITY_AID), () =>
       host.memory.read(HELPER_AT, HELPER_SIZE),
     )
+    this.#memory = new RootedMemory({
+      memory: host.memory,
+      size: STATE_SIZE,
+      root: silicon.root(1),
+      mark: (bytes) => this.#crypto.mark(bytes),
+    })
     host.spend('random')
     this.#nonce = host.random.bytes(NONCE_SIZE)
     this.#coinElement = coinElementOf(host)
   }
 
   get selected(): ResponseApdu {
-    const id = this.#stage === STAGES.inUse ? this.#own.certificate.element : NO_ELEMENT
-    return response(SW.OK, fci.encode({ name: IDENTITY_AID, id, nonce: this.#nonce }))
+    return answering(() => {
+      const id = this.#stage === STAGES.inUse ? this.#own.certificate.element : NO_ELEMENT
+      return response(SW.OK, fci.encode({ name: IDENTITY_AID, id, nonce: this.#nonce }))
+    })
   }
 
   process(apdu: CommandApdu): ResponseApdu {
@@ -113,13 +135,19 @@ class IdentitySession implements AppletSession {
 
   #personalise(data: Bytes): ResponseApdu {
     if (this.#stage !== STAGES.blank) return response(COIN_SW.NOT_NOW)
-    const { passcode, unblocking } = readPlan(data)
+    const { passcode, unblocking, ...certificates } = identityPlan.decode(data)
     if (!isPinBlock(passcode) || !isPinBlock(unblocking)) return response(COIN_SW.MALFORMED)
-    writeLong(this.#host.memory, PLAN_AT, concat(uint16().write(data.length, 'size'), data))
-    this.#host.memory.write(
-      { offset: STAGE_AT, bytes: Uint8Array.of(STAGES.keyed, PIN_TRIES, PIN_TRIES) },
-      { offset: PIN_AT, bytes: passcode },
-    )
+    readPlan(data)
+    const plan = identityPlan.encode({ ...certificates, passcode: NO_CODE, unblocking: NO_CODE })
+    writeLong(this.#host.memory, PLAN_AT, concat(uint16().write(plan.length, 'size'), plan))
+    this.#note({
+      stage: STAGES.keyed,
+      pinTries: PIN_TRIES,
+      unblockTries: PIN_TRIES,
+      pin: this.#known(passcode),
+      unblocking: this.#known(unblocking),
+      plan: sha256(plan),
+    })
     return response(SW.OK)
   }
 
@@ -133,7 +161,7 @@ class IdentitySession implements AppletSession {
     const paired =
       arePaired(certificate, coinElement) && this.#crypto.isConfirmedBy(coinElement, bank)
     if (!paired) return response(COIN_SW.UNCONFIRMED)
-    this.#host.memory.write({ offset: STAGE_AT, bytes: Uint8Array.of(STAGES.inUse) })
+    this.#note({ stage: STAGES.inUse })
     return response(SW.OK)
   }
 
@@ -172,18 +200,21 @@ class IdentitySession implements AppletSession {
    */
   #pinOf({ nonce, pin: [entered] }: Envelope): PinState | ResponseApdu {
     if (!entered || !bytesEqual(nonce, this.#nonce)) return 'not given'
-    const right = this.#host.memory.read(PIN_AT, PIN_SIZE)
-    return this.#tryCode(PIN_TRIES_AT, entered, right) ?? 'verified'
+    return this.#tryCode('pin', 'pinTries', entered) ?? 'verified'
   }
 
   /** Undefined if the code is right. Its tries count down before and up again after. */
-  #tryCode(triesAt: number, given: Bytes, right: Bytes): ResponseApdu | undefined {
-    const { memory } = this.#host
-    const [tries = 0] = memory.read(triesAt, 1)
+  #tryCode(
+    code: 'pin' | 'unblocking',
+    counter: 'pinTries' | 'unblockTries',
+    given: Bytes,
+  ): ResponseApdu | undefined {
+    const { [counter]: tries, [code]: right } = this.#state
     if (tries === 0) return response(COIN_SW.BLOCKED)
-    memory.write({ offset: triesAt, bytes: Uint8Array.of(tries - 1) })
-    if (!secretsEqual(given, right)) return response(0x63c0 | (tries - 1))
-    memory.write({ offset: triesAt, bytes: Uint8Array.of(PIN_TRIES) })
+    const known = this.#known(given)
+    this.#note({ [counter]: tries - 1 })
+    if (!secretsEqual(known, right)) return response(0x63c0 | (tries - 1))
+    this.#note({ [counter]: PIN_TRIES })
     return undefined
   }
 
@@ -191,13 +222,18 @@ class IdentitySession implements AppletSession {
   #unblockPin(data: Bytes): ResponseApdu {
     const pin = data.slice(PIN_SIZE)
     if (!isPinBlock(pin)) return response(COIN_SW.MALFORMED)
-    const refusal = this.#tryCode(UNBLOCK_TRIES_AT, data.slice(0, PIN_SIZE), this.#own.unblocking)
+    const refusal = this.#tryCode('unblocking', 'unblockTries', data.slice(0, PIN_SIZE))
     if (refusal) return refusal
-    this.#host.memory.write(
-      { offset: PIN_AT, bytes: pin },
-      { offset: PIN_TRIES_AT, bytes: Uint8Array.of(PIN_TRIES) },
-    )
+    this.#note({ pin: this.#known(pin), pinTries: PIN_TRIES })
     return response(SW.OK)
+  }
+
+  /** How a code is known without being in the memory: few have four digits, so it takes the PUF as well. */
+  #known(code: Bytes): Bytes {
+    const key = this.#crypto.secret(CODE)
+    const known = hmacSha256(key, code).slice(0, CODE_SIZE)
+    key.fill(0)
+    return known
   }
 
   #ask(ins: number, data: Bytes, p1 = 0): ResponseApdu {
@@ -205,27 +241,42 @@ class IdentitySession implements AppletSession {
   }
 
   get #stage(): number {
-    const [stage = STAGES.blank] = this.#host.memory.read(STAGE_AT, 1)
-    return stage
+    return this.#state.stage
   }
 
-  /** What the bank wrote: read once a session. @throws {FormatError} if somebody else has. */
+  get #state(): State {
+    return state.decode(this.#memory.read(0, STATE_SIZE))
+  }
+
+  #note(change: Partial<State>): void {
+    this.#memory.write({ offset: 0, bytes: state.encode({ ...this.#state, ...change }) })
+  }
+
+  /** What the bank wrote: read once a session. @throws {RecordTampered} if somebody else has. */
   get #own(): Plan {
+    this.#plan ??= this.#readPlan()
+    return this.#plan
+  }
+
+  #readPlan(): Plan {
     const { memory } = this.#host
     const size = new DataView(memory.read(PLAN_AT, 2).buffer).getUint16(0)
-    this.#plan ??= readPlan(memory.read(PLAN_AT + 2, Math.min(size, IDENTITY_PLAN_MAX)))
-    return this.#plan
+    const bytes = memory.read(PLAN_AT + 2, Math.min(size, IDENTITY_PLAN_MAX))
+    if (bytesEqual(sha256(bytes), this.#state.plan)) return readPlan(bytes)
+    throw new RecordTampered('the plan was put there from outside')
   }
 }
 
 const NOTHING: Bytes = new Uint8Array()
+const NO_CODE: Bytes = new Uint8Array(PIN_SIZE)
+const CODE: Bytes = utf8('code')
 
 type Plan = ReturnType<typeof readPlan>
 
 /** @throws {FormatError} if it is no plan of an identity element. */
 function readPlan(bytes: Bytes) {
-  const { bank, own, passcode, unblocking } = identityPlan.decode(bytes)
-  return { bank: readCertificate(bank), certificate: readCertificate(own), passcode, unblocking }
+  const { bank, own } = identityPlan.decode(bytes)
+  return { bank: readCertificate(bank), certificate: readCertificate(own) }
 }
 
 const LONG: ReadonlySet<number> = new Set([INS.PERSONALISE, INS.PAY, INS.SETTLE])

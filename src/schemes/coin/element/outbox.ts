@@ -1,36 +1,42 @@
-import type { Bytes } from '../../../kernel/bytes.ts'
+import { concat, utf8, type Bytes } from '../../../kernel/bytes.ts'
 import { invariant } from '../../../kernel/errors.ts'
-import { choice, message, uint32 } from '../../../kernel/message.ts'
-import type { AtomicMemory, MemoryPart } from '../../../card/applet.ts'
+import { choice, message, octets, uint32, type ValueOf } from '../../../kernel/message.ts'
+import type { MemoryPart } from '../../../card/applet.ts'
+import { RecordTampered } from '../../../card/puf/rooted-memory.ts'
 import { writeLong } from './coin-registers.ts'
-import { OWN_AREA_AT, OWN_PAGE_AT } from './core.ts'
+import { OWN_AREA_AT, type ElementCore } from './core.ts'
 import { EVIDENCE_MAX, PAYMENT_MAX, SEAL_SIZE } from '../message.ts'
 import { outcome, type Outcome } from '../orders.ts'
 
 /** Of how many of its newest requests a vendor element remembers whether it has decided. */
 export const DECIDED_WINDOW = 1024
-const DECIDED_AT = OWN_PAGE_AT
 const DECIDED_SIZE = DECIDED_WINDOW / 8
-const HEAD_AT = DECIDED_AT + DECIDED_SIZE
+const TICKET_SIZE = 16
 
 const head = message('head', {
   number: uint32({}, 'of the newest request'),
   state: choice(['none', 'waiting', 'confirmed']),
-  size: uint32({}, 'of the newest outcome'),
+  size: uint32({}, 'of the newest outcome, elsewhere'),
+  ticket: octets(TICKET_SIZE, 'random: what it is locked with'),
+  decided: octets(DECIDED_SIZE, 'a bit for each of the newest requests'),
 })
-const HEAD_SIZE = 9
-const NUMBER_SIZE = 4
+type Head = ValueOf<typeof head>
+const HEAD_SIZE = 25 + DECIDED_SIZE
 /** Two payments with the longest chains, their certificates, and the seals. */
 export const OUTBOX_SIZE = 49_152
-const OUTCOME_MAX = 54 + PAYMENT_MAX + SEAL_SIZE + EVIDENCE_MAX
+const LOCK_SIZE = 12 + 16
+const OUTCOME_MAX = 62 + PAYMENT_MAX + SEAL_SIZE + EVIDENCE_MAX + LOCK_SIZE
 invariant(OUTCOME_MAX <= OUTBOX_SIZE, 'there is room for any outcome')
 
-/** What a vendor element has decided, kept until its till has it safe. */
+/**
+ * What a vendor element has decided, kept until its till has it safe. As with the payments of a coin element
+ * ({@link Slots}) it is locked with a ticket that counts with it, or never.
+ */
 export class Outbox {
-  readonly #memory: AtomicMemory
+  readonly #core: ElementCore
 
-  constructor(memory: AtomicMemory) {
-    this.#memory = memory
+  constructor(core: ElementCore) {
+    this.#core = core
   }
 
   get number(): number {
@@ -41,69 +47,72 @@ export class Outbox {
     return this.#head.state === 'waiting'
   }
 
-  /** The newest outcome, confirmed or not. */
+  /**
+   * The newest outcome, confirmed or not. Undefined also of one that was confirmed, over which another one
+   * was written that never came to count: what was there is the till’s by now.
+   *
+   * @throws {RecordTampered} if somebody else has written over one that waits.
+   */
   last(): Outcome | undefined {
-    const { state, size } = this.#head
-    return state === 'none' ? undefined : outcome.decode(this.#memory.read(OWN_AREA_AT, size))
+    const { state, size, ticket } = this.#head
+    if (state === 'none') return undefined
+    const { host, crypto } = this.#core
+    const bytes = crypto.unlock(host.memory.read(OWN_AREA_AT, size), purposeOf(ticket))
+    if (bytes) return outcome.decode(bytes)
+    if (state === 'confirmed') return undefined
+    throw new RecordTampered('an outcome was put there from outside')
   }
 
   /** Numbers that come round again are free again: {@link numberPart} sees to that. */
   isDecided(number: number): boolean {
-    return ((this.#decided[this.#byteOf(number)] ?? 0) & maskOf(number)) !== 0
+    return ((this.#head.decided[byteOf(number)] ?? 0) & maskOf(number)) !== 0
   }
 
   /** A new request: its number, and those that were skipped, are not decided. */
   numberPart(number: number): MemoryPart {
-    const decided = this.#decided
+    const decided = this.#head.decided.slice()
     const skipped = Math.min(number - this.number, DECIDED_WINDOW)
     for (let back = 0; back < skipped; back++) {
-      const at = this.#byteOf(number - back)
+      const at = byteOf(number - back)
       decided[at] = (decided[at] ?? 0) & ~maskOf(number - back)
     }
-    const { state, size } = this.#head
-    const bytes = new Uint8Array([...decided, ...head.encode({ number, state, size })])
-    return { offset: DECIDED_AT, bytes }
+    return this.#part({ number, decided })
   }
 
-  /** Only while none is waiting. It counts once the parts are written. */
-  decide(decided: Outcome, number: number | undefined): readonly MemoryPart[] {
+  /** Only while none is waiting. It counts once the part that this gives is noted. */
+  decide(made: Outcome, number: number | undefined): MemoryPart {
     invariant(!this.isWaiting, 'an outcome that waits is not overwritten')
-    const bytes = outcome.encode(decided)
-    // What was there is the till’s by now: until the parts are written, it is the till’s alone.
-    this.#memory.write(this.#headPart('none', 0))
-    writeLong(this.#memory, OWN_AREA_AT, bytes)
-    const part = this.#headPart('waiting', bytes.length)
-    return number === undefined ? [part] : [this.#decidedPart(number), part]
+    const { host, crypto } = this.#core
+    const ticket = host.random.bytes(TICKET_SIZE)
+    const locked = crypto.lock(outcome.encode(made), purposeOf(ticket))
+    writeLong(host.memory, OWN_AREA_AT, locked)
+    const decided = this.#head.decided.slice()
+    if (number !== undefined) {
+      const at = byteOf(number)
+      decided[at] = (decided[at] ?? 0) | maskOf(number)
+    }
+    return this.#part({ state: 'waiting', size: locked.length, ticket, decided })
   }
 
   confirmPart(): MemoryPart {
-    return this.#headPart('confirmed', this.#head.size)
+    return this.#part({ state: 'confirmed' })
   }
 
-  #headPart(state: ReturnType<typeof head.decode>['state'], size: number): MemoryPart {
-    return {
-      offset: HEAD_AT + NUMBER_SIZE,
-      bytes: head.encode({ number: 0, state, size }).slice(NUMBER_SIZE),
-    }
+  #part(change: Partial<Head>): MemoryPart {
+    return this.#core.notesPart(0, head.encode({ ...this.#head, ...change }))
   }
 
-  #decidedPart(number: number): MemoryPart {
-    const at = this.#byteOf(number)
-    const byte = (this.#decided[at] ?? 0) | maskOf(number)
-    return { offset: DECIDED_AT + at, bytes: Uint8Array.of(byte) }
+  get #head(): Head {
+    return head.decode(this.#core.notes.slice(0, HEAD_SIZE))
   }
+}
 
-  #byteOf(number: number): number {
-    return (number % DECIDED_WINDOW) >> 3
-  }
+function purposeOf(ticket: Bytes): Bytes {
+  return concat(utf8('outbox '), ticket)
+}
 
-  get #decided(): Bytes {
-    return this.#memory.read(DECIDED_AT, DECIDED_SIZE)
-  }
-
-  get #head() {
-    return head.decode(this.#memory.read(HEAD_AT, HEAD_SIZE))
-  }
+function byteOf(number: number): number {
+  return (number % DECIDED_WINDOW) >> 3
 }
 
 function maskOf(number: number): number {

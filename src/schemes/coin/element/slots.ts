@@ -1,4 +1,4 @@
-import { bytesEqual, type Bytes } from '../../../kernel/bytes.ts'
+import { bytesEqual, concat, utf8, type Bytes } from '../../../kernel/bytes.ts'
 import { invariant } from '../../../kernel/errors.ts'
 import {
   amount,
@@ -12,10 +12,11 @@ import {
   type ValueOf,
 } from '../../../kernel/message.ts'
 import { PUBLIC_KEY_SIZE } from '../../../kernel/p256.ts'
-import type { AtomicMemory, MemoryPart } from '../../../card/applet.ts'
+import type { MemoryPart } from '../../../card/applet.ts'
+import { RecordTampered } from '../../../card/puf/rooted-memory.ts'
 import { ELEMENT_ID_SIZE } from '../certificates.ts'
 import { writeLong } from './coin-registers.ts'
-import { OWN_AREA_AT, OWN_PAGE_AT } from './core.ts'
+import { OWN_AREA_AT, type ElementCore } from './core.ts'
 import {
   PAYMENT_MAX,
   REQUEST_ID_SIZE,
@@ -25,7 +26,8 @@ import {
   TRANSFER_SIZE_MAX,
 } from '../message.ts'
 
-/** What a coin element knows of a payment at a glance. */
+const TICKET_SIZE = 16
+/** What a coin element knows of a payment at a glance: in its notes. */
 const slot = message('slot', {
   state: choice(['free', 'open', 'settled']),
   request: octets(REQUEST_ID_SIZE),
@@ -34,9 +36,9 @@ const slot = message('slot', {
   madeAt: instant('by the till’s clock'),
   sequence: uint32({}, 'of the transfer'),
   size: uint16({}, 'of the rest, elsewhere'),
+  ticket: octets(TICKET_SIZE, 'random: what the rest is locked with'),
 })
-const SLOT_SIZE = 43
-const SLOT_STEP = 64
+const SLOT_SIZE = 59
 
 /** And the rest: all that it takes to answer again, and to take the change. */
 const slotBody = message('slotBody', {
@@ -51,25 +53,32 @@ const slotBody = message('slotBody', {
 })
 export type SlotBody = ValueOf<typeof slotBody>
 const BODY_STEP = 16_384
+const LOCK_SIZE = 12 + 16
 const BODY_MAX =
-  2 * PUBLIC_KEY_SIZE + 24 + REQUEST_MAX + TRANSFER_SIZE_MAX + PAYMENT_MAX + SEAL_SIZE
+  2 * PUBLIC_KEY_SIZE + 24 + REQUEST_MAX + TRANSFER_SIZE_MAX + PAYMENT_MAX + SEAL_SIZE + LOCK_SIZE
 invariant(BODY_MAX <= BODY_STEP, 'a slot has room for any payment')
 
 export type Slot = ValueOf<typeof slot> & { readonly index: number }
 export const SLOTS_SIZE = SLOTS * BODY_STEP
 
-/** The payments that a coin element remembers. None is forgotten while no vendor has settled it. */
+/**
+ * The payments that a coin element remembers. None is forgotten while no vendor has settled it.
+ *
+ * The payment itself is in the memory before it counts, and whoever takes the power away then could read it
+ * there, while its coins are still good. So it is locked with a ticket that counts with it, or never.
+ */
 export class Slots {
-  readonly #memory: AtomicMemory
+  readonly #core: ElementCore
 
-  constructor(memory: AtomicMemory) {
-    this.#memory = memory
+  constructor(core: ElementCore) {
+    this.#core = core
   }
 
   list(): readonly Slot[] {
+    const { notes } = this.#core
     return Array.from({ length: SLOTS }, (_, index) => ({
       index,
-      ...slot.decode(this.#memory.read(OWN_PAGE_AT + index * SLOT_STEP, SLOT_SIZE)),
+      ...slot.decode(notes.slice(index * SLOT_SIZE, (index + 1) * SLOT_SIZE)),
     }))
   }
 
@@ -90,29 +99,47 @@ export class Slots {
       .toSorted((a, b) => a.sequence - b.sequence)[0]
   }
 
-  body({ index, size }: Slot): SlotBody {
-    return slotBody.decode(this.#memory.read(OWN_AREA_AT + index * BODY_STEP, size))
+  /**
+   * Undefined of one that is settled, over which another payment was written that never came to count.
+   *
+   * @throws {RecordTampered} if somebody else has written over one that is open.
+   */
+  body({ index, size, ticket, state }: Slot): SlotBody | undefined {
+    const { host, crypto } = this.#core
+    const locked = host.memory.read(OWN_AREA_AT + index * BODY_STEP, size)
+    const bytes = crypto.unlock(locked, purposeOf(ticket))
+    if (bytes) return slotBody.decode(bytes)
+    if (state === 'settled') return undefined
+    throw new RecordTampered('a payment was put there from outside')
   }
 
-  /** Fills one that is not open. It counts once the part that this gives is written. */
-  fill(known: Slot, content: Omit<Slot, 'index' | 'size' | 'state'>, body: SlotBody): MemoryPart {
-    const bytes = slotBody.encode(body)
-    // What was there is forgotten before it is overwritten: no slot stands over half a payment.
-    if (known.state !== 'free') this.#memory.write(this.free(known))
-    writeLong(this.#memory, OWN_AREA_AT + known.index * BODY_STEP, bytes)
-    return this.#part(known.index, slot.encode({ ...content, state: 'open', size: bytes.length }))
+  /** Fills one that is not open. It counts once the part that this gives is noted. */
+  fill(
+    { index }: Slot,
+    content: Omit<Slot, 'index' | 'size' | 'state' | 'ticket'>,
+    body: SlotBody,
+  ): MemoryPart {
+    const { host, crypto } = this.#core
+    const ticket = host.random.bytes(TICKET_SIZE)
+    const locked = crypto.lock(slotBody.encode(body), purposeOf(ticket))
+    writeLong(host.memory, OWN_AREA_AT + index * BODY_STEP, locked)
+    return this.#part(index, { ...content, state: 'open', size: locked.length, ticket })
   }
 
   settle(known: Slot): MemoryPart {
-    return this.#part(known.index, slot.encode({ ...known, state: 'settled' }))
+    return this.#part(known.index, { ...known, state: 'settled' })
   }
 
   /** Nobody is answered from it any more. */
   free({ index }: Slot): MemoryPart {
-    return this.#part(index, new Uint8Array(SLOT_SIZE))
+    return this.#core.notesPart(index * SLOT_SIZE, new Uint8Array(SLOT_SIZE))
   }
 
-  #part(index: number, bytes: Bytes): MemoryPart {
-    return { offset: OWN_PAGE_AT + index * SLOT_STEP, bytes }
+  #part(index: number, content: ValueOf<typeof slot>): MemoryPart {
+    return this.#core.notesPart(index * SLOT_SIZE, slot.encode(content))
   }
+}
+
+function purposeOf(ticket: Bytes): Bytes {
+  return concat(utf8('slot '), ticket)
 }

@@ -82,13 +82,11 @@ class VendorSession implements AppletSession {
 
   constructor(host: AppletHost, silicon: Silicon) {
     this.#core = new ElementCore(host, { name: VENDOR_AID, silicon })
-    this.#outbox = new Outbox(host.memory)
+    this.#outbox = new Outbox(this.#core)
   }
 
   get selected(): ResponseApdu {
-    return this.#core.selected(
-      this.#core.stage === STAGES.blank ? NO_ELEMENT : this.#own.own.element,
-    )
+    return this.#core.selected(() => this.#own.own.element)
   }
 
   process(command: CommandApdu): ResponseApdu {
@@ -181,7 +179,7 @@ class VendorSession implements AppletSession {
     const { nonce, pin } = order
     const outer = envelope.encode({ nonce, pin, inner })
     const sealed = this.#core.crypto.seal(identity.publicKey, outer, CONTEXT.envelope)
-    this.#core.host.memory.write(this.#outbox.numberPart(order.number))
+    this.#core.puf.notes.write(this.#outbox.numberPart(order.number))
     const ownBank = banks[0]
     const shown = ownBank && ownBank.bank !== bank.bank ? [ownBank.bytes] : []
     const answer = requested.encode({
@@ -294,9 +292,9 @@ class VendorSession implements AppletSession {
         }),
       }
       const parts = [
-        ...enclosed,
-        this.#core.sequencePart(sequence),
-        ...this.#outbox.decide(decided, asked.content.number),
+        ...enclosed.parts,
+        this.#core.countPart({ sequence, ownSeeds: enclosed.ownSeeds }),
+        this.#outbox.decide(decided, asked.content.number),
       ]
       return { parts, result: decided }
     })
@@ -330,7 +328,7 @@ class VendorSession implements AppletSession {
           certificates: [],
         }),
       }
-      const parts = [this.#core.sequencePart(sequence), ...this.#outbox.decide(decided, undefined)]
+      const parts = [this.#core.countPart({ sequence }), this.#outbox.decide(decided, undefined)]
       return { parts, result: decided }
     })
     return response(SW.OK, outcome.encode(done))
@@ -360,7 +358,7 @@ class VendorSession implements AppletSession {
   #confirm(digest: Bytes): ResponseApdu {
     const last = this.#outbox.last()
     if (!last || !bytesEqual(last.request, digest)) return response(COIN_SW.NOT_FOUND)
-    this.#core.host.memory.write(this.#outbox.confirmPart())
+    this.#core.puf.notes.write(this.#outbox.confirmPart())
     return response(SW.OK)
   }
 
