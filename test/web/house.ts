@@ -53,6 +53,8 @@ export interface House {
   ): Promise<TownCard>
   /** The next tap of any card is cut short so. */
   tearNext(tear: CardTear): void
+  /** The cookie of a session of somebody whose password is {@link PASSWORD}. */
+  sessionOf(login: string): Promise<string>
   /** Any call with the operator's session. */
   call<T>(method: 'GET' | 'POST' | 'PUT', url: string, body?: object): Promise<T>
   close(): Promise<void>
@@ -87,7 +89,8 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
     consoleDirectory: built('console'),
   })
   const url = await api.listen({ port: 0, host: '127.0.0.1' })
-  const call = await signIn(api, office)
+  const sessionOfLogin = rememberedSessions(api)
+  const call = await operatorCalls(api, office, sessionOfLogin)
   const cards = new Map<string, TownCard>()
   const stops: (() => Promise<void>)[] = []
   let tear: CardTear | undefined
@@ -97,6 +100,7 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
     evidence,
     url,
     cards,
+    sessionOf: sessionOfLogin,
     call,
     async addMerchant(name) {
       const { id } = await call<{ id: string }>('POST', '/api/merchants', { name })
@@ -169,10 +173,24 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
   }
 }
 
-async function signIn(api: Api, office: Office): Promise<House['call']> {
+/** Nobody signs in twice. */
+function rememberedSessions(api: Api): House['sessionOf'] {
+  const sessions = new Map<string, Promise<string>>()
+  return (login) => {
+    const session = sessions.get(login) ?? sessionOf(api, login)
+    sessions.set(login, session)
+    return session
+  }
+}
+
+async function operatorCalls(
+  api: Api,
+  office: Office,
+  sessionOfLogin: House['sessionOf'],
+): Promise<House['call']> {
   const { name: login } = OPERATOR
   await addTestPerson(office, { login, name: 'Ada Lind', role: 'root' })
-  const cookie = await sessionOf(api, login)
+  const cookie = await sessionOfLogin(login)
   return async (method, url, body) => {
     const { statusCode, payload } = await api.inject({
       method,

@@ -5,10 +5,11 @@ import type { Result } from '../../src/schemes/wallet/phone/results.ts'
 import { plainWire } from '../../src/schemes/wallet/phone/wire.ts'
 import { Phone } from '../../src/schemes/wallet/phone.ts'
 import { WalletCard } from '../../src/schemes/wallet/terminal.ts'
-import { fetchedWay, signIn, type Login } from '../../src/town/office-client.ts'
+import type { Login } from '../../src/town/office-client.ts'
 import type { TownCard } from '../../src/town/town-card.ts'
 import type { Channel } from '../../src/reader/channel.ts'
 import { RANDOM } from '../support/office.ts'
+import { PASSWORD } from '../support/people.ts'
 import { httpTransport, type House, type HouseTill } from './house.ts'
 import { PASSCODE } from './story.ts'
 
@@ -56,7 +57,7 @@ interface Mover {
 }
 
 async function moveIn(house: House, name: string): Promise<Mover> {
-  const login = { name: name.toLowerCase(), password: `${name} has a long password` }
+  const login = { name: name.toLowerCase(), password: PASSWORD }
   const { id: person } = await house.call<{ id: string }>('POST', '/api/people', {
     login: login.name,
     name,
@@ -80,7 +81,7 @@ async function moveIn(house: House, name: string): Promise<Mover> {
     wire: plainWire,
     office: {
       transport: httpTransport(house.url),
-      headers: { cookie: await signIn(fetchedWay(house.url), login) },
+      headers: { cookie: await house.sessionOf(login.name) },
     },
   })
   return {

@@ -1,0 +1,226 @@
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { House, HouseTill } from './house.ts'
+import { faultsOf, NO_FAULTS } from './look.ts'
+import { Setting, sizes } from './setting.ts'
+import { PASSCODE } from './story.ts'
+
+let setting: Setting
+let house: House
+let till: HouseTill
+
+beforeAll(async () => {
+  setting = await Setting.open()
+  ;({ house, till } = setting)
+  const coffee = await house.addProduct(setting.merchant, 'Coffee', 3_200n)
+  await house.stock(coffee, till, 20)
+  await house.issueCard('Cleo', 15_000n, PASSCODE, 'purse')
+})
+afterEach(() => setting.end())
+afterAll(() => setting?.close())
+
+describe.each(sizes)('the till on a %s', (size) => {
+  const press = async (page: Page, digits: string) => {
+    for (const digit of digits) {
+      await page.getByRole('button', { name: digit, exact: true }).click()
+    }
+  }
+  const begin = async (page: Page, amount: string, passcode: string) => {
+    await page.getByText('Amount', { exact: true }).click()
+    await press(page, amount)
+    await page.getByRole('button', { name: /^Charge/ }).click()
+    await press(page, passcode)
+    await page.getByRole('button', { name: 'Continue' }).click()
+  }
+  const tap = (page: Page, card: string) =>
+    page.getByRole('button', { name: `Tap ${card}` }).click()
+  const outcome = (page: Page, headline: string) =>
+    page.getByRole('heading', { name: headline }).waitFor()
+  /** The till is free again for whoever looks at it next. */
+  const next = async (page: Page) => {
+    const button = page.getByRole('button', { name: 'Next' })
+    await button.click()
+    await button.waitFor({ state: 'hidden' })
+  }
+  const balance = async (page: Page, card: string) => {
+    await page.getByRole('button', { name: 'Balance' }).click()
+    await tap(page, card)
+    await outcome(page, 'On this card')
+    const text = await page
+      .getByText(/^\d+\.\d\d SEK$/)
+      .first()
+      .innerText()
+    await next(page)
+    await page.getByRole('button', { name: 'Sell' }).click()
+    return Number(text.replace(' SEK', ''))
+  }
+  /** On a phone they lie behind the badge. */
+  const ledge = async (page: Page) => {
+    if (size === 'desk') return page.getByRole('complementary')
+    await page.getByRole('button', { name: 'Receipts and network' }).click()
+    return page.getByRole('dialog')
+  }
+  const leaveLedge = async (page: Page) => {
+    if (size === 'phone') await page.keyboard.press('Escape')
+  }
+
+  it('sells by products and by amount, and shows what is left', async () => {
+    const page = await setting.visits.open({ size, url: till.url })
+    await page.getByRole('button', { name: /^Coffee/ }).click()
+    await page.getByRole('button', { name: /^Coffee/ }).click()
+    await page.getByRole('button', { name: 'One Coffee less' }).click()
+    await page.getByRole('button', { name: 'Charge 32.00 SEK' }).click()
+    await press(page, PASSCODE)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await tap(page, 'Ada')
+    await outcome(page, 'Paid')
+    expect(await page.getByText('32.00 SEK', { exact: true }).count()).toBeGreaterThan(0)
+    await page.getByRole('button', { name: 'Receipt', exact: true }).click()
+    await page.getByRole('img', { name: /QR code/ }).waitFor()
+    expect(await page.locator('pre').innerText()).toMatch(/1 × Coffee +32\.00/)
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    await next(page)
+    const before = await balance(page, 'Ada')
+    await begin(page, '1250', PASSCODE)
+    await tap(page, 'Ada')
+    await outcome(page, 'Paid')
+    await next(page)
+    expect(await balance(page, 'Ada')).toBeCloseTo(before - 12.5, 5)
+  })
+
+  it('refuses a wrong passcode, and takes the right one without typing the amount again', async () => {
+    const page = await setting.visits.open({ size, url: till.url })
+    await begin(page, '500', '0000')
+    await tap(page, 'Ada')
+    await outcome(page, 'Refused')
+    await page.getByText('The passcode is wrong').waitFor()
+    await page.getByRole('button', { name: 'Enter again' }).click()
+    await press(page, PASSCODE)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await tap(page, 'Ada')
+    await outcome(page, 'Paid')
+    expect(await page.getByText('5.00 SEK', { exact: true }).count()).toBeGreaterThan(0)
+    await next(page)
+  })
+
+  it('takes a small amount from a purse card without a passcode, and a large one with it', async () => {
+    const page = await setting.visits.open({ size, url: till.url })
+    const enter = async (amount: string) => {
+      await page.getByText('Amount', { exact: true }).click()
+      await press(page, amount)
+      await page.getByRole('button', { name: /^Charge/ }).click()
+      await page.getByText('A purse card needs it for large amounts only').waitFor()
+      expect(await faultsOf(page)).toEqual(NO_FAULTS)
+      await page.getByRole('button', { name: 'Without passcode' }).click()
+      await tap(page, 'Cleo')
+    }
+    const before = await balance(page, 'Cleo')
+    await enter('250')
+    await outcome(page, 'Paid')
+    await next(page)
+    await enter('2600')
+    await outcome(page, 'Refused')
+    await page.getByText('This needs the PIN.').waitFor()
+    await page.getByRole('button', { name: 'Enter passcode' }).click()
+    await press(page, PASSCODE)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await tap(page, 'Cleo')
+    await outcome(page, 'Paid')
+    await next(page)
+    expect(await balance(page, 'Cleo')).toBeCloseTo(before - 28.5, 5)
+  })
+
+  it('sells without a network, and uploads when it is back', async () => {
+    const page = await setting.visits.open({ size, url: till.url })
+    const before = await ledge(page)
+    await before.getByText('0 records').waitFor()
+    await before.getByRole('switch', { name: 'Network' }).press(' ')
+    await before.getByText('Off', { exact: true }).waitFor()
+    await leaveLedge(page)
+    await page.getByRole('button', { name: /Offline/ }).waitFor()
+    for (const amount of ['100', '200']) {
+      await begin(page, amount, PASSCODE)
+      await tap(page, 'Bo')
+      await outcome(page, 'Paid')
+      await next(page)
+    }
+    await page.getByRole('button', { name: /Offline 2/ }).waitFor()
+    const after = await ledge(page)
+    await after.getByText('2 records').waitFor()
+    await after.getByRole('switch', { name: 'Network' }).press(' ')
+    await after.getByText('0 records').waitFor()
+    await leaveLedge(page)
+    await page.getByRole('button', { name: /Online/ }).waitFor()
+    expect(till.network.on).toBe(true)
+  })
+
+  it('asks for the same card again after a tear, and charges once', async () => {
+    const page = await setting.visits.open({ size, url: till.url })
+    const before = await balance(page, 'Ada')
+    house.tearNext({ link: { atApdu: 24, cut: 'before' } })
+    await begin(page, '700', PASSCODE)
+    await tap(page, 'Ada')
+    await outcome(page, 'Hold the same card again')
+    await page.reload()
+    await outcome(page, 'Hold the same card again')
+    await page.getByRole('button', { name: 'Hold it again' }).click()
+    await tap(page, 'Ada')
+    await outcome(page, 'Paid')
+    await next(page)
+    expect(await balance(page, 'Ada')).toBeCloseTo(before - 7, 5)
+  })
+
+  it('adds money and changes a passcode', async () => {
+    const page = await setting.visits.open({ size, url: till.url })
+    await page.getByRole('button', { name: 'Add money' }).click()
+    await press(page, '1000')
+    await page.getByRole('button', { name: 'Add 10.00 SEK' }).click()
+    await press(page, PASSCODE)
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await tap(page, 'Bo')
+    await outcome(page, 'Money added')
+    await next(page)
+    for (const [old, fresh] of [
+      [PASSCODE, '135790'],
+      ['135790', PASSCODE],
+    ] as const) {
+      await page.getByRole('button', { name: 'Passcode', exact: true }).click()
+      await press(page, old)
+      await page.getByRole('button', { name: 'Continue' }).click()
+      await press(page, fresh)
+      await page.getByRole('button', { name: 'Continue' }).click()
+      await press(page, fresh)
+      await page.getByRole('button', { name: 'Change passcode' }).click()
+      await tap(page, 'Bo')
+      await outcome(page, 'Passcode changed')
+      await next(page)
+    }
+    expect(till.counter.answer?.result.result).toBe('done')
+  })
+
+  it.each(['light', 'dark'] as const)('can be read by everybody, %s', async (scheme) => {
+    const page = await setting.visits.open({ size, url: till.url, scheme })
+    const look = async (place: string) => {
+      expect({ place, ...(await faultsOf(page)) }).toEqual({ place, ...NO_FAULTS })
+    }
+    await page.getByRole('button', { name: /^Coffee/ }).click()
+    await look('products')
+    await page.getByText('Amount', { exact: true }).click()
+    await press(page, '123456')
+    await look('amount')
+    await page.getByRole('button', { name: /^Charge/ }).click()
+    await press(page, PASSCODE)
+    await look('passcode')
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.getByRole('button', { name: 'Tap Ada' }).waitFor()
+    await look('tap')
+    await tap(page, 'Ada')
+    await outcome(page, 'Refused')
+    await look('refused')
+    await page.getByRole('button', { name: 'Give up' }).click()
+    await page.getByRole('button', { name: 'Sell' }).waitFor()
+    await ledge(page)
+    await look('ledge')
+  })
+})
