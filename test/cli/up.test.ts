@@ -71,7 +71,8 @@ describe('kontant up', () => {
   })
 
   test('prints where everything is, and how to log in', async () => {
-  for (const at of [port, port + 1, port + 2, port + 3]) expect(up.output).toContain(`127.0.0.1:${at}`)
+    for (const at of [port, port + 1, port + 2, port + 3])
+      expect(up.output).toContain(`127.0.0.1:${at}`)
     expect(readFileSync(join(data, 'login'), 'utf8')).toBe(`operator\n${password}\n`)
     const signIn = await call(port, '/api/session', { name: 'operator', password })
     expect(signIn.answer.status).toBe(200)
