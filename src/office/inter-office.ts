@@ -14,6 +14,7 @@ import { sealTo } from '../kernel/p256.ts'
 import type { Transport } from '../kernel/ports.ts'
 import { parseCbor } from '../kernel/schema.ts'
 import { encodeSynchronisation } from '../kernel/synchronisation.ts'
+import { createBankExchange } from './coins/banks/exchange.ts'
 import { NoAnswer, NotaryClient, type NotarySeat } from './inter-office-client.ts'
 import {
   advanceFeed,
@@ -62,7 +63,7 @@ export interface InterOfficeParts {
   readonly seat: NotarySeat
   readonly transport: Transport
   /** Where records of this office’s cards go that another office has brought. */
-  readonly evidence: Pick<EvidenceService, 'handIn'>
+  readonly evidence: Pick<EvidenceService, 'handIn' | 'shown' | 'readAgain' | 'settled'>
 }
 
 /** Acts in a request: small enough that a notary that is killed loses little time. */
@@ -73,6 +74,7 @@ const AGAIN_AFTER = 60 * 60 * 1000
 export function createInterOffice(office: Office, parts: InterOfficeParts): InterOffice {
   const client = new NotaryClient(parts.seat, parts.transport, office.clock, office.random)
   const worker = new Worker(office, parts, client)
+  const banks = createBankExchange(office, client, parts.evidence)
   return {
     permit: (request) => worker.permit(request),
     async exchange() {
@@ -81,6 +83,7 @@ export function createInterOffice(office: Office, parts: InterOfficeParts): Inte
       await worker.giveBack()
       await worker.hear()
       await worker.reread()
+      await banks?.exchange()
       await worker.readAccounts()
     },
   }

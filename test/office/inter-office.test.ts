@@ -385,7 +385,9 @@ describe('what an office settles by itself', () => {
     await third.interOffice.exchange()
     // An office that does not know the root yet.
     const alone = walletOffice.createSecrets(random, START)
-    const blind = second.start({ ...second.town.office, secretsOf: () => alone })
+    const { office: known } = second.town
+    const secretsOf = (scheme: string) => (scheme === SCHEME ? alone : known.secretsOf(scheme))
+    const blind = second.start({ ...known, secretsOf })
     await blind.exchange()
     const unread = await sql`select from notary_unread`.execute(second.town.db)
     expect(unread.rows.length).toBeGreaterThan(0)

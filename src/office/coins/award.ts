@@ -6,6 +6,7 @@ import type { Office } from '../office.ts'
 import type { Tables } from '../tables.ts'
 import type { CoinId } from './coinage.ts'
 import { coinSchemeOf, ownersOf } from './elements.ts'
+import { noteChanged } from './banks/standing.ts'
 import { claimsTo } from './placement.ts'
 import { moveSpends } from './settlement.ts'
 
@@ -38,5 +39,6 @@ export async function awardCoin(
     .where('coin', '=', coin)
     .execute()
   const bank = scheme.coinage.bank(office.secretsOf(scheme.name))
+  await noteChanged(trx, [coin])
   await moveSpends(trx, [{ coin, claims, creditor, cases: [] }], bank, office.clock.now())
 }

@@ -6,6 +6,7 @@ import type { Finding } from '../ledger/findings.ts'
 import { packed } from '../packed.ts'
 import type { Tables } from '../tables.ts'
 import type { CoinClaim, CoinEntry, CoinId, ElementId, ShownCoins } from './coinage.ts'
+import { noteForOthers } from './banks/standing.ts'
 import { ownersOf } from './elements.ts'
 import { claimsIn, coinFindings, settleAll, suspectedIn, unissued } from './findings.ts'
 import { clonesAmong, type Clone, type ShownClaim } from './rules.ts'
@@ -36,6 +37,7 @@ export async function placeCoins(
   )
   const settled = settleAll([...all.values()].flat())
   const unknown = await moveSpends(trx, settled, bank, at)
+  await noteForOthers(trx, entries, all, bank)
   const found = { entries, clones, settled }
   const owners = await ownersOf(trx, suspectedIn(found))
   return [
