@@ -49,6 +49,7 @@ export const PERMISSIONS: Readonly<Record<string, Access>> = {
   'POST /api/wallet-policy': CHIEF,
 
   'GET /api/coins': STAFF,
+  'GET /api/coins/offer': [...STAFF, 'cardholder'],
   'POST /api/coins': [...DESK, 'cardholder'],
   'POST /api/coins/:id/award': DESK,
   'GET /api/cards/:id/coins': [...STAFF, 'cardholder'],

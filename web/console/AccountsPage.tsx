@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core'
 import { IconArrowsExchange } from '@tabler/icons-react'
 import { useState } from 'react'
+import { Link } from 'wouter'
 import type { Account, Progress } from '../shared/api.ts'
 import { Empty, ProblemNotice } from '../shared/Notice.tsx'
 import { useResource } from '../shared/resource.ts'
@@ -37,7 +38,18 @@ export function AccountsPage() {
   const groups = Map.groupBy(data.accounts, ({ kind }) => kind)
   return (
     <>
-      <PageHead title="Accounts" facts={facts} acts={<Balanced sums={progress.data.sums} />} />
+      <PageHead
+        title="Accounts"
+        facts={facts}
+        acts={
+          <>
+            <Button component={Link} href="/coins" variant="default">
+              Coins
+            </Button>
+            <Balanced sums={progress.data.sums} />
+          </>
+        }
+      />
       <ProblemNotice problem={problem} retry={reload} />
       {data.accounts.length === 0 && (
         <Empty title="No money has moved yet" icon={<IconArrowsExchange size={28} aria-hidden />}>

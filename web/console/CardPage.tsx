@@ -10,6 +10,7 @@ import { Time } from '../shared/Time.tsx'
 import { CardName, cardText } from './CardName.tsx'
 import { CardStatusTag } from './CardStatusTag.tsx'
 import { CaseTable } from './cases/CaseTable.tsx'
+import { CardCoins } from './coins/CardCoins.tsx'
 import { Ledger } from './ledger/Ledger.tsx'
 import { Legend } from './ledger/Legend.tsx'
 import { Loading } from './Loading.tsx'
@@ -21,6 +22,8 @@ import classes from './CardPage.module.css'
 
 /** The scheme whose cards hold money by themselves. */
 const WALLET = 'wallet'
+/** The scheme whose money is coins: its cards have no chain of balances. */
+const COIN = 'coin'
 
 export function CardPage({ id }: { readonly id: string }) {
   const card = useResource<Card>(`api/cards/${id}`)
@@ -49,6 +52,7 @@ export function CardPage({ id }: { readonly id: string }) {
     )
   }
   const one = card.data
+  const isCoin = one.scheme === COIN
   return (
     <>
       <PageHead
@@ -73,7 +77,9 @@ export function CardPage({ id }: { readonly id: string }) {
         acts={<CardActs card={one} onChange={card.reload} />}
       />
       <div className={classes.balance}>
-        <span className={classes.balanceLabel}>Balance known to the office</span>
+        <span className={classes.balanceLabel}>
+          {isCoin ? 'In coins, as far as the office knows' : 'Balance known to the office'}
+        </span>
         <Money amount={one.balance} currency={one.currency} className={classes.balanceAmount} />
       </div>
       {cases.data && cases.data.cases.length > 0 && (
@@ -82,10 +88,14 @@ export function CardPage({ id }: { readonly id: string }) {
         </Section>
       )}
       {holding.data && <HoldingSections card={one} holding={holding.data} onChange={reloadAll} />}
-      <Section title="Ledger" aside={<Legend />}>
-        <ProblemNotice problem={ledger.problem} retry={ledger.reload} />
-        <Ledger lines={ledger.data.entries} currency={one.currency} />
-      </Section>
+      {isCoin ? (
+        <CardCoins card={one} onChange={reloadAll} />
+      ) : (
+        <Section title="Ledger" aside={<Legend />}>
+          <ProblemNotice problem={ledger.problem} retry={ledger.reload} />
+          <Ledger lines={ledger.data.entries} currency={one.currency} />
+        </Section>
+      )}
     </>
   )
 }

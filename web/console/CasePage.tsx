@@ -8,6 +8,7 @@ import { Empty } from '../shared/Notice.tsx'
 import { useResource } from '../shared/resource.ts'
 import { Time } from '../shared/Time.tsx'
 import { cardText } from './CardName.tsx'
+import { CaseCoins } from './cases/CaseCoins.tsx'
 import { CaseState, StrengthTag } from './cases/CaseTags.tsx'
 import { EvidenceTable } from './cases/EvidenceTable.tsx'
 import { ResolveDialog } from './cases/ResolveDialog.tsx'
@@ -31,6 +32,11 @@ export function CasePage({ id }: { readonly id: string }) {
     )
   }
   return <OneCase one={data} onChange={reload} />
+}
+
+function suspectsTitle({ strength, suspects }: CaseDetail): string {
+  if (strength === 'proven') return 'Proven against'
+  return suspects.length === 0 ? 'Suspects' : 'Suspects, most suspect first'
 }
 
 function OneCase({ one, onChange }: { readonly one: CaseDetail; readonly onChange: () => void }) {
@@ -89,10 +95,12 @@ function OneCase({ one, onChange }: { readonly one: CaseDetail; readonly onChang
           </p>
         )}
       </div>
-      <Section
-        title={one.strength === 'proven' ? 'Proven against' : 'Suspects, most suspect first'}
-      >
-        <Suspects suspects={one.suspects} strength={one.strength} kind={one.kind} />
+      <Section title={suspectsTitle(one)}>
+        {one.suspects.length === 0 ? (
+          <p>Nobody: what is known accuses no party of this office.</p>
+        ) : (
+          <Suspects suspects={one.suspects} strength={one.strength} kind={one.kind} />
+        )}
       </Section>
       <Section title="What to do">
         <ol className={classes.advice}>
@@ -101,20 +109,26 @@ function OneCase({ one, onChange }: { readonly one: CaseDetail; readonly onChang
           ))}
         </ol>
       </Section>
-      <Section
-        title="Evidence"
-        aside={one.card !== null && <Link href={`/cards/${one.card}`}>in the card’s ledger</Link>}
-      >
-        <EvidenceTable
-          evidence={one.evidence}
-          currency={one.currency}
-          empty={
-            <Empty title="No single record">
-              The till’s own batches show this; they are kept as they were received.
-            </Empty>
-          }
-        />
-      </Section>
+      {one.coins && one.coins.coins.length > 0 ? (
+        <CaseCoins one={one} coins={one.coins} onChange={onChange} />
+      ) : (
+        <Section
+          title="Evidence"
+          aside={one.card !== null && <Link href={`/cards/${one.card}`}>in the card’s ledger</Link>}
+        >
+          <EvidenceTable
+            evidence={one.evidence}
+            currency={one.currency}
+            empty={
+              <Empty title="No single record">
+                {one.coins
+                  ? 'What the till handed in shows this; it is kept as it was received.'
+                  : 'The till’s own batches show this; they are kept as they were received.'}
+              </Empty>
+            }
+          />
+        </Section>
+      )}
       {one.strength === 'proven' && !one.withdrawn && <ForOthers id={one.id} />}
       <ResolveDialog
         one={one}

@@ -13,6 +13,7 @@ import { CardPage } from './CardPage.tsx'
 import { CardsPage } from './CardsPage.tsx'
 import { CasePage } from './CasePage.tsx'
 import { CasesPage } from './CasesPage.tsx'
+import { CoinsPage } from './CoinsPage.tsx'
 import { HolderConsole } from './HolderConsole.tsx'
 import { LoginPage } from './LoginPage.tsx'
 import { OverviewPage } from './OverviewPage.tsx'
@@ -27,7 +28,7 @@ import { TillPage } from './TillPage.tsx'
 import { TillsPage } from './TillsPage.tsx'
 
 /** What the office calls out while it works. */
-const EVENTS = ['batch', 'entry', 'case', 'card']
+const EVENTS = ['batch', 'entry', 'case', 'card', 'till', 'placed']
 
 /** Whatever the path of the page is, the server has one page to serve. */
 const BEHIND_HASH = { hook: useHashLocation }
@@ -85,6 +86,7 @@ function Pages() {
           <Route path="/people" component={PeoplePage} />
           <Route path="/people/:id">{({ id }) => <PersonPage id={id} />}</Route>
           <Route path="/rules" component={RulesPage} />
+          <Route path="/coins" component={CoinsPage} />
           <Route path="/cases" component={CasesPage} />
           <Route path="/cases/:id">{({ id }) => <CasePage id={id} />}</Route>
           <Route path="/tills" component={TillsPage} />

@@ -2,6 +2,7 @@ import { Button, Menu, Tooltip } from '@mantine/core'
 import {
   IconArrowsExchange,
   IconBuildingStore,
+  IconCoins,
   IconCreditCard,
   IconGavel,
   IconHistory,
@@ -56,6 +57,13 @@ const PLACES: readonly Place[] = [
     call: 'GET /api/wallet-policy',
     name: 'Wallet rules',
     icon: IconWallet,
+    wideOnly: true,
+  },
+  {
+    path: '/coins',
+    call: 'GET /api/coins',
+    name: 'Coins',
+    icon: IconCoins,
     wideOnly: true,
   },
   { path: '/accounts', call: 'GET /api/accounts', name: 'Accounts', icon: IconArrowsExchange },

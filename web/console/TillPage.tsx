@@ -6,6 +6,7 @@ import { post } from '../shared/http.ts'
 import { ProblemNotice } from '../shared/Notice.tsx'
 import { useResource } from '../shared/resource.ts'
 import { Age, Time } from '../shared/Time.tsx'
+import { TillCoins } from './coins/TillCoins.tsx'
 import { Loading } from './Loading.tsx'
 import { PageHead, Section } from './PageHead.tsx'
 import { ReasonDialog } from './ReasonDialog.tsx'
@@ -50,6 +51,7 @@ export function TillPage({ number }: { readonly number: string }) {
         acts={<TillActs till={till} onChange={reload} />}
       />
       <PolicySection till={till} />
+      <TillCoins till={till} />
       <Section title="Keys" aside="what it signs with, and how long each counts">
         <KeyTable keys={till.keys} />
       </Section>

@@ -28,3 +28,14 @@ export type Suspect = CaseJson['suspects'][number]
 /** What an operator says of a record's money. */
 export type Decision = NonNullable<LedgerLineJson['decision']>
 export type AccountRef = TransferJson['debit']
+
+export type {
+  CaseCoinsJson as CaseCoins,
+  CoinBankJson as CoinBank,
+  CoinJson as Coin,
+  CoinOfferJson as CoinOffer,
+  CoinsSoldJson as CoinsSold,
+  ElementJson as CoinElement,
+  TakingsJson as Takings,
+  VendorElementJson as VendorElementMade,
+} from '../../src/office/coins/answers.ts'

@@ -149,6 +149,12 @@ export const coinsSoldJson = z.object({
 })
 export type CoinsSoldJson = z.output<typeof coinsSoldJson>
 
+export const coinOfferJson = z.object({
+  denominations: z.array(amountText).meta({ description: 'Largest first' }),
+  most: z.int().meta({ description: 'Coins that are sold at once' }),
+})
+export type CoinOfferJson = z.output<typeof coinOfferJson>
+
 export const coinRefundJson = z.object({
   refunded: amountText.meta({ description: 'Now in the holder’s online wallet' }),
 })
@@ -157,3 +163,4 @@ export const vendorElementJson = z.object({
   element: elementText,
   plan: z.base64().meta({ description: 'What the issuing desk writes on that chip' }),
 })
+export type VendorElementJson = z.output<typeof vendorElementJson>

@@ -3,6 +3,7 @@ import type { Bytes } from '../../kernel/bytes.ts'
 import {
   coinBankJson,
   coinJson,
+  coinOfferJson,
   elementJson,
   takingsJson,
   type CoinBankJson,
@@ -11,6 +12,7 @@ import {
   type TakingsJson,
 } from '../coins/answers.ts'
 import { coinSchemeOf } from '../coins/elements.ts'
+import { COINS_AT_ONCE } from '../coins/sale.ts'
 import {
   COIN_LISTS,
   coinSums,
@@ -70,6 +72,17 @@ export function coinViewRoutes(app: Api, { office }: Desk): void {
         foreignCoins(db, bank),
       ])
       return { bank, sums: sums.map(sumsToJson), others: others.map(withHeap) }
+    },
+  )
+
+  app.get(
+    '/api/coins/offer',
+    {
+      schema: { summary: 'What coins there are to buy', response: answers(coinOfferJson) },
+    },
+    () => {
+      const { denominations } = coinScheme().coinage
+      return { denominations: denominations.map(String).toReversed(), most: COINS_AT_ONCE }
     },
   )
 
@@ -157,11 +170,16 @@ export function coinViewRoutes(app: Api, { office }: Desk): void {
     },
   )
 
-  /** @throws {OfficeError} `not_found` where there are no coins. */
   function bankNumber(): number {
+    const { name, coinage } = coinScheme()
+    return coinage.bank(office.secretsOf(name))
+  }
+
+  /** @throws {OfficeError} `not_found` where there are no coins. */
+  function coinScheme() {
     const scheme = coinSchemeOf(office)
-    if (!scheme) throw new OfficeError('not_found', 'This office has no scheme of coins.')
-    return scheme.coinage.bank(office.secretsOf(scheme.name))
+    if (scheme) return scheme
+    throw new OfficeError('not_found', 'This office has no scheme of coins.')
   }
 }
 

@@ -79,6 +79,8 @@ export const ONLINE_KINDS = [
   'load',
   'unload',
   'returned',
+  'coins',
+  'coins-back',
   'other',
 ] as const
 
@@ -148,6 +150,7 @@ export async function onlineStatement(
 function kindOf(reference: string, other: AccountKind, amount: Amount): OnlineLine['kind'] {
   if (other === 'world') return amount > 0n ? 'deposit' : 'withdrawal'
   if (other === 'online') return 'transfer'
+  if (other === 'coin-float') return amount < 0n ? 'coins' : 'coins-back'
   if (other !== 'shadow') return 'other'
   if (amount < 0n) return 'load'
   return reference.endsWith(':back') ? 'returned' : 'unload'

@@ -10,5 +10,7 @@ export const ONLINE_WORDS: Readonly<
   load: { in: 'To card', out: 'To card' },
   unload: { in: 'From card', out: 'From card' },
   returned: { in: 'Not loaded after all: card', out: 'Not loaded after all: card' },
+  coins: { in: 'Coins bought', out: 'Coins bought' },
+  'coins-back': { in: 'Coins given back', out: 'Coins given back' },
   other: { in: 'Put right by the office', out: 'Put right by the office' },
 }
