@@ -12,7 +12,7 @@ import { chipReport } from '../../src/schemes/coin/plans.ts'
 import type { JournalRecord } from '../../src/till/scheme.ts'
 import { Till } from '../schemes/coin/till.ts'
 import { Chip, Customer, Vendor, World } from '../schemes/coin/world.ts'
-import { createTestOffice, type TestOffice } from './office.ts'
+import { createTestOffice, type TestOffice, type TestOfficeOptions } from './office.ts'
 
 export type Shown = Pick<JournalRecord, 'evidence' | 'state'>
 
@@ -29,8 +29,8 @@ export class CoinOffice {
     world.now = office.clock.now()
   }
 
-  static async create(seed = 'office'): Promise<CoinOffice> {
-    return new CoinOffice(await createTestOffice(), new World(seed))
+  static async create(seed = 'office', options: TestOfficeOptions = {}): Promise<CoinOffice> {
+    return new CoinOffice(await createTestOffice(options), new World(seed))
   }
 
   get bank() {

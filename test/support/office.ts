@@ -7,6 +7,7 @@ import { startEvidence, type EvidenceService } from '../../src/office/ledger/evi
 import type { Api } from '../../src/office/http.ts'
 import { createOffice, type Office } from '../../src/office/office.ts'
 import { SIMULATED_COST } from '../../src/office/passwords.ts'
+import { replaceSchemeSecrets } from '../../src/office/registry/office-secrets.ts'
 import { addMerchant } from '../../src/office/registry/merchants.ts'
 import { ROLES, type Role } from '../../src/office/roles.ts'
 import type { Tables } from '../../src/office/tables.ts'
@@ -64,16 +65,23 @@ export interface TestOffice {
   close(): Promise<void>
 }
 
+export interface TestOfficeOptions {
+  readonly permit?: Permit
+  /** Makes it one of several, before anything is issued: the secrets of the schemes that it joins in. */
+  readonly join?: (secretsOf: (scheme: string) => Bytes) => ReadonlyMap<string, Bytes>
+}
+
 export async function createTestOffice({
   permit,
-}: { readonly permit?: Permit } = {}): Promise<TestOffice> {
+  join,
+}: TestOfficeOptions = {}): Promise<TestOffice> {
   const { db, drop } = await createTestDatabase()
   const clock = new TestClock()
   const broken: unknown[] = []
   const fail = (error: unknown) => {
     broken.push(error)
   }
-  const office = await createOffice({
+  const parts = {
     db,
     schemes: officeSchemes,
     clock,
@@ -81,7 +89,15 @@ export async function createTestOffice({
     dataKey: RANDOM.bytes(32),
     currency: 'USD',
     passwordCost: SIMULATED_COST,
+  } as const
+  const alone = await createOffice(parts)
+  const joined = join?.((scheme) => alone.secretsOf(scheme))
+  await db.transaction().execute(async (trx) => {
+    for (const [scheme, secrets] of joined ?? []) {
+      await replaceSchemeSecrets(trx, alone.vault, scheme, secrets, clock.now())
+    }
   })
+  const office = joined ? await createOffice(parts) : alone
   const evidence = startEvidence(office, { verifier: localVerifier(officeSchemes), fail })
   const api = await createApi(office, { evidence, fail, ...(permit && { permit }) })
   const merchant = await addMerchant(db, 'Kiosk', clock.now())
