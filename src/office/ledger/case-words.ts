@@ -192,13 +192,13 @@ export const CASE_WORDS: Readonly<Record<CaseKind, CaseWords>> = {
   'cloned-element': {
     title: 'Element cloned',
     happened: (who) =>
-      `The element of ${who} signed two different transfers with one number. It counts on with each, so there are two of it.`,
+      `${who} has an element that signed two different transfers with one number. It counts on with each, so there are two of it.`,
     advice: PROVEN_ELEMENT,
   },
   'coin-spent-twice': {
     title: 'Coin spent twice',
     happened: (who) =>
-      `The element of ${who} gave the same coin away twice. It erases a coin before it lets it go, so somebody has its key or has put back an older state.`,
+      `${who} has an element that gave the same coin away twice. It erases a coin before it lets it go, so somebody has its key or has put back an older state.`,
     advice: PROVEN_ELEMENT,
   },
   'coin-redeemed-twice': {

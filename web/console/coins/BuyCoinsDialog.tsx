@@ -5,7 +5,7 @@ import { useAction } from '../../shared/action.ts'
 import type { CoinOffer, CoinsSold } from '../../shared/api.ts'
 import { amountField, fieldProblem, otherProblem } from '../../shared/field.ts'
 import { newKey, postOnce, Refused } from '../../shared/http.ts'
-import { Money } from '../../shared/Money.tsx'
+import { figures, Money } from '../../shared/Money.tsx'
 import { ProblemNotice } from '../../shared/Notice.tsx'
 import { useResource } from '../../shared/resource.ts'
 import { FormDialog } from '../FormDialog.tsx'
@@ -112,7 +112,8 @@ export function BuyCoinsDialog({
               <Money amount={value} currency={currency} />
               <NumberInput
                 className={classes.pick ?? ''}
-                aria-label={`How many of ${value}`}
+                aria-label={`How many of ${figures(value, currency)} ${currency}`}
+                hideControls
                 size="xs"
                 min={0}
                 max={most}
