@@ -317,9 +317,25 @@ async function settle(customer: Customer, coins: readonly HeldCoin[], moved: Byt
 
 const ofShop = (change: Partial<Coin> = {}) => made({ value: 2n, holder: shop.id, ...change })
 
+/** Change that has come to the shop after so many transfers, an odd number. */
+function ofShopAfter(hops: number): HeldCoin {
+  const before = travelled(ofShop({ holder: other.id }), hops - 1)
+  const content: Transfer = {
+    kind: 'pay',
+    giver: other.id,
+    taker: shop.id,
+    sequence: hops,
+    request: new Uint8Array(16),
+    coins: [readCoin(before).digest],
+  }
+  return passedOn(before, openMessage(transfer, signMessage(transfer, content, KEYS.other)))
+}
+
 describe('a card takes no settlement', () => {
   test('but this: as it should be', async () => {
     expect(await settles({})).toEqual({ sw: 0x9000, total: 2n, open: 0 })
+    const older = { coins: [ofShopAfter(HOPS_MAX - 3)] }
+    expect(await settles(older)).toEqual({ sw: 0x9000, total: 2n, open: 0 })
   })
 
   test.for([
@@ -328,9 +344,12 @@ describe('a card takes no settlement', () => {
     ['of another request', { transfer: { request: new Uint8Array(16) } }, COIN_SW.NOT_FOUND],
     ['that its vendor did not sign', { signer: KEYS.other }, BAD_SIGNATURE],
     ['of another kind', { transfer: { kind: 'pay' } }, NOT_ENOUGH],
-    ['that gives everything back and is less', { transfer: { kind: 'return' } }, NOT_ENOUGH],
+    ['that gives back other coins', { transfer: { kind: 'return' } }, BAD_COIN],
     ['with a coin that is not named', { transfer: { coins: [] } }, BAD_COIN],
     ['without change', { coins: [] }, NOT_ENOUGH],
+    ['that gives nothing back', { coins: [], transfer: { kind: 'return' } }, NOT_ENOUGH],
+    ['with change that has expired', { coins: [ofShop({ expires: world.now - 1 })] }, BAD_COIN],
+    ['with change that nobody takes', { coins: [ofShopAfter(HOPS_MAX - 1)] }, BAD_COIN],
     ['with too little', { coins: [ofShop({ value: 1n })] }, NOT_ENOUGH],
     ['with too much', { coins: [ofShop({ value: 3n })] }, NOT_ENOUGH],
     ['with a coin of somebody else', { coins: [ofShop({ holder: otherShop.id })] }, BAD_COIN],

@@ -316,7 +316,8 @@ class CoinSession implements AppletSession {
       return response(COIN_SW.BAD_SIGNATURE)
     }
     if (slot.state === 'settled') return response(SW.OK)
-    const refusal = this.#refusalOfCoins(content.coins.map(readCoin), signed.content, body)
+    const coins = content.coins.map(readCoin)
+    const refusal = this.#refusalOfCoins(coins, signed.content, slot, body)
     return refusal === undefined ? this.#take(content, signed, slot) : response(refusal)
   }
 
@@ -335,12 +336,14 @@ class CoinSession implements AppletSession {
   #refusalOfCoins(
     coins: readonly ReadCoin[],
     given: Transfer,
+    { madeAt }: Slot,
     { bank: number, bankKey, ...body }: SlotBody,
   ): Refused | undefined {
     const banks = [this.#own.bank, { bank: number, publicKey: publicKeyFrom(bankKey) }]
     const good = coins.every((read) => {
       const bank = banks.find((known) => known.bank === read.coin.content.bank)
-      return this.#isMine(read) && this.#isGood(read, bank, given.giver)
+      const isDue = given.kind === 'return' ? wasGivenBy(body, read) : isSpendable(read, madeAt)
+      return isDue && this.#isMine(read) && this.#isGood(read, bank, given.giver)
     })
     if (!good || !namesExactly(given, coins)) return COIN_SW.BAD_COIN
     return valueOf(coins) === dueOf(given, body) ? undefined : COIN_SW.NOT_ENOUGH
@@ -424,6 +427,16 @@ function readPlan(bytes: Bytes) {
 
 function again(sealed: Bytes): ResponseApdu {
   return response(SW.OK, prepared.encode({ kind: 'again', bytes: sealed }))
+}
+
+/** Whether it is one of the very coins that were paid. */
+function wasGivenBy({ transfer: paid }: Pick<SlotBody, 'transfer'>, { held }: ReadCoin): boolean {
+  return bytesEqual(held.hops.at(-1) ?? new Uint8Array(), paid)
+}
+
+/** Whether change can be paid on: it had not expired when it was asked for, and has a transfer to go. */
+function isSpendable({ coin, hops }: ReadCoin, madeAt: number): boolean {
+  return coin.content.expires >= madeAt && hops.length + 1 < HOPS_MAX
 }
 
 /** What must come back: the change, or everything. Undefined if no vendor gives such a transfer. */
