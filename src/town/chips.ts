@@ -32,6 +32,7 @@ import { chipKey, writeCardPlan as writeWalletPlan } from '../schemes/wallet/iss
 import { VALUE_MAX as WALLET_VALUE_MAX } from '../schemes/wallet/message.ts'
 import type { Cheating } from './cheats/crook.ts'
 import type { Traffic } from './cheats/middleman.ts'
+import { coinTraffic } from './cheats/coin.ts'
 import { purseTraffic } from './cheats/purse.ts'
 import { walletTraffic } from './cheats/wallet.ts'
 import { unblockPurse, unblockWallet, type Unblocking } from './unblocking.ts'
@@ -205,7 +206,7 @@ export const CARD_SCHEMES = {
     module: vendorElement,
     balanceMax: COIN_CARD_MAX,
     unblock: undefined,
-    traffic: undefined,
+    traffic: coinTraffic,
     cheats: new Set<Cheat>(['withhold', 'deny']),
     tell: () => tellCoin,
   },

@@ -7,7 +7,10 @@ import { NOTARY_NAME } from './scenario/scenario.ts'
 import type { ExpectedCase, ExpectedRow, Expectations } from './scenario/expected-words.ts'
 
 /** What there is at one moment, as far as a scenario can ask. */
-export interface Snapshot extends Pick<PlayResult, 'ledgers' | 'accounts' | 'cases' | 'tills'> {
+export interface Snapshot extends Pick<
+  PlayResult,
+  'ledgers' | 'accounts' | 'cases' | 'tills' | 'pufs'
+> {
   /** What the chips hold; a sentence where that cannot be read. */
   readonly chips: ReadonlyMap<string, { readonly balance: string } | { readonly problem: string }>
   /** The last of each till. */
@@ -31,7 +34,8 @@ export function checkExpectations(
 ): readonly Miss[] {
   const check = new Checker(snapshot, currency)
   const at = (key: string) => [...path, key]
-  const { cases, only, ledger, cards, accounts, tills, cashUps, conservation } = expected
+  const { cases, only, ledger, cards, accounts, tills, cashUps, pufFailures, conservation } =
+    expected
   return [
     ...(cases === undefined ? [] : check.cases(cases, only === true, at('cases'))),
     ...each(ledger, at('ledger'), (card, rows, here) => check.ledger(card, rows, here)),
@@ -39,6 +43,9 @@ export function checkExpectations(
     ...each(accounts, at('accounts'), (kind, wanted, here) => check.accounts(kind, wanted, here)),
     ...each(tills, at('tills'), (till, wanted, here) => check.till(till, wanted, here)),
     ...each(cashUps, at('cashUps'), (till, wanted, here) => check.cashUp(till, wanted, here)),
+    ...each(pufFailures, at('pufFailures'), (chip, count, here) =>
+      check.pufFailures(chip, count, here),
+    ),
     ...(conservation ? check.conservation(at('conservation')) : []),
   ]
 }
@@ -244,6 +251,13 @@ class Checker {
     return [
       { path, expected: fieldsText(expected), found: found ? fieldsText(found) : 'no cash-up' },
     ]
+  }
+
+  pufFailures(name: string, wanted: number, path: Path): readonly Miss[] {
+    const found = this.#snapshot.pufs.find((puf) => puf.name === name)
+    if (found?.failures === wanted) return []
+    const expected = `${wanted} readings of the PUF of ${name} that gave nothing`
+    return [{ path, expected, found: String(found?.failures ?? 'no such PUF') }]
   }
 
   conservation(path: Path): readonly Miss[] {

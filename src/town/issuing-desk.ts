@@ -1,4 +1,6 @@
 import { invariant } from '../kernel/errors.ts'
+import type { Bytes } from '../kernel/bytes.ts'
+import type { CardId } from '../kernel/ids.ts'
 import type { Amount, Currency } from '../kernel/money.ts'
 import type { RandomSource } from '../kernel/ports.ts'
 import { loadCoins } from '../schemes/coin/issuing.ts'
@@ -32,7 +34,10 @@ export interface DeskParts {
 /** Where blank chips become cards and modules, and get the coins that were bought for them. */
 export class IssuingDesk {
   readonly #town: DeskParts
+  /** What was written on them, by till. */
+  readonly modulePlans = new Map<string, Bytes>()
   readonly #plans = new Map<string, IssuedCard>()
+  readonly #registers = new Map<string, readonly Bytes[]>()
 
   constructor(town: DeskParts) {
     this.#town = town
@@ -52,6 +57,8 @@ export class IssuingDesk {
       chip.write(channel, plan, this.#town.random),
     )
     invariant(status === 'written', `the module of ${name} can be written`)
+    this.modulePlans.set(name, plan)
+    setNoise(module, this.#town.scenario.tills[name]?.bitErrorRate)
     await this.#giveFloat({ name, number }, module)
     return module
   }
@@ -62,11 +69,19 @@ export class IssuingDesk {
     const coins = scenario.tills[till]?.float
     if (!coins) return
     const values = coins.map((coin) => coin.in(currency))
-    const registers = await this.#town.officeOfTill(till).client.buyFloat(number, values)
+    await this.buyFloat({ name: till, number }, module, values)
+  }
+
+  async buyFloat(
+    { name, number }: Pick<Party, 'name' | 'number'>,
+    module: TownChip,
+    values: readonly Amount[],
+  ): Promise<void> {
+    const registers = await this.#town.officeOfTill(name).client.buyFloat(number, values)
     const status = await module.tap(undefined, (channel) =>
       loadCoins(channel, 'vendor element', registers),
     )
-    invariant(status === 'written', `${till} gets coins for change`)
+    invariant(status === 'written', `${name} gets coins for change`)
   }
 
   /** Asks the office for the card, once, and writes it to the chip. */
@@ -80,7 +95,10 @@ export class IssuingDesk {
     const status = await card.tap(tear, (channel) =>
       card.scheme.card.write(channel, plan, card.parts.random),
     )
-    if (status === 'written') return this.#hand(card)
+    if (status === 'written') {
+      setNoise(card, this.#cardWords(name).bitErrorRate)
+      return this.#hand(card)
+    }
     return status === 'torn' ? { result: 'unfinished' } : { result: 'refused', status }
   }
 
@@ -110,12 +128,37 @@ export class IssuingDesk {
   }
 
   /** From its holder's online wallet, over any channel: nothing but that chip opens them. */
-  async buyCoins(card: TownCard, values: readonly Amount[]): Promise<IssueResult> {
-    const { id } = card
-    invariant(id !== undefined, 'the scenario was checked')
-    const registers = await (await this.#town.holderOf(card.name).client()).buyCoins(id, values)
+  async buyCoins(
+    card: TownCard,
+    values: readonly Amount[],
+    bound: 'bound' | 'free' = 'free',
+  ): Promise<IssueResult> {
+    const client = await this.#town.holderOf(card.name).client()
+    const registers = await client.buyCoins(idOf(card), values, bound)
+    this.#registers.set(card.name, [...this.registersOf(card.name), ...registers])
+    return this.load(card, registers)
+  }
+
+  /** Everything that was ever bought for that card, as the bank made it. */
+  registersOf(card: string): readonly Bytes[] {
+    return this.#registers.get(card) ?? []
+  }
+
+  async load(card: TownCard, registers: readonly Bytes[]): Promise<IssueResult> {
     const status = await card.tap(undefined, (channel) => loadCoins(channel, 'card', registers))
     return status === 'written' ? { result: 'done' } : { result: 'refused', status }
+  }
+
+  /** Puts a new card in the place of one that is lost. */
+  async renew(lost: TownCard, card: TownCard): Promise<IssueResult> {
+    const chip = await card.introduce()
+    invariant(chip, 'a chip that nothing was written on says what it is')
+    const { client } = this.#town.officeOfCard(lost.name)
+    const { number: uid, report } = chip
+    const { passcode = this.#madeUpPasscode() } = this.#cardWords(card.name)
+    const issued = await client.renewLost(idOf(lost), { uid, passcode, ...(report && { report }) })
+    this.#plans.set(card.name, issued)
+    return this.issue(card, undefined)
   }
 
   async #requestIssue(card: TownCard): Promise<IssuedCard> {
@@ -150,4 +193,14 @@ export class IssuingDesk {
   #madeUpPasscode(): string {
     return String(randomBelow(this.#town.random, 10_000)).padStart(4, '0')
   }
+}
+
+/** At the desk it was read in peace. */
+function setNoise({ silicon }: TownChip, bitErrorRate: number | undefined): void {
+  if (silicon && bitErrorRate !== undefined) silicon.puf.bitErrorRate = bitErrorRate
+}
+
+function idOf({ id }: TownCard): CardId {
+  invariant(id !== undefined, 'the scenario was checked')
+  return id
 }

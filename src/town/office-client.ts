@@ -18,13 +18,20 @@ import {
   tillJson,
   type AccountJson,
   type CaseJson,
+  type IssuedJson,
   type LedgerLineJson,
   type PartyJson,
 } from '../office/answers.ts'
-import { coinsSoldJson, vendorElementJson } from '../office/coins/answers.ts'
+import { coinRefundJson, coinsSoldJson, vendorElementJson } from '../office/coins/answers.ts'
 import type { Api } from '../office/http.ts'
 import { policyToJson } from '../office/registry/policies.ts'
-import type { OfficeAccount, OfficeCase, OfficeClient, OfficeRow } from './town-office.ts'
+import type {
+  IssuedCard,
+  OfficeAccount,
+  OfficeCase,
+  OfficeClient,
+  OfficeRow,
+} from './town-office.ts'
 
 /** One call of an office's API, by whatever way. */
 export interface ApiCall {
@@ -238,13 +245,7 @@ export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {})
     async issueCard({ uid, balance, report, ...card }) {
       const told = report && { report: toBase64(report) }
       const body = { ...card, ...told, uid: toHex(uid), balance: String(balance) }
-      const issued = await session.post('/api/cards', body, issuedJson)
-      return {
-        id: parseCardId(issued.card.id),
-        plan: fromBase64(issued.plan),
-        passcode: issued.passcode,
-        unblocking: issued.unblocking ?? undefined,
-      }
+      return issuedCard(await session.post('/api/cards', body, issuedJson))
     },
     async makeModule(till, scheme, report) {
       if (!report) {
@@ -255,8 +256,8 @@ export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {})
       const path = `/api/tills/${till}/vendor-element`
       return fromBase64((await session.post(path, body, vendorElementJson)).plan)
     },
-    async buyCoins(card, values) {
-      const body = { card, values: values.map(String) }
+    async buyCoins(card, values, bound = 'free') {
+      const body = { card, values: values.map(String), bound }
       const sold = await session.post('/api/coins', body, coinsSoldJson)
       return sold.coins.map(({ register }) => fromBase64(register))
     },
@@ -264,6 +265,15 @@ export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {})
       const body = { values: values.map(String) }
       const sold = await session.post(`/api/tills/${till}/coins`, body, coinsSoldJson)
       return sold.coins.map(({ register }) => fromBase64(register))
+    },
+    async renewLost(card, { uid, passcode, report }) {
+      const told = report && { report: toBase64(report) }
+      const body = { ...told, uid: toHex(uid), passcode, lost: true, reason: 'the town says so' }
+      return issuedCard(await session.post(`/api/cards/${card}/renew`, body, issuedJson))
+    },
+    async refundCoins(card) {
+      const body = { reason: 'the town says so' }
+      await session.post(`/api/cards/${card}/coins/refund`, body, coinRefundJson)
     },
     async ledger(card) {
       const { entries } = await session.get(`/api/cards/${card}/ledger`, ledgerJson)
@@ -276,6 +286,15 @@ export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {})
     async resolveCase(id, reason) {
       await session.post(`/api/cases/${id}/resolve`, { reason }, caseJson)
     },
+  }
+}
+
+function issuedCard({ card, plan, passcode, unblocking }: IssuedJson): IssuedCard {
+  return {
+    id: parseCardId(card.id),
+    plan: fromBase64(plan),
+    passcode,
+    unblocking: unblocking ?? undefined,
   }
 }
 

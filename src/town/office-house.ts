@@ -160,6 +160,7 @@ export class OfficeHouse {
         await evidence.settled()
         if (broken.length > 0) throw broken[0]
       },
+      sweep: () => evidence.sweep(),
       secretsOf: (scheme) => office.secretsOf(scheme),
       async exchange() {
         try {

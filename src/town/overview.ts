@@ -2,9 +2,9 @@ import { formatAmount, type Currency } from '../kernel/money.ts'
 import type { Snapshot } from './expectations.ts'
 import { notaryAccounts, notaryCase, type NotaryNaming } from './notary-view.ts'
 import type { Offices } from './offices.ts'
-import type { AccountRow, CaseResult, CashUpRow, LedgerRow, TillRow } from './result.ts'
+import type { AccountRow, CaseResult, CashUpRow, LedgerRow, PufRow, TillRow } from './result.ts'
 import { officeOf } from './scenario/scenario.ts'
-import type { TownCard } from './town-card.ts'
+import type { TownCard, TownChip } from './town-card.ts'
 import type { Named, TownNames } from './town-names.ts'
 import { OfficeView, type Naming } from './view.ts'
 
@@ -12,6 +12,8 @@ import { OfficeView, type Naming } from './view.ts'
 export interface Townsfolk extends Named {
   readonly currency: Currency
   readonly cashUps: ReadonlyMap<string, CashUpRow>
+  /** By the till that each was made for. */
+  readonly modules: ReadonlyMap<string, TownChip>
 }
 
 /** What there is to see in a town, everybody by name. */
@@ -33,6 +35,7 @@ export class Overview {
       tills: this.tills(),
       chips: await this.chips(),
       cashUps: this.#town.cashUps,
+      pufs: this.pufs(),
       issued: this.#names.originals().map(({ name }) => name),
     }
   }
@@ -89,6 +92,13 @@ export class Overview {
 
   tills(): readonly TillRow[] {
     return [...this.#town.parties.values()].map((party) => party.row())
+  }
+
+  pufs(): readonly PufRow[] {
+    const chips = [...this.#town.cards, ...this.#town.modules]
+    return chips.flatMap(([name, { silicon, pufFailures: failures }]) =>
+      silicon ? [{ name, bitErrorRate: silicon.puf.bitErrorRate, failures }] : [],
+    )
   }
 
   /** What any till would show of each card now. */

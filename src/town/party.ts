@@ -9,7 +9,14 @@ import type { Channel } from '../reader/channel.ts'
 import { InProcessSlot } from '../reader/in-process.ts'
 import { countingFuse, PowerLost, type Cut } from '../till/fuse.ts'
 import type { Identity } from '../till/identity.ts'
-import type { CashUp, Order, Refusal, TapResult, TillScheme } from '../till/scheme.ts'
+import type {
+  CashUp,
+  JournalRecord,
+  Order,
+  Refusal,
+  TapResult,
+  TillScheme,
+} from '../till/scheme.ts'
 import { createTill, type Till } from '../till/till.ts'
 import { Books, type Signing } from './cheats/books.ts'
 import { Crook, type Cheating } from './cheats/crook.ts'
@@ -138,6 +145,11 @@ export class Party {
   /** Closes the day in the module. */
   async cashUp(): Promise<CashUp | Refusal> {
     return this.#running().cashUp()
+  }
+
+  /** All records, the newest first. */
+  journal(): readonly JournalRecord[] {
+    return this.#running().records(JOURNAL_MAX)
   }
 
   /** Undefined while it has no power. */
@@ -297,6 +309,9 @@ export class Party {
     return this.#till
   }
 }
+
+/** More than any till of a scenario takes. */
+const JOURNAL_MAX = 10_000
 
 const NOTHING_TO_REFUND: Refusal = {
   result: 'refused',

@@ -16,6 +16,7 @@ import {
   caseTable,
   dayAndTime,
   ledgerTable,
+  pufTable,
   renderTable,
   tillTable,
 } from './report.ts'
@@ -251,7 +252,7 @@ class Play {
   }
 
   #result(snapshot: Snapshot): PlayResult {
-    const { ledgers, accounts, cases, tills } = snapshot
+    const { ledgers, accounts, cases, tills, pufs } = snapshot
     return {
       version: 1,
       title: this.#scenario.title ?? this.#file.file,
@@ -262,17 +263,19 @@ class Play {
       accounts,
       cases,
       tills,
+      pufs,
       steps: this.#steps,
     }
   }
 
-  #printEnd({ ledgers, accounts, cases, tills, ok, failures }: PlayResult): void {
+  #printEnd({ ledgers, accounts, cases, tills, pufs, ok, failures }: PlayResult): void {
     const { currency } = this.#town
     const tables = [
       ...Object.entries(ledgers).map(([card, rows]) => ledgerTable(card, rows, currency)),
       accountTable(accounts, currency),
       caseTable(cases, currency),
       tillTable(tills),
+      ...(pufs.length > 0 ? [pufTable(pufs)] : []),
     ]
     this.#print('\nIn the end:\n')
     for (const table of tables) this.#print(`${renderTable(table)}\n`)

@@ -1,6 +1,6 @@
 import { formatAmount, parseAmount, type Amount, type Currency } from '../kernel/money.ts'
 import type { Instant } from '../kernel/ports.ts'
-import type { AccountRow, CaseResult, CashUpRow, LedgerRow, TillRow } from './result.ts'
+import type { AccountRow, CaseResult, CashUpRow, LedgerRow, PufRow, TillRow } from './result.ts'
 
 /** Tables for people. A ledger has the columns and the wording of Shah et al., tables I to IV. */
 
@@ -182,6 +182,23 @@ export function tillTable(tills: readonly TillRow[]): Table {
     header: ['till', 'queue', 'last batch'],
     rows: tills.map(({ name, queue, lastBatch }) => [name, String(queue), String(lastBatch)]),
   }
+}
+
+export function pufTable(pufs: readonly PufRow[]): Table {
+  return {
+    title: 'PUFs',
+    header: ['chip of', 'bits read wrong', 'readings that gave no key or coin'],
+    rows: pufs.map(({ name, bitErrorRate, failures }) => [
+      name,
+      percent(bitErrorRate),
+      String(failures),
+    ]),
+  }
+}
+
+/** `5 %`, `12.5 %`. */
+export function percent(share: number): string {
+  return `${Math.round(share * 1000) / 10} %`
 }
 
 /** `batch 2: 3 transactions, $12 paid, $4 paid back`; sums of nothing are left out. */

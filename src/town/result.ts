@@ -22,6 +22,7 @@ export interface PlayResult {
   readonly accounts: readonly AccountRow[]
   readonly cases: readonly CaseResult[]
   readonly tills: readonly TillRow[]
+  readonly pufs: readonly PufRow[]
   readonly steps: readonly StepResult[]
 }
 
@@ -88,6 +89,16 @@ export interface TillRow {
   readonly queue: number
   /** Number of its newest batch, 0 for none. */
   readonly lastBatch: number
+}
+
+/** A chip with a PUF: a card with coins, or the vendor element of a till. */
+export interface PufRow {
+  /** The card, or the till. */
+  readonly name: string
+  /** How likely a bit of it is read wrong now. */
+  readonly bitErrorRate: number
+  /** How often it was read too badly for a key or a coin. */
+  readonly failures: number
 }
 
 /** What a till's security module counted since its last cash-up. */

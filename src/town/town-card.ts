@@ -1,11 +1,13 @@
-import { Field, type LinkTear } from '../card/field.ts'
+import { Field, type LinkTear, type PoweredCard } from '../card/field.ts'
 import type { CardKind } from '../card/image-kinds.ts'
 import type { Fuse, Nvm } from '../card/nvm.ts'
+import type { Silicon } from '../card/puf/silicon.ts'
 import type { Bytes } from '../kernel/bytes.ts'
 import type { CardId } from '../kernel/ids.ts'
 import type { RandomSource } from '../kernel/ports.ts'
 import type { Channel } from '../reader/channel.ts'
 import { inProcessChannel } from '../reader/in-process.ts'
+import { COIN_SW } from '../schemes/coin/instructions.ts'
 import { cardScheme, type CardScheme, type Introduction } from './chips.ts'
 import type { SchemeName } from './scheme-names.ts'
 
@@ -16,17 +18,49 @@ export type CardTear = { readonly fuse: Fuse } | { readonly link: LinkTear }
 export class TownChip {
   readonly field: Field
   protected readonly nvm: Nvm
+  /** What is in no memory of it; undefined if it has no PUF. */
+  readonly silicon: Silicon | undefined
   readonly #snapshot: () => Bytes
+  #pufFailures = 0
 
   constructor(kind: CardKind, image: Bytes, random: RandomSource) {
-    const { card, nvm, snapshot } = kind.open(image, random)
+    const { card, nvm, snapshot, silicon } = kind.open(image, random)
     this.nvm = nvm
+    this.silicon = silicon
     this.#snapshot = snapshot ?? (() => nvm.snapshot())
-    this.field = new Field(card)
+    this.field = new Field(silicon ? this.#watched(card) : card)
   }
 
+  /** How often it said that its PUF was read too badly for a key or a coin. */
+  get pufFailures(): number {
+    return this.#pufFailures
+  }
+
+  #watched(card: PoweredCard): PoweredCard {
+    return {
+      atr: card.atr,
+      get modelledMs() {
+        return card.modelledMs
+      },
+      powerOn: () => card.powerOn(),
+      powerOff: () => card.powerOff(),
+      process: (apdu) => {
+        const answer = card.process(apdu)
+        const [sw1 = 0, sw2 = 0] = answer.subarray(-2)
+        if (((sw1 << 8) | sw2) === COIN_SW.PUF_FAILED) this.#pufFailures++
+        return answer
+      },
+    }
+  }
+
+  /** The whole chip: of one with a PUF, what nobody can copy but a scenario. */
   image(): Bytes {
     return this.#snapshot()
+  }
+
+  /** What a laboratory reads out of it while it is off. */
+  memory(): Bytes {
+    return this.nvm.snapshot()
   }
 
   /** One tap, from entering the field to leaving it. */
@@ -100,7 +134,7 @@ export class TownCard extends TownChip {
 
   /** What of an image a bought chip takes. @returns whether it takes anything. */
   restoreWritable(image: Bytes): boolean {
-    const restored = this.scheme.card.overwritten(this.image(), image)
+    const restored = this.scheme.card.overwritten(this.memory(), image)
     if (restored) this.nvm.restore(restored)
     return restored !== undefined
   }

@@ -75,6 +75,8 @@ export class TownNames {
   /** Of the card that this one is a copy of, or its own. */
   originalOf(card: string): string {
     const id = this.#town.cards.get(card)?.id
+    // One that is not issued yet is nobody's copy.
+    if (id === undefined) return card
     return this.originals().find((original) => original.id === id)?.name ?? card
   }
 }

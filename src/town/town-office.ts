@@ -31,10 +31,18 @@ export interface OfficeClient {
   issueCard(card: NewCard): Promise<IssuedCard>
   /** @returns what the issuing desk writes on a security module for that till, or on what reported so. */
   makeModule(till: TillNumber, scheme: SchemeName, report: Bytes | undefined): Promise<Bytes>
-  /** By its holder. @returns what to load on the card. */
-  buyCoins(card: CardId, values: readonly Amount[]): Promise<readonly Bytes[]>
+  /** By its holder; `bound`: for no other card to spend. @returns what to load on the card. */
+  buyCoins(
+    card: CardId,
+    values: readonly Amount[],
+    bound?: 'bound' | 'free',
+  ): Promise<readonly Bytes[]>
   /** @returns what to load on the till's vendor element. */
   buyFloat(till: TillNumber, values: readonly Amount[]): Promise<readonly Bytes[]>
+  /** A lost card is blocked, and another one takes its place. */
+  renewLost(card: CardId, chip: NewChip): Promise<IssuedCard>
+  /** Of a card that cannot pay any more. */
+  refundCoins(card: CardId): Promise<void>
   ledger(card: CardId): Promise<readonly OfficeRow[]>
   accounts(): Promise<readonly OfficeAccount[]>
   cases(): Promise<readonly OfficeCase[]>
@@ -72,6 +80,9 @@ export interface NewCard {
   /** The office's number for its holder. */
   readonly holder?: string
 }
+
+/** The chip of a card that takes the place of another. */
+export type NewChip = Required<Pick<NewCard, 'uid' | 'passcode'>> & Pick<NewCard, 'report'>
 
 export interface IssuedCard {
   readonly id: CardId
@@ -127,6 +138,8 @@ export interface TownOffice {
   signIn(login: Login): Promise<string>
   /** When everything that has arrived is in the ledger. */
   settled(): Promise<void>
+  /** What an office does now and then: overdue records, coins that have expired. */
+  sweep(): Promise<void>
   /** What it makes cards and tills with: for one that cheats. */
   secretsOf(scheme: SchemeName): Bytes
   /** Brings the notary what it has to know, and does what the notary has settled; nothing if that is down. */

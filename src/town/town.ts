@@ -6,7 +6,7 @@ import type { Party } from '../kernel/party.ts'
 import type { Channel } from '../reader/channel.ts'
 import { tillSchemes } from '../schemes/till.ts'
 import { DEFAULT_POLICY, type WalletPolicy } from '../schemes/wallet/message.ts'
-import type { Refusal } from '../till/scheme.ts'
+import type { JournalRecord, Refusal } from '../till/scheme.ts'
 import type { Cheating } from './cheats/crook.ts'
 import type { Exchanged } from './cheats/middleman.ts'
 import type { TownClock } from './clock.ts'
@@ -23,6 +23,7 @@ import type { CashUpRow } from './result.ts'
 import type { WalletPolicyWords } from './scenario/wallet-words.ts'
 import {
   holderOf,
+  issuedLater,
   moduleScheme,
   officeOf,
   peopleOf,
@@ -67,6 +68,8 @@ export class Town {
   /** The last one of each till. */
   readonly cashUps = new Map<string, CashUpRow>()
   readonly sticks: CarriedBatch[] = []
+  /** What was copied of tills. */
+  readonly journals = new Map<string, readonly JournalRecord[]>()
   /** By card: what it did, as the people at the tills saw it. */
   readonly transactions = new Map<string, Transaction[]>()
   readonly registry: Registry
@@ -95,12 +98,11 @@ export class Town {
     await town.offices.startAll()
     await town.#openTills()
     await town.#openPeople()
-    const { cards, steps } = parts.scenario
-    const later = new Set(steps.flatMap((step) => ('issue' in step ? [step.issue] : [])))
-    for (const name of Object.keys(cards)) {
+    const later = issuedLater(parts.scenario)
+    for (const name of Object.keys(parts.scenario.cards)) {
       const card = town.#blankCard(name)
       town.cards.set(name, card)
-      if (!later.has(name)) {
+      if (!later.includes(name)) {
         const { result } = await town.desk.issue(card, undefined)
         invariant(result === 'done', `card ${name} can be issued`)
       }
@@ -357,6 +359,7 @@ function isCrook({ tills, steps }: Scenario, name: string): boolean {
   return steps.some((step) => {
     if ('release' in step) return step.release === name
     if ('rewrite' in step) return step.rewrite === name
+    if ('redeem' in step) return step.till === name
     if ('invent' in step) return step.invent.till === name
     if ('pay' in step) return step.cheat !== undefined && step.pay.till === name
     return 'load' in step && step.cheat !== undefined && step.load.till === name

@@ -68,13 +68,14 @@ const SNAPSHOT: Snapshot = {
       },
     ],
   ]),
+  pufs: [{ name: 'dora', bitErrorRate: 0.05, failures: 2 }],
   issued: ['ada', 'bert', 'cleo'],
 }
 
 /** What does not hold of `words`, written as in a scenario: each as `path: expected | found`. */
 function missesOf(words: string, snapshot = SNAPSHOT): readonly string[] {
   const town =
-    'currency: EUR\ncards: { ada: {}, bert: {}, cleo: {} }\ntills: { v1: {}, v2: {} }\nsteps: []\n'
+    'currency: EUR\ncards: { ada: {}, bert: {}, cleo: {}, dora: { scheme: coin }, emil: { scheme: coin } }\ntills: { v1: {}, v2: {} }\nsteps: []\n'
   const { scenario } = parseScenario(`${town}expect: ${words}\n`, 'scenario.yaml')
   const misses = checkExpectations(scenario.expect ?? {}, [], snapshot, currency('EUR'))
   return misses.map(({ path, expected, found }) => `${path.join('.')}: ${expected} | ${found}`)
@@ -94,6 +95,7 @@ describe('what holds', () => {
     '{ accounts: { shadow: 20.00, merchant: { v1: 10.00, v2: 0 }, suspense: 0 } }',
     '{ tills: { v1: { queue: 2, lastBatch: 3 } } }',
     '{ cashUps: { v1: { batch: 1, count: 3, paid: 7, paidBack: 2.00, loaded: 0, loadedBack: 0 } } }',
+    '{ pufFailures: { dora: 2 } }',
     // ada and bert are in cases, and what they hold is in dispute.
     '{ conservation: true }',
   ])('%s', (words) => {
@@ -141,6 +143,14 @@ describe('what does not hold', () => {
     ],
     ['{ tills: { v1: { queue: 0 } } }', ['tills.v1: queue 0 | queue 2, lastBatch 3']],
     ['{ tills: { v1: { lastBatch: 4 } } }', ['tills.v1: lastBatch 4 | queue 2, lastBatch 3']],
+    [
+      '{ pufFailures: { dora: 1 } }',
+      ['pufFailures.dora: 1 readings of the PUF of dora that gave nothing | 2'],
+    ],
+    [
+      '{ pufFailures: { emil: 0 } }',
+      ['pufFailures.emil: 0 readings of the PUF of emil that gave nothing | no such PUF'],
+    ],
     ['{ cashUps: { v2: {} } }', ['cashUps.v2:  | no cash-up']],
     ...['batch 9', 'count 9', 'paid 9.00', 'paidBack 9.00', 'loaded 9.00', 'loadedBack 9.00'].map(
       (words): [string, string[]] => [

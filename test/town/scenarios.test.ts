@@ -19,12 +19,20 @@ const HONEST = [
   'ekrona-lost.yaml',
   'ekrona-offices.yaml',
   'ekrona-refusals.yaml',
+  'frodo-life.yaml',
+  'frodo-noise.yaml',
   'honest-town.yaml',
   'lost-and-repeated.yaml',
   'purse-tears.yaml',
   'purse-unheard.yaml',
   'purse.yaml',
   'tears.yaml',
+]
+
+/** Steps that nobody honest takes. */
+const CHEATING = [
+  ...['clone', 'snapshot', 'restore', 'invent', 'release', 'rewrite', 'loadUnbacked'],
+  ...['fakeVendor', 'forgeCoins', 'loadAgain', 'playBack', 'steal', 'redeem'],
 ]
 
 interface Words {
@@ -45,8 +53,7 @@ function withoutCheats(text: string): string {
     for (const copy of copies) delete cards?.[copy]
   }
   const isCheat = (step: Record<string, unknown>) => {
-    const verbs = ['clone', 'snapshot', 'restore', 'invent', 'release', 'rewrite', 'loadUnbacked']
-    if (verbs.some((verb) => verb in step)) return true
+    if (CHEATING.some((verb) => verb in step)) return true
     return 'pay' in step && copies.includes((step['pay'] as { card: string }).card)
   }
   const steps = words.steps.filter((step) => !isCheat(step))

@@ -1,5 +1,6 @@
 import { encodeResponse, response, SW } from '../../kernel/apdu.ts'
 import { bytesEqual, type Bytes } from '../../kernel/bytes.ts'
+import { invariant } from '../../kernel/errors.ts'
 import type { Amount } from '../../kernel/money.ts'
 import type { Channel } from '../../reader/channel.ts'
 
@@ -10,10 +11,15 @@ import type { Channel } from '../../reader/channel.ts'
 export interface Traffic {
   /** Whether this command asks the card to take a transaction. */
   asksToAct(command: Bytes): boolean
-  /** The same command about another amount; as it is if it is about none. */
-  withAmount(command: Bytes, amount: Amount): Bytes
+  /**
+   * The same command about another amount; as it is if it is about none. Undefined where nobody on the way
+   * can read what is asked for.
+   */
+  readonly withAmount: ((command: Bytes, amount: Amount) => Bytes) | undefined
   /** The same answer, in which the card shows another balance; as it is if it shows none. */
   withBalance(command: Bytes, answer: Bytes, balance: Amount): Bytes
+  /** A laptop that emulates the card with keys of its own; undefined where the town has none. */
+  readonly withOwnKeys: ((card: Channel) => Channel) | undefined
 }
 
 export interface Exchanged {
@@ -32,6 +38,8 @@ export type Middling =
   | { readonly say9000: true; readonly from: MiddlemanStart }
   | { readonly changeCommand: Amount }
   | { readonly changeAnswer: Amount }
+  | { readonly spoil: number }
+  | { readonly ownKeys: true }
 
 /** The channel that the till then has. */
 export function behindMiddleman(card: Channel, does: Middling, traffic: Traffic): Channel {
@@ -46,8 +54,17 @@ function transmitter(card: Channel, does: Middling, traffic: Traffic): Channel['
       return answer
     }
   }
+  if ('ownKeys' in does) {
+    const { withOwnKeys } = traffic
+    invariant(withOwnKeys, 'the scenario was checked')
+    const laptop = withOwnKeys(card)
+    return async (command) => laptop.transmit(command)
+  }
+  if ('spoil' in does) return spoiling(card, does.spoil)
   if ('changeCommand' in does) {
-    return async (command) => card.transmit(traffic.withAmount(command, does.changeCommand))
+    const { withAmount } = traffic
+    invariant(withAmount, 'the scenario was checked')
+    return async (command) => card.transmit(withAmount(command, does.changeCommand))
   }
   if ('changeAnswer' in does) {
     return async (command) =>
@@ -59,6 +76,20 @@ function transmitter(card: Channel, does: Middling, traffic: Traffic): Channel['
     cardIsCutOff ||= traffic.asksToAct(command)
     return cardIsCutOff ? speak(command) : card.transmit(command)
   }
+}
+
+/** Commands and answers are counted together. */
+function spoiling(card: Channel, which: number): Channel['transmit'] {
+  let passed = 0
+  const pass = (bytes: Bytes): Bytes => {
+    passed++
+    if (passed !== which) return bytes
+    const spoilt = bytes.slice()
+    const middle = bytes.length >> 1
+    spoilt[middle] = (spoilt[middle] ?? 0) ^ 1
+    return spoilt
+  }
+  return async (command) => pass(await card.transmit(pass(command)))
 }
 
 const OK = encodeResponse(response(SW.OK))

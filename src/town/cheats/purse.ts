@@ -35,6 +35,8 @@ export const purseTraffic: Traffic = {
     const last = rewritten(state.last, () => ({ balance }))
     return concat(cardState.encode({ ...state, last }), answer.subarray(STATE_SIZE))
   },
+
+  withOwnKeys: undefined,
 }
 
 function isExecute(bytes: Bytes): boolean {

@@ -32,6 +32,8 @@ export const walletTraffic: Traffic = {
     const content = record.decode(answer.subarray(0, RECORD_SIZE))
     return concat(record.encode({ ...content, balance }), answer.subarray(RECORD_SIZE))
   },
+
+  withOwnKeys: undefined,
 }
 
 /** The data of PAY about another amount; signature and PIN stay what they were. */

@@ -2,6 +2,7 @@ import type { SchemeName } from '../scheme-names.ts'
 import { didYouMean } from '../nearest.ts'
 import {
   hasNotary,
+  issuedLater,
   moduleScheme,
   NOTARY_NAME,
   officeNames,
@@ -33,6 +34,7 @@ export class Names {
   /** Whose scheme each is of. */
   readonly images = new Map<string, SchemeName | undefined>()
   readonly tapes = new Set<string>()
+  readonly journals = new Set<string>()
   /** Tills for which there is a security module. */
   readonly modules: ReadonlySet<string>
   readonly #schemes: Map<string, SchemeName>
@@ -42,14 +44,14 @@ export class Names {
   readonly toIssue: Set<string>
 
   constructor(scenario: Scenario) {
-    const { cards, tills, products, steps } = scenario
+    const { cards, tills, products } = scenario
     this.cards = new Set(Object.keys(cards))
     this.tills = new Set(Object.keys(tills))
     this.products = new Set(Object.keys(products))
     const notary = hasNotary(scenario) ? [NOTARY_NAME] : []
     this.machines = new Set([...officeNames(scenario), ...notary])
     this.offices = new Set(officeNames(scenario))
-    this.toIssue = new Set(steps.flatMap((step) => ('issue' in step ? [step.issue] : [])))
+    this.toIssue = new Set(issuedLater(scenario))
     this.modules = new Set(moduleScheme(scenario) ? tillsWithModule(tills) : [])
     this.#schemes = new Map(Object.entries(cards).map(([card, { scheme }]) => [card, scheme]))
     this.#tills = tills
@@ -74,7 +76,7 @@ export class Names {
   module(till: string, path: Path): readonly Issue[] {
     const issues = this.till(till, path)
     if (issues.length > 0 || this.modules.has(till)) return issues
-    const message = `${till} has no security module: there are no purse cards, or it says so itself`
+    const message = `${till} has no security module: there are no cards that want one, or it says so itself`
     return [{ path, message }]
   }
 
@@ -101,6 +103,12 @@ export class Names {
     if (issues.length > 0 || this.schemeOf(name) === scheme) return issues
     const message = `${name} is a ${this.schemeOf(name)} card, and this is for ${scheme} cards`
     return [{ path, message }]
+  }
+
+  /** A chip with a PUF: a card with coins, or the vendor element of a till. */
+  ofSilicon(name: string, path: Path): readonly Issue[] {
+    if (name === ALL) return []
+    return this.tills.has(name) ? this.module(name, path) : this.ofScheme('coin', name, path)
   }
 
   wallets(list: readonly string[], path: Path): readonly Issue[] {

@@ -1,13 +1,14 @@
+import type { Traffic } from '../cheats/middleman.ts'
 import { cardScheme, type Cheat } from '../chips.ts'
+import { COIN_CHECKS, type Check } from './check-coins.ts'
 import { ALL, unknown, type Issue, type Names, type Path } from './check-names.ts'
 import type { Expectations, ExpectedCase } from './expected-words.ts'
 import { verbOf, type Step, type StepOf, type Verb } from './step-words.ts'
 import type { Cheats, MiddlemanWords } from './tap-words.ts'
 import type { HostilePhone } from './wallet-words.ts'
 
-type Check<V extends Verb> = (step: StepOf<V>, path: Path, names: Names) => readonly Issue[]
-
 const CHECKS: { readonly [V in Verb]: Check<V> } = {
+  ...COIN_CHECKS,
   issue: ({ issue, tear }, path, names) => issueIssues(issue, tear !== undefined, path, names),
   pay: (step, path, names) => [
     ...payIssues(step.pay, [...path, 'pay'], names),
@@ -69,8 +70,6 @@ const CHECKS: { readonly [V in Verb]: Check<V> } = {
     ...phoneIssues(step, path, names),
   ],
   refund: ({ refund: words }, path, names) => namesOfTap(words, [...path, 'refund'], names),
-  buyCoins: ({ buyCoins }, path, names) =>
-    names.ofScheme('coin', buyCoins.card, [...path, 'buyCoins', 'card']),
   loadUnbacked: ({ loadUnbacked }, path, names) =>
     names.wallet(loadUnbacked.card, [...path, 'loadUnbacked', 'card']),
   walletPolicy: ({ of }, path, names) => (of ? names.wallets(of, [...path, 'of']) : []),
@@ -206,14 +205,22 @@ function middlemanIssues(
 ): readonly Issue[] {
   const scheme = names.schemeOf(card)
   if ('listen' in words) names.tapes.add(words.listen)
-  return [
-    ...(scheme && !cardScheme(scheme).traffic
-      ? [{ path, message: `nobody stands between a till and a ${scheme} card: ${card} is one` }]
-      : []),
-    ...('replay' in words
+  const known =
+    'replay' in words
       ? unknown('recording', words.replay, [...names.tapes], [...path, 'replay'])
-      : []),
-  ]
+      : []
+  const traffic = scheme && cardScheme(scheme).traffic
+  if (!scheme || (traffic && canDo(words, traffic))) return known
+  const message = traffic
+    ? `nobody between a till and a ${scheme} card can do that: ${card} is one`
+    : `nobody stands between a till and a ${scheme} card: ${card} is one`
+  return [{ path, message }, ...known]
+}
+
+/** Not everything that passes can be read, and not every card is emulated. */
+function canDo(words: MiddlemanWords, { withAmount, withOwnKeys }: Traffic): boolean {
+  if ('changeCommand' in words) return withAmount !== undefined
+  return !('ownKeys' in words) || withOwnKeys !== undefined
 }
 
 function unblockIssues(card: string, path: Path, names: Names): readonly Issue[] {
@@ -249,7 +256,15 @@ function caseIssues(
 }
 
 export function expectationIssues(
-  { cases, only, ledger = {}, cards = {}, tills = {}, cashUps = {} }: Expectations,
+  {
+    cases,
+    only,
+    ledger = {},
+    cards = {},
+    tills = {},
+    cashUps = {},
+    pufFailures = {},
+  }: Expectations,
   path: Path,
   names: Names,
 ): readonly Issue[] {
@@ -271,5 +286,8 @@ export function expectationIssues(
     ...Object.keys(cards).flatMap((card) => names.anyCard(card, [...path, 'cards', card])),
     ...Object.keys(tills).flatMap((till) => names.till(till, [...path, 'tills', till])),
     ...Object.keys(cashUps).flatMap((till) => names.till(till, [...path, 'cashUps', till])),
+    ...Object.keys(pufFailures).flatMap((chip) =>
+      names.ofSilicon(chip, [...path, 'pufFailures', chip]),
+    ),
   ]
 }

@@ -98,6 +98,10 @@ export const expectations = z.strictObject({
     )
     .optional()
     .describe('What the last `cashUp` of a till came to.'),
+  pufFailures: z
+    .record(name, z.int().nonnegative())
+    .optional()
+    .describe('How often the PUF of a card, or of a till’s vendor element, was read too badly.'),
   conservation: z
     .literal(true)
     .optional()

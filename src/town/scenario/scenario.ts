@@ -65,6 +65,14 @@ export function hasNotary(scenario: Scenario): boolean {
   return officeNames(scenario).length > 1 && schemesOf(scenario).includes('wallet')
 }
 
+/** Cards that a step issues. */
+export function issuedLater({ steps }: Scenario): readonly string[] {
+  return steps.flatMap((step) => {
+    if ('issue' in step) return [step.issue]
+    return 'renew' in step ? [step.as] : []
+  })
+}
+
 /** Whether such a card is paid from somebody's online wallet. */
 export function isHeld(scheme: SchemeName): boolean {
   return scheme === 'wallet' || scheme === 'coin'

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { coinSteps } from './coin-words.ts'
 import { cheats, invented, middleman, tear } from './tap-words.ts'
 import { expectations, expectedCase, outcome, show } from './expected-words.ts'
 import { amount, duration, enteredPasscode, instant, name, names, passcode } from './values.ts'
@@ -199,6 +200,7 @@ export const STEPS = {
     at,
   }),
   ...walletSteps(outcome.optional()),
+  ...coinSteps(outcome.optional()),
   advance: z.strictObject({ advance: duration.describe('Time goes by: 90s, 36h, 7d.') }),
   show: z.strictObject({ show: show.describe('Prints.'), at }),
   expect: z.strictObject({ expect: expectations.describe('What must hold now.'), at }),
@@ -244,9 +246,19 @@ export const stepSchema = z.union([
   STEPS.synchronise,
   STEPS.give,
   STEPS.refund,
-  STEPS.buyCoins,
   STEPS.loadUnbacked,
   STEPS.walletPolicy,
+  STEPS.buyCoins,
+  STEPS.buyFloat,
+  STEPS.renew,
+  STEPS.refundCoins,
+  STEPS.noise,
+  STEPS.fakeVendor,
+  STEPS.forgeCoins,
+  STEPS.loadAgain,
+  STEPS.playBack,
+  STEPS.steal,
+  STEPS.redeem,
   STEPS.advance,
   STEPS.show,
   STEPS.expect,

@@ -93,6 +93,17 @@ const middlemanWords = {
   changeAnswer: z.strictObject({
     changeAnswer: amount.describe('Tells the till this balance instead of the card’s.'),
   }),
+  spoil: z.strictObject({
+    spoil: z
+      .int()
+      .min(1)
+      .describe('Changes a bit of this message, of all that pass between card and till, from 1.'),
+  }),
+  ownKeys: z.strictObject({
+    ownKeys: z
+      .literal(true)
+      .describe('Emulates both elements of a coin card, with keys and a bank of his own.'),
+  }),
 }
 export const MIDDLEMAN_WORDS = Object.keys(middlemanWords)
 
@@ -104,8 +115,10 @@ export const middleman = z
       middlemanWords.say9000,
       middlemanWords.changeCommand,
       middlemanWords.changeAnswer,
+      middlemanWords.spoil,
+      middlemanWords.ownKeys,
     ],
     `expected one of ${MIDDLEMAN_WORDS.join(', ')}`,
   )
-  .describe('Somebody with a laptop between a purse card and the till.')
+  .describe('Somebody with a laptop, or a skimmer, between card and till.')
 export type MiddlemanWords = z.output<typeof middleman>

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { SCHEME_NAMES } from '../scheme-names.ts'
+import { bitErrorRate } from './coin-words.ts'
 import { cheats } from './tap-words.ts'
 import { amount, duration, name, passcode } from './values.ts'
 
@@ -39,6 +40,10 @@ const inOffice = name
   .optional()
   .describe('Its office, where there are several. Default: the first.')
 
+const pufNoise = bitErrorRate
+  .optional()
+  .describe('How likely a bit of its PUF is read wrong, once it is issued. Default: 0.05.')
+
 export const card = z.strictObject({
   scheme: z.enum(SCHEME_NAMES).default('block').describe('The card technology. Default: block.'),
   balance: amount.prefault('0').describe('What it is issued with. Default: 0.'),
@@ -47,6 +52,7 @@ export const card = z.strictObject({
     .describe('The holder’s first passcode, in quotes. Default: made up from the seed.'),
   holder: name.optional().describe('Whose wallet it is. Default: somebody of the card’s own name.'),
   office: inOffice,
+  bitErrorRate: pufNoise,
 })
 
 export const till = z.strictObject({
@@ -67,6 +73,7 @@ export const till = z.strictObject({
     .min(1)
     .optional()
     .describe('Coins that it has to give change with, for which its merchant pays. Default: none.'),
+  bitErrorRate: pufNoise,
   module: z
     .literal('none')
     .optional()

@@ -148,16 +148,6 @@ export function walletSteps<E extends z.ZodType>(expect: E) {
       at: phoneWords.at,
       expect,
     }),
-    buyCoins: z.strictObject({
-      buyCoins: z
-        .strictObject({
-          card: name,
-          coins: z.array(amount).min(1).max(64).describe('What each is worth.'),
-        })
-        .describe('A holder buys coins for the card from the online wallet.'),
-      at: phoneWords.at,
-      expect,
-    }),
     loadUnbacked: z.strictObject({
       loadUnbacked: z
         .strictObject({ card: name, ...money })

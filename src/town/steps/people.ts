@@ -44,7 +44,9 @@ export async function atOffice(text: string, work: () => Promise<void>): Promise
     await work()
     return done(text)
   } catch (error) {
-    if (error instanceof OfficeRefused) return refused(String(error.status), text)
+    if (error instanceof OfficeRefused) {
+      return refused(String(error.status), `${text}: ${error.message}`)
+    }
     if (error instanceof Unreachable || error instanceof OfficeDown) {
       return { result: 'unreachable', text }
     }

@@ -4,7 +4,19 @@ import type { Path } from '../scenario/check-names.ts'
 import { NOTARY_NAME } from '../scenario/scenario.ts'
 import { verbOf, type Step, type StepOf, type Verb } from '../scenario/step-words.ts'
 import type { Town } from '../town.ts'
-import { buyCoins } from './coins.ts'
+import {
+  buyCoins,
+  buyFloat,
+  fakeVendor,
+  forgeCoins,
+  loadAgain,
+  noise,
+  playBack,
+  redeem,
+  refundCoins,
+  renew,
+  steal,
+} from './coins.ts'
 import { batchName, rewrite, sync, upload } from './deliveries.ts'
 import { resolve, show } from './operator.ts'
 import { done, money, refused, type Outcome, type Stage } from './outcome.ts'
@@ -77,7 +89,7 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
     return done(`${clone} is copied: ${as}`)
   },
   snapshot: ({ snapshot, as }, { town }) => {
-    town.images.set(as, town.card(snapshot).image())
+    town.images.set(as, town.card(snapshot).memory())
     return done(`what is on ${snapshot} is remembered as ${as}`)
   },
   restore: ({ restore, to, chip }, { town }) => {
@@ -110,9 +122,22 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   give,
   refund,
   buyCoins,
+  buyFloat,
+  renew,
+  refundCoins,
+  noise,
+  fakeVendor,
+  forgeCoins,
+  loadAgain,
+  playBack,
+  steal,
+  redeem,
   loadUnbacked,
   walletPolicy,
-  advance: ({ advance }) => done(`time goes by: ${advance / 1000} s`),
+  advance: async ({ advance }, { town }) => {
+    for (const name of town.offices.names) await town.offices.ifUp(name)?.sweep()
+    return done(`time goes by: ${advance / 1000} s`)
+  },
   show,
   expect: async ({ expect }, { town, index }) => {
     const path: Path = ['steps', index, 'expect']
