@@ -87,6 +87,8 @@ export interface CardScheme {
   readonly cheats: ReadonlySet<Cheat> | undefined
   /** Its messages in words. */
   readonly tell: (words: Words) => TellApdu
+  /** Those of its module; undefined where they say nothing that the card's do not. */
+  readonly tellModule?: (words: Words) => TellApdu
 }
 
 /** A word of `cheats`, or the step `invent`. */
@@ -208,7 +210,8 @@ export const CARD_SCHEMES = {
     unblock: undefined,
     traffic: coinTraffic,
     cheats: new Set<Cheat>(['withhold', 'deny']),
-    tell: () => tellCoin,
+    tell: tellCoin,
+    tellModule: tellCoin,
   },
 } as const satisfies Record<SchemeName, CardScheme>
 

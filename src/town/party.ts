@@ -32,6 +32,8 @@ export interface PartyOptions {
   readonly clock: Clock
   readonly random: RandomSource
   readonly line: Line
+  /** What somebody makes of the channel to its module who listens. */
+  readonly hearModule: (module: Channel) => Channel
   /** Whether it ever cheats. */
   readonly isCrook: boolean
 }
@@ -83,6 +85,7 @@ export class Party {
   /** Of the security module. */
   readonly #slot: InProcessSlot
   #module: TownChip | undefined
+  #heardModule: Channel | undefined
   /** Undefined while it has no power. */
   #till: Till | undefined
   #lastOrder: Order | undefined
@@ -108,7 +111,7 @@ export class Party {
       random,
       transport: line,
       schemes: schemes.map((scheme) => this.crook?.scheme(scheme) ?? scheme),
-      module: () => this.#slot.card(),
+      module: () => this.#heardModule,
       software: sha256(new Uint8Array()),
       fuse: this.#fuse.fuse,
     })
@@ -124,11 +127,13 @@ export class Party {
   #powerless(): void {
     this.#till = undefined
     this.#slot.remove()
+    this.#heardModule = undefined
   }
 
   #powerModule(): void {
     this.#slot.remove()
-    if (this.#module && this.#till) this.#slot.insert(this.#module.field)
+    this.#heardModule =
+      this.#module && this.#till && this.#options.hearModule(this.#slot.insert(this.#module.field))
   }
 
   /** What is in the slot of the security module. */

@@ -9,6 +9,7 @@ import { DEFAULT_POLICY, type WalletPolicy } from '../schemes/wallet/message.ts'
 import type { JournalRecord, Refusal } from '../till/scheme.ts'
 import type { Cheating } from './cheats/crook.ts'
 import type { Exchanged } from './cheats/middleman.ts'
+import { cardScheme } from './chips.ts'
 import type { TownClock } from './clock.ts'
 import { IssuingDesk } from './issuing-desk.ts'
 import { Line } from './network.ts'
@@ -227,6 +228,7 @@ export class Town {
         () => this.offices.ifUp(office)?.transport,
         (line) => this.#heardAt(line, [name, office]),
       ),
+      hearModule: (module) => this.#hearModule(module, name),
       isCrook: isCrook(this.scenario, name),
     })
     this.parties.set(name, party)
@@ -241,6 +243,14 @@ export class Town {
   #heardAt(line: Transport, between: Parameters<typeof tracedTransport>[1]): Transport {
     const { trace } = this.#parts
     return trace ? tracedTransport(line, between, tellTillRequest, trace) : line
+  }
+
+  #hearModule(module: Channel, till: string): Channel {
+    const { trace } = this.#parts
+    const scheme = moduleScheme(this.scenario)
+    const tell = scheme && cardScheme(scheme).tellModule
+    if (!trace || !tell) return module
+    return tracedChannel(module, [till, `${till}’s element`], tell(this.#words()), trace)
   }
 
   /** That card's channel, whose messages are told if anybody listens. */

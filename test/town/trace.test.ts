@@ -132,6 +132,46 @@ describe('the e-krona report, by its numbers', () => {
 })
 
 describe('a trace', () => {
+  test('tells a payment in coins: who says what to whom, how long, and who alone can read it', async () => {
+    const result = await traced(`currency: EUR
+people: { Ada: { online: 10.00 } }
+cards: { ada: { scheme: coin, holder: Ada } }
+tills: { bar: { float: [1.00, 0.50] } }
+steps:
+  - { buyCoins: { card: ada, coins: [5.00] } }
+  - { pay: { card: ada, till: bar, amount: 3.50 } }
+  - { pay: { card: ada, till: bar, amount: 4.00 }, expect: refused cannot_pay }
+`)
+    const [, paid = [], refused = []] = told(result)
+    const element = 'bar’s element'
+    const standings = /how do you stand|in \d+ coins/
+    expect(paid.filter((line) => !standings.test(line))).toEqual([
+      'bar → ada: identity element?',
+      'ada → bar: here, and a nonce',
+      `bar → ${element}: vendor element?`,
+      `${element} → bar: here, and a nonce`,
+      // Pairing.
+      ...['the identity element', 'the coin element', 'their bank'].flatMap((whose) => [
+        `bar → ada: certificate of ${whose}?`,
+        'ada → bar: certificate, signed, 253 bytes',
+      ]),
+      // The request, which nobody on the way can read.
+      `bar → ${element}: ask this card for 3.50: certificates, time, PIN`,
+      `${element} → bar: { PIN, { request }coin element }identity element, 600 bytes`,
+      'bar → ada: pay: { PIN, { request }coin element }identity element, 600 bytes',
+      'ada → bar: coins computed on the fly and erased: { payment }vendor element, 523 bytes',
+      `bar → ${element}: accept: { payment }vendor element, 523 bytes`,
+      `${element} → bar: paid: 3.50, 1.50 back: { evidence }office, 1476 bytes, { receipt and change }coin element, 443 bytes`,
+      `bar → ${element}: the outcome is in the journal`,
+      `${element} → bar: done`,
+      // Settlement.
+      'bar → ada: settle: { receipt and change }coin element, 443 bytes',
+      'ada → bar: done',
+    ])
+    expect(paid.at(-1)).toBe('ada → bar: 1.50 in 2 coins')
+    expect(refused).toContain('ada → bar: refused: cannot pay (9401)')
+  })
+
   test('tells every message of a purse’s payment and of its upload, and what is lost', async () => {
     const result = await traced(`currency: EUR
 cards: { ada: { scheme: purse, balance: 10.00 } }

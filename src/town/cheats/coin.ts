@@ -1,7 +1,6 @@
 import { decodeCommand, SW, type StatusWord } from '../../kernel/apdu.ts'
 import { concat, type Bytes } from '../../kernel/bytes.ts'
-import { unlessMalformed } from '../../kernel/errors.ts'
-import { invariant } from '../../kernel/errors.ts'
+import { invariant, unlessMalformed } from '../../kernel/errors.ts'
 import type { Amount, Currency } from '../../kernel/money.ts'
 import { generatePrivateKey, sealTo } from '../../kernel/p256.ts'
 import type { Instant, RandomSource } from '../../kernel/ports.ts'
