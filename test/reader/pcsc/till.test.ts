@@ -66,7 +66,7 @@ test.skipIf(isSkipped)(
   async () => {
     const port = await freePort()
     const up = start('up', '--data', data, '--port', String(port))
-    await up.says('Four things to try:')
+    await up.says('Five things to try:')
     const passcode = /ada \(passcode (\d+)\)/.exec(up.output)?.[1] ?? ''
     expect(await up.stop()).toBe(0)
 
