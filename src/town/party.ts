@@ -90,6 +90,7 @@ export class Party {
   #till: Till | undefined
   #lastOrder: Order | undefined
   #honestOrder: Order | undefined
+  #customer: TownCard | undefined
   #number: TillNumber = 0
 
   constructor(options: PartyOptions) {
@@ -173,6 +174,7 @@ export class Party {
 
   async tap({ card, order, cheating, accidents }: Tap): Promise<PartyResult> {
     this.#honestOrder = order
+    this.#customer = card
     const entered = this.crook?.plan(order, cheating) ?? order
     return this.#tap(card, entered, accidents)
   }
@@ -225,6 +227,11 @@ export class Party {
   /** What the customer asked for last, whatever the vendor entered. */
   get honestOrder(): Order | undefined {
     return this.#honestOrder
+  }
+
+  /** Whose order that was: others who come again change nothing. */
+  get customer(): TownCard | undefined {
+    return this.#customer
   }
 
   giveUp(): 'done' | 'nothing' {

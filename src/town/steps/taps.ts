@@ -150,7 +150,7 @@ function noteTap(town: Town, card: TownCard, party: Party, result: PartyResult):
   if (result.result !== 'done') return
   const { record } = result
   const order = party.honestOrder
-  if (order?.kind === 'passcode') card.passcode = order.newPasscode
+  if (order?.kind === 'passcode' && party.customer === card) card.passcode = order.newPasscode
   if (!record) return
   const list = town.transactions.get(card.name) ?? []
   // A till says again that an order is done, whatever card is before it: nothing has happened then.
