@@ -99,6 +99,7 @@ describe('Shah et al.', () => {
       'accounts',
       'cases',
       'tills',
+      'pufs',
       'steps',
     ])
     expect(result.ledgers['c1']?.at(-1)).toEqual({
