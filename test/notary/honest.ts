@@ -91,6 +91,7 @@ export function defineHonest(towns: number): void {
 
 async function playTowns(towns: number): Promise<void> {
   const seed = Number(process.env.KONTANT_SEED ?? Date.now() % 2 ** 31)
+  console.log(`honest offices, seed ${seed}`)
   const chance = new Chance(seed)
   let suspicions = 0
   for (let number = 0; number < towns; number += 1) {
@@ -126,6 +127,9 @@ async function playTowns(towns: number): Promise<void> {
     expect(offices.every(({ waiting }) => waiting === 0n)).toBe(true)
   }
   expect((await listCases(world.opened.db)).filter(({ withdrawn }) => !withdrawn)).toEqual([])
-  expect(suspicions).toBeGreaterThan(0)
-  console.log(`honest offices, seed ${seed}: ${towns} towns, nobody proven guilty, all settled`)
+  // A few towns may come in such an order that nobody is ever suspected; many cannot.
+  if (towns > 10) expect(suspicions).toBeGreaterThan(0)
+  console.log(
+    `${towns} towns, ${suspicions} suspicions on the way, nobody proven guilty, all settled`,
+  )
 }
