@@ -223,6 +223,32 @@ export function choice<const T extends string>(
   }
 }
 
+/** One byte that stands for one of a closed list, by codes that somebody else has fixed. */
+export function coded<const T extends string>(
+  values: readonly T[],
+  codes: Readonly<Record<T, number>>,
+): Field<T> {
+  const hex = (value: T) => toHex(Uint8Array.of(codes[value]))
+  return {
+    size: 1,
+    description: values.map((value) => `${hex(value)} ${value}`).join(', '),
+    write(value, path) {
+      if (!values.includes(value)) {
+        throw new FormatError(path, `expected one of ${values.join(', ')}`)
+      }
+      return Uint8Array.of(codes[value])
+    },
+    read(reader, path) {
+      const found = toHex(reader.take(1, path))
+      const value = values.find((each) => hex(each) === found)
+      if (value === undefined) {
+        throw new FormatError(path, `expected one of ${values.map(hex).join(', ')}, got ${found}`)
+      }
+      return value
+    },
+  }
+}
+
 /** A count in 2 bytes, then as many items, at most `max`. */
 export function list<T>(item: Field<T>, { max }: { readonly max: number }): Field<readonly T[]> {
   const count = uint16({ max })

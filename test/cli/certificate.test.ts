@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +17,7 @@ import {
   type Root,
 } from '../../src/schemes/wallet/root.ts'
 import { RANDOM } from '../support/office.ts'
+import { hasOpenpace, openpace, printed } from '../support/openpace.ts'
 import { kontant } from './run.ts'
 
 let directory = ''
@@ -169,19 +169,7 @@ describe('a root', () => {
   })
 })
 
-const hasOpenpace = spawnSync('cvc-print', ['--version']).status === 0
-if (!hasOpenpace) {
-  const sentence = 'NOT TESTED: our certificates against openpace: apt-get install openpace'
-  if (process.env['KONTANT_TEST_ALL'] === '1') throw new Error(sentence)
-  console.warn(sentence)
-}
-
 describe.skipIf(!hasOpenpace)('openpace', () => {
-  const tool = (program: string, ...options: readonly string[]) => {
-    const { stdout, stderr } = spawnSync(program, options, { encoding: 'utf8', cwd: directory })
-    return stdout + stderr
-  }
-
   test('verifies ours with our roles: root, office, card, till', () => {
     const office = readCertificate(read('ZZOFF000200001'))
     const day = office.certificate.from
@@ -204,15 +192,16 @@ describe.skipIf(!hasOpenpace)('openpace', () => {
     forged[forged.length - 1] = (forged[forged.length - 1] ?? 0) ^ 1
     writeFileSync(at('forged'), forged)
     for (const name of ['ZZROOT00001', 'ZZOFF000200001', 'card', 'till']) {
-      expect(tool('cvc-print', `--cvc=${name}`, '--cvc-dir=.')).toContain('certificate verified')
+      expect(printed(directory, name)).toContain('certificate verified')
     }
-    expect(tool('cvc-print', '--cvc=forged', '--cvc-dir=.')).toContain('certificate not verified')
+    expect(printed(directory, 'forged')).toContain('certificate not verified')
   })
 
   test('makes a certificate over one of our keys that we verify, and that is none of ours', () => {
     writeFileSync(at('root.pkcs8'), exportPrivateKey(root.key))
     writeFileSync(at('office.pkcs8'), exportPrivateKey(officeKey))
-    tool(
+    openpace(
+      directory,
       'cvc-create',
       '--type=at',
       '--expires=301231',

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +14,7 @@ import {
 import { FormatError } from '../../src/kernel/errors.ts'
 import { exportPrivateKey, generatePrivateKey } from '../../src/kernel/p256.ts'
 import { encodeTlv } from '../../src/kernel/tlv.ts'
+import { hasOpenpace, openpace, printed } from '../support/openpace.ts'
 
 const [rootKey, officeKey, tillKey] = [0, 1, 2].map(generatePrivateKey) as [
   ReturnType<typeof generatePrivateKey>,
@@ -175,13 +175,6 @@ function isTaken(bytes: Bytes): boolean {
   }
 }
 
-const hasOpenpace = spawnSync('cvc-print', ['--version']).status === 0
-if (!hasOpenpace) {
-  const sentence = 'NOT TESTED: certificates against openpace: apt-get install openpace'
-  if (process.env['KONTANT_TEST_ALL'] === '1') throw new Error(sentence)
-  console.warn(sentence)
-}
-
 describe.skipIf(!hasOpenpace)('openpace', () => {
   let directory = ''
   beforeAll(() => {
@@ -189,21 +182,13 @@ describe.skipIf(!hasOpenpace)('openpace', () => {
   })
   afterAll(() => rmSync(directory, { recursive: true }))
 
-  const run = (program: string, ...options: readonly string[]) => {
-    const { stdout, stderr, status } = spawnSync(program, options, {
-      encoding: 'utf8',
-      cwd: directory,
-    })
-    return { status, text: stdout + stderr }
-  }
-
   test('verifies ours, up to the root and no other', () => {
     const write = (name: string, bytes: Bytes) => writeFileSync(join(directory, name), bytes)
     write(ROOT.holder, issueCertificate(ROOT, rootKey))
     write(OFFICE.holder, issueCertificate(OFFICE, rootKey))
     write('till', issueCertificate(TILL, officeKey))
     write('forged', issueCertificate(TILL, rootKey))
-    const print = (name: string) => run('cvc-print', `--cvc=${name}`, '--cvc-dir=.').text
+    const print = (name: string) => printed(directory, name)
     for (const name of [ROOT.holder, OFFICE.holder, 'till']) {
       expect(print(name)).toContain('certificate verified')
     }
@@ -214,7 +199,8 @@ describe.skipIf(!hasOpenpace)('openpace', () => {
     writeFileSync(join(directory, 'root.pkcs8'), exportPrivateKey(rootKey))
     writeFileSync(join(directory, 'office.pkcs8'), exportPrivateKey(officeKey))
     const create = (...options: readonly string[]) =>
-      run(
+      openpace(
+        directory,
         'cvc-create',
         '--type=at',
         '--expires=301231',

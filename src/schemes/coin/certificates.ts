@@ -7,7 +7,7 @@ import {
   type ReadCertificate,
 } from '../../kernel/cvc.ts'
 import { FormatError } from '../../kernel/errors.ts'
-import { choice, message, octets, uint16 } from '../../kernel/message.ts'
+import { coded, message, octets, uint16 } from '../../kernel/message.ts'
 import type { PrivateKey, PublicKey } from '../../kernel/p256.ts'
 import type { Instant } from '../../kernel/ports.ts'
 
@@ -41,9 +41,21 @@ export interface Subject {
  */
 export const ROLE_OID: Bytes = fromHex('69f89fcd998edd92ac9d8ccbf5c1f2d5e0aa4e')
 
+/**
+ * The two highest bits are the standard’s own (appendix C.4: 11 CVCA, 10 document verifier, 00 terminal):
+ * whoever does not know our roles sees by them where a chain begins and where it ends.
+ */
+const ROLE_CODES: Readonly<Record<Role, number>> = {
+  root: 0xc0,
+  bank: 0x80,
+  'identity element': 0x00,
+  'coin element': 0x01,
+  'vendor element': 0x02,
+}
+
 /** The element’s id is its name: so a certificate fits into a short APDU. */
 export const rights = message('rights', {
-  role: choice(ROLES),
+  role: coded(ROLES, ROLE_CODES),
   bank: uint16({}, 'bank’s number, 0 for the root'),
   partner: octets(ELEMENT_ID_SIZE, 'the other element of its card, 00 if it has none'),
 })

@@ -1,0 +1,27 @@
+import { spawnSync } from 'node:child_process'
+
+/** Somebody else's programs for certificates of BSI TR-03110: `cvc-create` makes and `cvc-print` verifies them. */
+export const hasOpenpace = spawnSync('cvc-print', ['--version']).status === 0
+if (!hasOpenpace) {
+  const sentence = 'NOT TESTED: our certificates against openpace: apt-get install openpace'
+  if (process.env['KONTANT_TEST_ALL'] === '1') throw new Error(sentence)
+  console.warn(sentence)
+}
+
+/** Runs one of them. @returns what it says, on whichever stream. */
+export function openpace(
+  directory: string,
+  program: 'cvc-create' | 'cvc-print',
+  ...options: readonly string[]
+): string {
+  const { stdout, stderr } = spawnSync(program, options, { encoding: 'utf8', cwd: directory })
+  return stdout + stderr
+}
+
+/**
+ * What `cvc-print` says of the certificate in a file. It looks for whoever signed it in the same directory,
+ * in a file of their name.
+ */
+export function printed(directory: string, file: string): string {
+  return openpace(directory, 'cvc-print', `--cvc=${file}`, '--cvc-dir=.')
+}
