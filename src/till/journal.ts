@@ -352,7 +352,7 @@ interface TokenRow {
   readonly sealed: Bytes
 }
 
-const UNUSED = 'not exists (select 1 from token_use where token = token.id)'
+const UNUSED = 'not exists (select 1 from token_spent where token_spent.token = token.id)'
 
 function findTokens(
   store: Store,

@@ -237,7 +237,10 @@ export interface Journal {
    * to be shown instead of what was known when it was begun.
    */
   confirm(id: number, evidence?: Bytes): JournalRecord
-  /** The card was seen to have gone on without it. */
+  /**
+   * The card was seen to have gone on without it. Of what was only expected the tokens are unused again:
+   * nobody has signed that they were.
+   */
   void(id: number): JournalRecord
   /** An instant of this till's clock that no record of it has and that is after all of them. */
   stamp(): Instant

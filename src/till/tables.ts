@@ -206,4 +206,26 @@ export const MIGRATIONS: readonly string[] = [
   create trigger state_is_news after update of state on record
   begin insert or ignore into unreported (record) values (new.id); end;
   `,
+  `
+  -- Whatever was only expected and did not happen was signed by nobody: its tokens are good again.
+  create table token_use_2 (
+    token integer not null references token (id),
+    record integer not null references record (id),
+    primary key (token, record)
+  ) strict, without rowid;
+  insert into token_use_2 (token, record) select token, record from token_use;
+  drop table token_use;
+  alter table token_use_2 rename to token_use;
+
+  create view token_spent (token) as
+    select token from token_use join record on record.id = token_use.record
+    where record.signs = 1 or record.state <> 'void';
+  create trigger token_use_once before insert on token_use
+  when exists (select 1 from token_spent where token = new.token)
+  begin select raise(abort, 'each token once'); end;
+  create trigger token_use_kept before delete on token_use
+  begin select raise(abort, 'a spent token never comes back'); end;
+  create trigger token_use_fixed before update on token_use
+  begin select raise(abort, 'a spent token never comes back'); end;
+  `,
 ]

@@ -206,6 +206,34 @@ describe('tokens', () => {
     expect(journal.tokensFor([{ product: 3, quantity: 2 }])).toBeUndefined()
   })
 
+  test('of what was only expected come back when it did not happen, and only then', () => {
+    const { path, store, journal } = openJournal()
+    const tokens = stock(store, tokenBytes(1))
+    const left = () => journal.tokensFor([{ product: 3, quantity: 1 }])?.length ?? 0
+    const sell = (isExpected: boolean) =>
+      journal.intend(
+        recordOf(
+          { orderId: `${left()} ${isExpected}`, isExpected, madeAt: journal.stamp() },
+          tokens,
+        ),
+      )
+    const first = sell(true)
+    expect(left()).toBe(0)
+    journal.void(first.id)
+    expect(left()).toBe(1)
+    // It is told of the first as well as of the second, and only the second stands.
+    const second = journal.confirm(sell(false).id)
+    expect(left()).toBe(0)
+    expect([first, second].map(({ tokens: own }) => own.length)).toEqual([1, 1])
+    expect(attempt(() => sell(true))).toBe('token_spent')
+    store.close()
+    const db = new DatabaseSync(path)
+    expect(() => db.exec('insert into token_use (token, record) values (1, 2)')).toThrow(
+      'each token once',
+    )
+    db.close()
+  })
+
   test('of one product in two lines are different ones', () => {
     const { store, journal } = openJournal()
     stock(store, tokenBytes(1), tokenBytes(2), tokenBytes(3, 90n, 4))
@@ -354,7 +382,7 @@ describe('the file', () => {
     ['update token set product = 9', 'does not change'],
     ['delete from token_use', 'never comes back'],
     ['update token_use set record = 2', 'never comes back'],
-    ['insert into token_use (token, record) values (1, 2)', 'UNIQUE constraint'],
+    ['insert into token_use (token, record) values (1, 2)', 'each token once'],
     ['insert into token_use (token, record) values (77, 2)', 'FOREIGN KEY'],
     ['delete from given_up', 'stays so'],
   ])('forbids: %s', (sql, message) => {

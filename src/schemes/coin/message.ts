@@ -19,6 +19,7 @@ import { sum, type Amount } from '../../kernel/money.ts'
 import { PUBLIC_KEY_SIZE, SIGNATURE_SIZE } from '../../kernel/p256.ts'
 import { openMessage, type Signed } from '../../kernel/signed-message.ts'
 import { PIN_SIZE } from '../../kernel/pin.ts'
+import { TOKEN_SIZE } from '../../kernel/token.ts'
 import { fuzzyExtractor } from '../../card/puf/fuzzy-extractor.ts'
 import { ELEMENT_ID_SIZE } from './certificates.ts'
 
@@ -228,6 +229,7 @@ export const tillRecord = message('tillRecord', {
   request: octets(DIGEST_SIZE, 'SHA-256 of the request'),
   presentation: varOctets({ max: 2048 }, 'what was shown the card, to show it again'),
   policyVersion: uint32({}, 'of the policy that the till obeyed'),
+  tokens: list(octets(TOKEN_SIZE, 'token'), { max: 100 }),
   outcome: list(
     struct({
       sealed: varOctets({ max: EVIDENCE_MAX }, 'evidence, sealed to the office'),

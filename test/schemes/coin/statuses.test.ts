@@ -6,7 +6,7 @@ import { COIN_SW } from '../../../src/schemes/coin/instructions.ts'
 import { COIN_STATUSES } from '../../../src/schemes/coin/till/statuses.ts'
 import { coinTill } from '../../../src/schemes/coin/till.ts'
 import type { Order } from '../../../src/till/scheme.ts'
-import { closeTills, pay, POLICY, Till } from './till.ts'
+import { buy, closeTills, pay, POLICY, Till } from './till.ts'
 import { Chip, Counter, PASSCODE, World, type Customer } from './world.ts'
 
 const world = new World('statuses')
@@ -106,12 +106,12 @@ const ROWS: readonly Row[] = [
   {
     name: 'a wrong PIN',
     expected: 'wrong_passcode',
-    order: pay(5n, '0000'),
+    order: buy(5n, '0000'),
   },
   {
     name: 'a PIN that is blocked',
     expected: 'passcode_blocked',
-    order: pay(5n, PASSCODE),
+    order: buy(5n, PASSCODE),
     before: async (_, customer) => {
       const counter = new Counter(customer, shop.clone())
       for (const left of [2, 1, 0]) expect(await counter.pay(5n, '0000')).toBe(0x63c0 + left)
@@ -120,7 +120,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'no PIN where it needs one',
     expected: 'passcode_needed',
-    order: pay(11n),
+    order: buy(11n),
   },
   {
     name: 'four open payments',
@@ -131,19 +131,19 @@ const ROWS: readonly Row[] = [
       expect(await customer.status()).toMatchObject({ total: 2n, sequence: 4 })
       return customer
     },
-    order: pay(1n),
+    order: buy(1n),
   },
   {
     name: 'more than there is',
     expected: 'cannot_pay',
-    order: pay(36n, PASSCODE),
+    order: buy(36n, PASSCODE),
   },
   {
     name: 'change that nobody has',
     expected: 'cannot_pay',
-    order: pay(6n),
+    order: buy(6n),
   },
-  { name: 'the exact sum', expected: 'done', order: pay(15n, PASSCODE) },
+  { name: 'the exact sum', expected: 'done', order: buy(15n, PASSCODE) },
   { name: 'with change', expected: 'done', order: pay(9n) },
 ]
 
@@ -165,14 +165,18 @@ describe('a tap says', () => {
     const customer = (await row.card?.()) ?? person.clone()
     const till = new Till(world, shop.clone())
     await row.before?.(till, customer)
+    const order = row.order ?? pay(5n)
+    const sells = order.kind === 'pay' && row.expected !== 'no_token' ? order.products.length : 0
+    if (order.kind === 'pay' && sells > 0) till.stock(order.amount)
     const result = await customer.chip.tapped((channel) =>
-      till.tapAt(channel, row.order ?? pay(5n), row.module?.()),
+      till.tapAt(channel, order, row.module?.()),
     )
     const status = 'status' in result ? result.status : result.result
     seen.add(status)
     expect(status).toBe(row.expected)
     const open = till.records().filter(({ state }) => state === 'intended')
     expect(open, 'nothing stays open of what was refused').toEqual([])
+    expect(till.units, 'nothing is sold that is not paid').toBe(status === 'done' ? 0 : sells)
     till.close()
   })
 })
@@ -219,7 +223,8 @@ test('change_gone: somebody else got it while the first one was away', async () 
     await world.customer({ coins: [10n] }),
     await world.customer({ coins: [10n] }),
   ]
-  const order = pay(5n)
+  till.stock(5n)
+  const order = buy(5n)
   // The first one's payment is made, and the answer is lost.
   first.chip.field.powerOn()
   const channel = inProcessChannel(first.chip.field)
@@ -231,11 +236,16 @@ test('change_gone: somebody else got it while the first one was away', async () 
     },
   }
   expect(await till.tapAt(cut, order)).toMatchObject({ result: 'unfinished' })
+  expect(await till.tap(second, buy(5n))).toMatchObject({ status: 'no_token' })
   expect(await till.tap(second, pay(5n))).toMatchObject({ result: 'done', view: { balance: 5n } })
   expect(await till.tap(first, order)).toMatchObject({ status: 'change_gone' })
   expect(await first.status()).toMatchObject({ total: 10n, open: [] })
   // What came back can be spent again, with two transfers more in its chain.
-  expect(await till.tap(first, pay(10n))).toMatchObject({ result: 'done', view: { balance: 0n } })
+  expect(await till.tap(first, pay(5n))).toMatchObject({ status: 'cannot_pay' })
+  till.stock(5n)
+  const two = { ...buy(10n), products: [{ product: 3, quantity: 2 }] }
+  expect(await till.tap(first, two)).toMatchObject({ result: 'done', view: { balance: 0n } })
+  expect(till.units).toBe(0)
 })
 
 test('cannot_pay says by how much, and what would go', async () => {

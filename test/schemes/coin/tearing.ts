@@ -5,7 +5,7 @@ import { invariant } from '../../../src/kernel/errors.ts'
 import type { Amount } from '../../../src/kernel/money.ts'
 import { countingFuse, PowerLost } from '../../../src/till/fuse.ts'
 import type { TapResult } from '../../../src/till/scheme.ts'
-import { directoryOf, pay, Redemption, Till } from './till.ts'
+import { buy, directoryOf, pay, Redemption, Till } from './till.ts'
 import { Counter, paid, World, type Chip, type Customer, type Vendor } from './world.ts'
 
 /** A card, a vendor element and a journal, each cut everywhere in one payment. */
@@ -34,6 +34,7 @@ class Scene {
     this.customer = customer.clone()
     this.vendor = vendor.clone()
     this.till = new Till(vendor.world, this.vendor)
+    this.till.stock(AMOUNT)
   }
 
   memory(which: (typeof MEMORIES)[number]): Nvm {
@@ -83,7 +84,7 @@ export function defineTearing({ ways }: TearingOptions): void {
         for (const tear of chosen) {
           const scene = new Scene(customer, vendor)
           const where = `${cut.kind} ${'which' in cut ? cut.which : ''} ${cut.at} ${tear}`
-          const order = pay(AMOUNT)
+          const order = buy(AMOUNT)
           const { till } = scene
           arm(scene, cut, tear)
           const torn = await tapTorn(scene, order)
@@ -107,6 +108,7 @@ export function defineTearing({ ways }: TearingOptions): void {
             spent: 45n - status.total,
             wealth: (await scene.wealth()) + office.total,
             cases: office.cases,
+            units: till.units,
             note,
           }).toEqual({
             where,
@@ -116,6 +118,8 @@ export function defineTearing({ ways }: TearingOptions): void {
             // Every coin is in one place: on the card, in the vendor element, or paid out.
             wealth: ISSUED,
             cases: [],
+            // A unit is sold with what was paid, and not lost with what was not.
+            units: stands ? 0 : 1,
             note: isGivenUp && isTaken ? 'given' : 'none',
           })
           const name = `${cut.kind} ${'which' in cut ? cut.which : ''}`.trim()
@@ -134,7 +138,7 @@ async function cutsOf(customer: Customer, vendor: Vendor): Promise<readonly Cut[
   const before = scene.counts()
   const fuse = countingFuse()
   scene.till.restart(fuse.fuse)
-  expect(await scene.till.tap(scene.customer, pay(AMOUNT))).toMatchObject({ result: 'done' })
+  expect(await scene.till.tap(scene.customer, buy(AMOUNT))).toMatchObject({ result: 'done' })
   const after = scene.counts()
   scene.till.close()
   const points = (name: string) =>

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { toHex, utf8, type Bytes } from '../../../src/kernel/bytes.ts'
 import type { Policy } from '../../../src/kernel/documents.ts'
 import { sha256 } from '../../../src/kernel/hash.ts'
+import { signToken } from '../../../src/kernel/token.ts'
 import { cardIdOf, type CardId } from '../../../src/kernel/ids.ts'
 import type { Amount } from '../../../src/kernel/money.ts'
 import { generatePrivateKey } from '../../../src/kernel/p256.ts'
@@ -18,7 +19,13 @@ import {
 } from '../../../src/schemes/coin/office/redemption.ts'
 import { coinTill } from '../../../src/schemes/coin/till.ts'
 import type { Fuse } from '../../../src/till/fuse.ts'
-import { giveUpOrder, journalOf, listRecords } from '../../../src/till/journal.ts'
+import {
+  countStock,
+  giveUpOrder,
+  insertToken,
+  journalOf,
+  listRecords,
+} from '../../../src/till/journal.ts'
 import { explainLimit, findLimit } from '../../../src/till/limits.ts'
 import { passcodeTries } from '../../../src/till/passcodes.ts'
 import type { Desk, JournalRecord, Order, TapResult } from '../../../src/till/scheme.ts'
@@ -145,17 +152,43 @@ export class Till {
     giveUpOrder(this.store, order.id)
   }
 
+  /** The right to sell one unit of {@link PRODUCT} at that price. */
+  stock(price: Amount): void {
+    const { store, world, vendor } = this
+    const token = signToken(this.key, {
+      product: PRODUCT,
+      price,
+      currency: EUR.numeric,
+      madeAt: world.now,
+      till: vendor.till,
+      nonce: world.random.bytes(8),
+    })
+    store.write('stock', (trx) => insertToken(store, trx, token))
+  }
+
+  /** How many units are left to sell. */
+  get units(): number {
+    return countStock(this.store).get(PRODUCT) ?? 0
+  }
+
   /** All of them, oldest first. */
   records(): readonly JournalRecord[] {
     return listRecords(this.store, 100_000).toReversed()
   }
 }
 
+const PRODUCT = 3
+
 let orders = 0
 
 export function pay(amount: Amount, passcode = ''): Extract<Order, { kind: 'pay' }> {
   orders += 1
   return { kind: 'pay', id: `order ${orders}`, amount, products: [], passcode }
+}
+
+/** One unit of what a till has in stock at that price. */
+export function buy(price: Amount, passcode = ''): Extract<Order, { kind: 'pay' }> {
+  return { ...pay(price, passcode), products: [{ product: PRODUCT, quantity: 1 }] }
 }
 
 /** What an office needs to know of elements and banks: their certificates. */

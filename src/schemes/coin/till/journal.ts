@@ -40,6 +40,8 @@ export function intend(desk: Desk, intent: Intent): JournalRecord {
     scheme: SCHEME,
     card,
     sequence: number,
+    // The card and the vendor element sign it, and the till nothing.
+    isExpected: true,
     kind: 'pay',
     amount,
     balanceAfter,
@@ -51,6 +53,7 @@ export function intend(desk: Desk, intent: Intent): JournalRecord {
       request,
       presentation,
       policyVersion: desk.policyVersion,
+      tokens: tokens.map(({ bytes }) => bytes),
       outcome: [],
     }),
     tokens,
@@ -59,14 +62,14 @@ export function intend(desk: Desk, intent: Intent): JournalRecord {
 
 /**
  * What the vendor element has decided, where it is safe. May be repeated. The record that stands for it:
- * of coins that went back a reversal, which is open until the card has them.
+ * of coins that went back a reversal, which is open until the card has them. Then nothing was sold.
  */
 export function journalOutcome(desk: Desk, record: JournalRecord, outcome: Outcome): JournalRecord {
   const { journal } = desk
   const { settlement, evidence: sealed } = outcome
-  const evidence = tillRecord.encode({ ...recordOf(record), outcome: [{ settlement, sealed }] })
-  const confirmed = journal.confirm(record.id, evidence)
-  if (outcome.kind !== 'returned') return confirmed
+  const known = { ...recordOf(record), outcome: [{ settlement, sealed }] }
+  if (outcome.kind !== 'returned') return journal.confirm(record.id, tillRecord.encode(known))
+  journal.void(record.id)
   const latest = journal.latest(record.card)
   if (latest?.kind === 'reversal' && latest.orderId === record.orderId) return latest
   return journal.intend({
@@ -74,12 +77,13 @@ export function journalOutcome(desk: Desk, record: JournalRecord, outcome: Outco
     scheme: SCHEME,
     card: record.card,
     sequence: record.sequence + 1,
+    isExpected: true,
     kind: 'reversal',
     amount: record.amount,
     balanceAfter: record.balanceAfter + record.amount,
     madeAt: journal.stamp(),
     digest: digestOf(sha256(settlement)),
-    evidence,
+    evidence: tillRecord.encode({ ...known, tokens: [] }),
     tokens: [],
   })
 }
