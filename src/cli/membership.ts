@@ -1,14 +1,9 @@
 import { sql } from 'kysely'
-import { mkdir } from 'node:fs/promises'
-import { join as pathOf } from 'node:path'
 import { exportPrivateKey, generatePrivateKey, importPrivateKey } from '../kernel/p256.ts'
-import { loadDataKey } from '../office/data-key.ts'
-import { openDatabase } from '../office/database.ts'
-import { createOffice, type Office } from '../office/office.ts'
+import type { Office } from '../office/office.ts'
 import { readNextKey, writeNextKey, writeNotaryUrl } from '../office/inter-office-store.ts'
 import { recordAct } from '../office/registry/audit.ts'
 import { replaceSchemeSecrets } from '../office/registry/office-secrets.ts'
-import { officeSchemes } from '../schemes/office.ts'
 import {
   joinOthers,
   MEMBER_SCHEMES,
@@ -22,29 +17,19 @@ import { requestCertificate } from '../schemes/wallet/root.ts'
 import { named, readInput, writeNew } from './certificate.ts'
 import { CommandFailed, withProgress, type Io } from './io.ts'
 import type { MembershipCommand } from './membership-command.ts'
-import { systemClock, systemRandom } from './system.ts'
+import { openOffice } from './open-office.ts'
+import { systemClock } from './system.ts'
 
 /** `kontant office request`, `join`, `rotate`: an office becomes one of several, and stays it. */
 export async function runMembership(command: MembershipCommand, io: Io): Promise<void> {
   const { data, database } = command
-  await mkdir(data, { recursive: true })
-  const opened = await withProgress(io, 'Opening the database of the office', () =>
-    openDatabase(
-      database === undefined ? { directory: pathOf(data, 'database') } : { url: database },
-    ),
+  const { office, close } = await withProgress(io, 'Opening the database of the office', () =>
+    openOffice({ data, database, currency: 'EUR' }),
   )
   try {
-    const office = await createOffice({
-      db: opened.db,
-      schemes: officeSchemes,
-      clock: systemClock,
-      random: systemRandom,
-      dataKey: await loadDataKey(pathOf(data, 'data.key'), systemRandom),
-      currency: 'EUR',
-    })
     await change(office, command, io)
   } finally {
-    await opened.close()
+    await close()
   }
 }
 

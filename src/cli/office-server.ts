@@ -1,16 +1,12 @@
-import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
-import type { CurrencyCode } from '../kernel/money.ts'
 import { createApi } from '../office/api.ts'
-import { loadDataKey } from '../office/data-key.ts'
-import { openDatabase } from '../office/database.ts'
 import { createInterOffice, runInterOffice, type InterOffice } from '../office/inter-office.ts'
 import { readNotaryUrl } from '../office/inter-office-store.ts'
 import { startEvidence, type EvidenceService } from '../office/ledger/evidence.ts'
 import type { Api } from '../office/http.ts'
-import { createOffice, type Office } from '../office/office.ts'
+import type { Office } from '../office/office.ts'
 import { hashPassword } from '../office/passwords.ts'
 import { addPerson, hasNobody } from '../office/registry/people.ts'
 import { poolVerifier } from '../office/ledger/verifier-pool.ts'
@@ -22,15 +18,13 @@ import { httpTransport } from './http-transport.ts'
 import { CommandFailed } from './io.ts'
 import { listen } from './listen.ts'
 import { writeLogin } from './login.ts'
-import { builtPage, makePassword, systemClock, systemRandom } from './system.ts'
+import { openOffice, type OfficePlace } from './open-office.ts'
+import { builtPage, makePassword } from './system.ts'
 
-export interface OfficeServerOptions {
-  /** Data key, login and, without a database of the caller's, the embedded one. */
-  readonly data: string
+/** Its directory has the first person's login too. */
+export interface OfficeServerOptions extends OfficePlace {
   readonly host: string
   readonly port: number
-  readonly database: string | undefined
-  readonly currency: CurrencyCode
 }
 
 export interface OfficeServer {
@@ -50,24 +44,13 @@ const WORKER = new URL('../schemes/office-worker.ts', import.meta.url)
 
 /** A whole office, listening. */
 export async function startOfficeServer(options: OfficeServerOptions): Promise<OfficeServer> {
-  const { data, host, port, database, currency } = options
-  await mkdir(data, { recursive: true })
-  const opened = await openDatabase(
-    database === undefined ? { directory: join(data, 'database') } : { url: database },
-  )
+  const { data, host, port } = options
+  const { office, close } = await openOffice(options)
   const { promise: broken, reject: fail } = Promise.withResolvers<never>()
   // Whoever waits for it gets it; until somebody does, it must not end the process unsaid.
   broken.catch(() => {})
   const threads = Math.max(1, availableParallelism() - 1)
   try {
-    const office = await createOffice({
-      db: opened.db,
-      schemes: officeSchemes,
-      clock: systemClock,
-      random: systemRandom,
-      dataKey: await loadDataKey(join(data, 'data.key'), systemRandom),
-      currency,
-    })
     const evidence = startEvidence(office, {
       verifier: poolVerifier(WORKER, threads, officeSchemes),
       fail,
@@ -87,7 +70,7 @@ export async function startOfficeServer(options: OfficeServerOptions): Promise<O
       await api.close()
       await loop?.stop()
       await evidence.stop()
-      await opened.close()
+      await close()
     }
     const url = await listen(api, host, port).catch(async (error: unknown) => {
       await api.close()
@@ -97,7 +80,7 @@ export async function startOfficeServer(options: OfficeServerOptions): Promise<O
     })
     return { url, api, newLogin, loginFile, broken, stop }
   } catch (error) {
-    await opened.close()
+    await close()
     throw error
   }
 }
