@@ -38,6 +38,7 @@ export async function synchronise(): Promise<void> {
 }
 
 export type CashUp = schema.CashUpJson
+export type Float = schema.FloatJson
 
 export async function cashUp(): Promise<CashUp> {
   return await post<CashUp>('api/cash-up')

@@ -104,11 +104,13 @@ export function PasscodePad({
   )
 }
 
-/** What a purse card wants it for. */
+/** Which cards want none. */
 export function PurseHint({ kind }: { readonly kind: 'pay' | 'load' }) {
   return (
     <p className={classes.hint}>
-      {kind === 'pay' ? 'A purse card needs it for large amounts only' : 'A purse card needs none'}
+      {kind === 'pay'
+        ? 'Purses, wallets and cards of coins need it for large amounts only'
+        : 'A purse card needs none'}
     </p>
   )
 }

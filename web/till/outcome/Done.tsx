@@ -17,7 +17,7 @@ const HEADLINES = {
 } as const
 
 export function Done({
-  answer: { record, view, note },
+  answer: { record, view, note, handedOver },
   onDone,
 }: {
   readonly answer: Extract<Answer, { result: 'done' }>
@@ -54,6 +54,12 @@ export function Done({
     >
       {record && record.kind !== 'passcode' && (
         <Money amount={record.amount} currency={view.currency} className={classes.amount} />
+      )}
+      {handedOver && handedOver.change !== '0' && (
+        <p className={classes.why}>
+          <Money amount={handedOver.given} currency={view.currency} /> given in coins,{' '}
+          <Money amount={handedOver.change} currency={view.currency} /> change back on the card
+        </p>
       )}
       <p className={classes.left}>
         <span className={classes.leftLabel}>Left on the card</span>

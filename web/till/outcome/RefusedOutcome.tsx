@@ -3,8 +3,9 @@ import { useState } from 'react'
 import { useAction } from '../../shared/action.ts'
 import { ProblemNotice } from '../../shared/Notice.tsx'
 import { type Answer, beginOrder, giveUp, type OrderRequest } from '../api.ts'
-import { PasscodePad } from '../compose/PasscodePad.tsx'
+import { PasscodePad, PurseHint } from '../compose/PasscodePad.tsx'
 import { useTillState } from '../state.tsx'
+import { OtherAmounts } from './OtherAmounts.tsx'
 import { Stage } from './Stage.tsx'
 import classes from './Stage.module.css'
 
@@ -12,18 +13,23 @@ import classes from './Stage.module.css'
 const ASK_AGAIN: ReadonlyMap<string, string> = new Map([
   ['wrong_passcode', 'Enter again'],
   ['passcode_needed', 'Enter passcode'],
+  ['change_gone', 'Start again'],
+  ['order_given_up', 'Start again'],
 ])
+/** After these there is no doing without one. */
+const WANTS_PASSCODE: ReadonlySet<string> = new Set(['wrong_passcode', 'passcode_needed'])
 
 /** Nothing was taken: why, and what to do. The order stands until it is given up. */
 export function RefusedOutcome({
-  answer: { status, explanation },
+  answer: { status, explanation, otherAmounts },
   onDone,
 }: {
   readonly answer: Extract<Answer, { result: 'refused' }>
   readonly onDone: () => void
 }) {
-  const { order } = useTillState()
-  const [asking, setAsking] = useState(false)
+  const { order, module } = useTillState()
+  /** The amount that the customer is asked the passcode for. */
+  const [asking, setAsking] = useState<string>()
   const again = useAction(async (request: OrderRequest) => {
     await beginOrder(request)
     onDone()
@@ -32,24 +38,34 @@ export function RefusedOutcome({
     await giveUp()
     onDone()
   })
-  const hasPasscode = order !== null && (order.kind === 'pay' || order.kind === 'load')
-  if (asking && hasPasscode) {
-    const { kind, amount, products } = order
+  /** Of an order that has a passcode. */
+  const kind = order?.kind === 'pay' || order?.kind === 'load' ? order.kind : undefined
+  if (order && kind && asking !== undefined) {
+    const { products } = order
+    const begin = (passcode: string) => {
+      const same = { amount: asking, passcode }
+      again.run(kind === 'pay' ? { kind, ...same, products } : { kind: 'load', ...same })
+    }
     return (
       <PasscodePad
         title={kind === 'pay' ? 'Payment' : 'Add money'}
-        amount={amount ?? '0'}
+        amount={asking}
         busy={again.busy}
         problem={again.problem}
-        onBack={() => setAsking(false)}
-        onDone={(passcode) => {
-          const same = { amount: amount ?? '0', passcode }
-          again.run(kind === 'pay' ? { kind, ...same, products } : { kind: 'load', ...same })
-        }}
+        onBack={() => setAsking(undefined)}
+        onDone={begin}
+        {...(module === true &&
+          !WANTS_PASSCODE.has(status) && {
+            note: <PurseHint kind={kind} />,
+            onWithout: () => begin(''),
+          })}
       />
     )
   }
-  const ask = hasPasscode ? ASK_AGAIN.get(status) : undefined
+  const ask = kind ? ASK_AGAIN.get(status) : undefined
+  const amount = order?.amount ?? '0'
+  // What products cost is not up to the cashier.
+  const isFree = order?.kind === 'pay' && order.products.length === 0
   return (
     <Stage
       tone="bad"
@@ -70,7 +86,7 @@ export function RefusedOutcome({
               type="button"
               className={classes.act}
               data-main
-              onClick={ask === undefined ? onDone : () => setAsking(true)}
+              onClick={ask === undefined ? onDone : () => setAsking(amount)}
             >
               {ask ?? 'Tap again'}
             </button>
@@ -84,6 +100,9 @@ export function RefusedOutcome({
     >
       <p className={classes.why}>{explanation}</p>
       <p>Nothing was taken from the card.</p>
+      {isFree && otherAmounts.length > 0 && (
+        <OtherAmounts wanted={amount} amounts={otherAmounts} onCharge={setAsking} />
+      )}
       <ProblemNotice problem={cancel.problem} />
     </Stage>
   )

@@ -16,14 +16,44 @@ const TITLES: Readonly<Record<Order['kind'], string>> = {
   refund: 'Pay back',
 }
 
-/** A refund that was begun stands: the counter only turns to something else. */
-const CANCEL = { new: 'Cancel', unfinished: 'Give this order up', begun: 'Go on without the card' }
+interface Words {
+  readonly prompt: string
+  readonly note?: string
+  readonly cancel: string
+}
+
+const AGAIN = 'Hold the same card again'
+const WORDS: Readonly<Record<Order['state'], Words>> = {
+  new: { prompt: 'Hold the card to the reader', cancel: 'Cancel' },
+  unfinished: {
+    prompt: AGAIN,
+    note: 'It left too early. Holding it again charges only once.',
+    cancel: 'Give this order up',
+  },
+  done: {
+    prompt: AGAIN,
+    note: 'It has paid, and left before it had its receipt and its change. Holding it again charges nothing.',
+    cancel: 'Go on without the card',
+  },
+  given_up: {
+    prompt: 'This order is over',
+    note: 'Its card gets its money back when it next pays here. Start a new one.',
+    cancel: 'Go on',
+  },
+}
+/** One that was begun stands: the counter only turns to something else. */
+const REFUND_BEGUN: Words = {
+  prompt: AGAIN,
+  note: 'It left too early. Its holder gets the money now, or when he synchronises it.',
+  cancel: 'Go on without the card',
+}
 
 /** The order stands; the next card that is held to the reader carries it out. */
 export function TapStep({ order }: { readonly order: Order }) {
   const tap = useAction(tapCard)
   const cancel = useAction(giveUp)
-  const isUnfinished = order.state === 'unfinished'
+  const isRefundBegun = order.kind === 'refund' && order.state === 'unfinished'
+  const { prompt, note, cancel: leave } = isRefundBegun ? REFUND_BEGUN : WORDS[order.state]
   return (
     <div className={classes.frame}>
       <div className={classes.step}>
@@ -34,17 +64,11 @@ export function TapStep({ order }: { readonly order: Order }) {
         )}
         <Waves />
         <h1 className={classes.prompt} role="status">
-          {isUnfinished ? 'Hold the same card again' : 'Hold the card to the reader'}
+          {prompt}
         </h1>
-        {isUnfinished && (
-          <p className={classes.note}>
-            {order.kind === 'refund'
-              ? 'It left too early. Its holder gets the money now, or when he synchronises it.'
-              : 'It left too early. Holding it again charges only once.'}
-          </p>
-        )}
+        {note !== undefined && <p className={classes.note}>{note}</p>}
         <ProblemNotice problem={tap.problem ?? cancel.problem} />
-        <LooseCards busy={tap.busy} onTap={tap.run} />
+        {order.state !== 'given_up' && <LooseCards busy={tap.busy} onTap={tap.run} />}
       </div>
       <div className={classes.foot}>
         <Button
@@ -54,7 +78,7 @@ export function TapStep({ order }: { readonly order: Order }) {
           onClick={() => cancel.run()}
           className={classes.cancel ?? ''}
         >
-          {CANCEL[isUnfinished ? (order.kind === 'refund' ? 'begun' : 'unfinished') : 'new']}
+          {leave}
         </Button>
       </div>
     </div>

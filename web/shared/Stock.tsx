@@ -1,5 +1,5 @@
-import { Money } from '../../shared/Money.tsx'
-import classes from './coins.module.css'
+import { Money } from './Money.tsx'
+import classes from './Stock.module.css'
 
 /** So many of each value. */
 export function Stock({
