@@ -57,14 +57,14 @@ export const COIN_SW = {
   FULL: 0x9485,
   /** With 4 bytes: how much less could be paid; and 4: how much more, 0 if nothing could. */
   CANNOT_PAY: 0x9401,
+  TOO_OLD: 0x9489,
   /** The vendor element has decided about that request already. */
   DECIDED: 0x9488,
-  TOO_OLD: 0x9489,
+  /** Its seed is erased, or its PUF has no such response. */
+  DEAD_REGISTER: 0x948c,
   /** A coin that no bank made, not this giver’s, expired, or passed on too often. */
   BAD_COIN: 0x948a,
   NOT_ENOUGH: 0x948b,
-  /** Its seed is erased, or its PUF has no such response. */
-  DEAD_REGISTER: 0x948c,
   NO_ROOM: 0x6a84,
   NOT_FOUND: 0x6a83,
 } as const

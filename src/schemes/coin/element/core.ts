@@ -191,17 +191,18 @@ export class ElementCore {
   load(bytes: Bytes, isGood: (coin: ReadCoin) => boolean): ResponseApdu {
     if (this.stage === STAGES.blank) return response(COIN_SW.NOT_NOW)
     const { seed } = register.decode(bytes)
-    const [index] = this.registers.free()
     if (this.registers.list().some((known) => known.seed === seed)) return response(SW.OK)
-    if (seed >= BANK_SEEDS || this.puf.isErased(seed)) return response(COIN_SW.DEAD_REGISTER)
-    if (index === undefined) return response(COIN_SW.NO_ROOM)
+    if (seed >= BANK_SEEDS) return response(COIN_SW.DEAD_REGISTER)
     const held = this.#peek(bytes, seed)
     if (!held) return response(COIN_SW.DEAD_REGISTER)
     if (!isGood(readCoin(held))) return response(COIN_SW.BAD_COIN)
+    const [index] = this.registers.free()
+    if (index === undefined) return response(COIN_SW.NO_ROOM)
     this.puf.notes.write(this.registers.fill(index, bytes))
     return response(SW.OK)
   }
 
+  /** Undefined also if the seed is erased. */
   #peek(bytes: Bytes, seed: number): HeldCoin | undefined {
     let held: HeldCoin | undefined
     this.#spendOnCoins(1)

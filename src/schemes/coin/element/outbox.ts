@@ -63,19 +63,16 @@ export class Outbox {
     throw new RecordTampered('an outcome was put there from outside')
   }
 
-  /** Numbers that come round again are free again: {@link numberPart} sees to that. */
+  /** Of one of the newest {@link DECIDED_WINDOW}, that it has asked for. */
   isDecided(number: number): boolean {
     return ((this.#head.decided[byteOf(number)] ?? 0) & maskOf(number)) !== 0
   }
 
-  /** A new request: its number, and those that were skipped, are not decided. */
+  /** A new request. Its bit was that of another one, so long ago that nobody asks for it any more. */
   numberPart(number: number): MemoryPart {
     const decided = this.#head.decided.slice()
-    const skipped = Math.min(number - this.number, DECIDED_WINDOW)
-    for (let back = 0; back < skipped; back++) {
-      const at = byteOf(number - back)
-      decided[at] = (decided[at] ?? 0) & ~maskOf(number - back)
-    }
+    const at = byteOf(number)
+    decided[at] = (decided[at] ?? 0) & ~maskOf(number)
     return this.#part({ number, decided })
   }
 
