@@ -1,15 +1,27 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { encodeCommand, command } from '../../../src/kernel/apdu.ts'
+import type { Applet, AppletHost } from '../../../src/card/applet.ts'
+import { Field } from '../../../src/card/field.ts'
+import { IsoCard, isoCardNvm } from '../../../src/card/iso-card.ts'
+import { command, encodeCommand, response, SW, type CommandApdu } from '../../../src/kernel/apdu.ts'
 import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
-import { CLA, INS } from '../../../src/schemes/coin/instructions.ts'
+import { generatePrivateKey } from '../../../src/kernel/p256.ts'
+import type { Channel } from '../../../src/reader/channel.ts'
+import { inProcessChannel } from '../../../src/reader/in-process.ts'
+import { bankSubject, certify, readCertificate } from '../../../src/schemes/coin/certificates.ts'
+import { coinElement } from '../../../src/schemes/coin/element/coin-element.ts'
+import { identityElement } from '../../../src/schemes/coin/element/identity-element.ts'
+import { CLA, COIN_SW, INS } from '../../../src/schemes/coin/instructions.ts'
 import {
   COIN_AID,
   IDENTITY_AID,
   status as statusLayout,
   VENDOR_AID,
 } from '../../../src/schemes/coin/message.ts'
+import { makeCard } from '../../../src/schemes/coin/office/bank.ts'
+import { cardPlan, chipReport, coinPlan } from '../../../src/schemes/coin/plans.ts'
+import { ask, askShort } from '../../../src/schemes/coin/terminal.ts'
 import { Chance, mutated } from '../../fuzz/chance.ts'
-import { Chip, Counter, paid, World } from './world.ts'
+import { Chip, Counter, EUR, paid, PASSCODE, World } from './world.ts'
 
 const world = new World('applets')
 const person = await world.customer({ coins: [10n, 20n, 5n] })
@@ -54,6 +66,99 @@ describe('a vendor talks only to the identity element', () => {
       expect(send(chip, of(ins)).sw).toBe(0x6d00)
     },
   )
+})
+
+describe('identity element and coin element are joined inside the card', () => {
+  const own = generatePrivateKey()
+  const shortly = (channel: Channel, ins: number, data?: Bytes) =>
+    askShort(channel, command(CLA, ins, 0, 0, data, 256))
+
+  /** An applet of somebody’s own: passes on what comes, and answers its neighbour what it likes. */
+  function emulated(aid: Bytes, answer: () => Bytes = () => new Uint8Array()): Applet {
+    const passOn = (host: AppletHost, asked: CommandApdu) =>
+      host.neighbour(COIN_AID)?.process(asked) ?? response(SW.NOT_FOUND)
+    return {
+      aid,
+      memorySize: 0,
+      open: (host) => ({ selected: response(SW.OK), process: (asked) => passOn(host, asked) }),
+      serve: () => ({ process: () => response(SW.OK, answer()) }),
+    }
+  }
+
+  function chipOf(...applets: readonly Applet[]): Channel {
+    const design = { applets }
+    const field = new Field(new IsoCard(isoCardNvm(design), design, world.random))
+    field.powerOn()
+    return inProcessChannel(field)
+  }
+
+  function selected(channel: Channel, aid: Bytes) {
+    return askShort(channel, command(0x00, 0xa4, 0x04, 0x00, aid, 256))
+  }
+
+  /** Has its bank write on the genuine one; the other’s certificate is for a key of somebody’s own. */
+  async function personalise(channel: Channel, genuine: 'identity' | 'element') {
+    await selected(channel, genuine === 'identity' ? IDENTITY_AID : COIN_AID)
+    const { data: key } = await shortly(channel, INS.GENERATE)
+    const keys = { identity: own.publicKey.bytes, element: own.publicKey.bytes, [genuine]: key }
+    const report = { identityKey: [keys.identity], key: keys.element, responses: [] }
+    const { plan } = makeCard(world.bank(), chipReport.encode(report), {
+      identity: world.nextId(),
+      element: world.nextId(),
+      currency: EUR,
+      pinFreeMax: 0n,
+      passcode: '1234',
+      unblocking: '12345678',
+      from: Date.UTC(2026, 0, 1),
+      to: Date.UTC(2030, 0, 1),
+    })
+    const { identity, element } = cardPlan.decode(plan)
+    const [written = element] = genuine === 'identity' ? identity : []
+    expect(await ask(channel, INS.PERSONALISE, written)).toMatchObject({ sw: 0x9000 })
+    return coinPlan.decode(element)
+  }
+
+  /** As the bank’s, signed by somebody else. */
+  function forged(bytes: Bytes): Bytes {
+    const { publicKey, certificate, ...subject } = readCertificate(bytes)
+    const { from, to } = certificate
+    return certify({ subject, publicKey, from, to }, { subject: bankSubject(1), key: own })
+  }
+
+  const ROWS = [
+    ['its own partner', (partner: Bytes) => partner, 0x9000],
+    ['one that no bank signed', forged, COIN_SW.UNCONFIRMED],
+    ['that of another card', (_: Bytes, another: Bytes) => another, COIN_SW.UNCONFIRMED],
+  ] as const
+
+  test.for(ROWS)('as identity element the coin element takes: %s', async ([, shown, sw]) => {
+    const channel = chipOf(emulated(IDENTITY_AID), coinElement(world.silicon()))
+    const { identity } = await personalise(channel, 'element')
+    const [another = identity] = await person.certificates()
+    await selected(channel, IDENTITY_AID)
+    expect(await shortly(channel, INS.PAIR, shown(identity, another))).toMatchObject({ sw })
+    const served = sw === 0x9000 ? 0x9000 : COIN_SW.NOT_NOW
+    expect(await shortly(channel, INS.STATUS)).toMatchObject({ sw: served })
+  })
+
+  test.for(ROWS)('as coin element the identity element takes: %s', async ([, shown, sw]) => {
+    let answer: Bytes = new Uint8Array()
+    const partner = emulated(COIN_AID, () => answer)
+    const channel = chipOf(identityElement(world.silicon()), partner)
+    const { own: element } = await personalise(channel, 'identity')
+    const [, another = element] = await person.certificates()
+    answer = shown(element, another)
+    const activated = await askShort(channel, command(CLA, INS.ACTIVATE, 0, 0))
+    expect(activated).toMatchObject({ sw })
+    const inUse = sw === 0x9000 ? 0x9000 : COIN_SW.NOT_NOW
+    expect(await shortly(channel, INS.CERTIFICATE)).toMatchObject({ sw: inUse })
+  })
+
+  test('the coin element serves no other applet of its card', async () => {
+    const channel = chipOf(emulated(VENDOR_AID), coinElement(world.silicon()))
+    await selected(channel, VENDOR_AID)
+    expect(await shortly(channel, INS.STATUS)).toMatchObject({ sw: SW.NOT_FOUND })
+  })
 })
 
 describe('what is in use is not made again', () => {
@@ -104,11 +209,24 @@ test('a PIN is unblocked with its code, and the code is blocked in turn', async 
   expect(unblock('12345678', 'abcd')).toBe(0x6a80)
   expect(unblock('12345678', '9999')).toBe(0x9000)
   const counter = new Counter(customer, shop.clone())
-  expect(await counter.pay(5n, '4821')).toBe(0x63c2)
+  expect(await counter.pay(5n, PASSCODE)).toBe(0x63c2)
   paid(await counter.pay(5n, '9999'))
   select(chip, IDENTITY_AID)
   for (const left of [2, 1, 0]) expect(unblock('00000000', '9999')).toBe(0x63c0 + left)
   expect(unblock('12345678', '1111')).toBe(0x6983)
+})
+
+test('a try is counted before the PIN is compared: whoever takes the power away has had one', async () => {
+  for (const pin of [PASSCODE, '0000']) {
+    const customer = person.clone()
+    const counter = new Counter(customer, shop.clone())
+    await counter.with(async (card, vendor) => {
+      const asked = await counter.ask(card, vendor, 5n, pin)
+      customer.chip.silicon.control.arm({ atWrite: 1, tear: 'after' })
+      await expect(card.pay(asked.presentation)).rejects.toThrow('went away')
+    })
+    expect(await counter.pay(5n, '1111')).toBe(0x63c1)
+  }
 })
 
 test('an older image brings no tries of the PIN back', async () => {

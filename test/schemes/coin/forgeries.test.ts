@@ -1,17 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import type { Bytes } from '../../../src/kernel/bytes.ts'
 import { currency } from '../../../src/kernel/money.ts'
-import { openSealed, sealTo, sign, type PrivateKey } from '../../../src/kernel/p256.ts'
+import { sealTo, sign, type PrivateKey } from '../../../src/kernel/p256.ts'
 import { openMessage, signMessage } from '../../../src/kernel/signed-message.ts'
 import { readCertificate } from '../../../src/schemes/coin/certificates.ts'
 import { COIN_SW } from '../../../src/schemes/coin/instructions.ts'
+import { loadCoins } from '../../../src/schemes/coin/issuing.ts'
 import {
   authorisation,
-  coin,
   CONTEXT,
   envelope,
   HOPS_MAX,
-  passedOn,
   payment,
   presentation,
   readCoin,
@@ -26,6 +25,7 @@ import {
 } from '../../../src/schemes/coin/message.ts'
 import { CoinCard, VendorElement } from '../../../src/schemes/coin/terminal.ts'
 import { crackedKey } from './bench.ts'
+import { Forger, requestIn } from './forger.ts'
 import { COINS_EXPIRE, Counter, EUR, World, type Customer, type Vendor } from './world.ts'
 
 /**
@@ -45,41 +45,14 @@ const KEYS = {
   other: crackedKey(other.chip, 'coin element'),
 } as const
 
-let serial = 700_000
-/** As the bank makes it. */
-function made(change: Partial<Coin> = {}): HeldCoin {
-  serial += 1
-  const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setUint32(4, serial)
-  const body = coin.encode({
-    bank: 1,
-    serial: bytes.slice(2),
-    value: 10n,
-    currency: EUR.numeric,
-    expires: COINS_EXPIRE,
-    holder: person.id,
-    identity: new Uint8Array(8),
-    ...change,
-  })
-  return { coin: new Uint8Array([...body, ...sign(world.bank().key, body)]), hops: [] }
-}
+const forger = new Forger(world)
+const made = (change: Partial<Coin> = {}) => forger.coin({ holder: person.id, ...change })
 
 /** Gone to and fro so often, each time as it should. */
 function travelled(held: HeldCoin, times: number): HeldCoin {
-  if (times === 0) return held
-  const first = readCoin(held).coin.content.holder
-  const back = times % 2 === 0
-  const before = travelled(held, times - 1)
-  const [giver, taker] = back ? [otherShop.id, first] : [first, otherShop.id]
-  const content: Transfer = {
-    kind: back ? 'change' : 'pay',
-    giver,
-    taker,
-    sequence: times,
-    request: new Uint8Array(16),
-    coins: [readCoin(before).digest],
-  }
-  return passedOn(before, openMessage(transfer, signMessage(transfer, content, KEYS.coin)))
+  const { holder } = readCoin(held).coin.content
+  const takers = Array.from({ length: times }, (_, at) => (at % 2 === 0 ? otherShop.id : holder))
+  return forger.passed(held, takers)
 }
 
 interface Payment {
@@ -98,9 +71,7 @@ async function pays(change: Partial<Payment>) {
   const counter = new Counter(customer, vendor)
   return counter.with(async (card, element) => {
     const asked = await counter.ask(card, element, 10n)
-    const { sealed } = presentation.decode(asked.presentation)
-    const { inner } = envelope.decode(openSealed(KEYS.identity, sealed, CONTEXT.envelope))
-    const honest = openMessage(request, openSealed(KEYS.coin, inner, CONTEXT.request))
+    const honest = requestIn(asked.presentation, KEYS)
     const signed =
       change.request || change.requestSigner
         ? openMessage(
@@ -153,6 +124,8 @@ describe('a vendor element does not take', () => {
   test('anything but this: as it should be', async () => {
     expect(await pays({})).toMatchObject({ kind: 'paid', amount: 10n, change: 0n })
     expect(await pays({ coins: [travelled(made(), 2)] })).toMatchObject({ kind: 'paid' })
+    const given = forger.passed(made({ holder: other.id }), [person.id])
+    expect(await pays({ coins: [given] })).toMatchObject({ kind: 'paid' })
     const bound = made({ identity: person.identity })
     expect(await pays({ coins: [bound] })).toMatchObject({ kind: 'paid' })
   })
@@ -212,6 +185,21 @@ describe('a vendor element does not take', () => {
       () => ({ coins: [once], transfer: { coins: [once, made()].map((c) => readCoin(c).digest) } }),
       BAD_COIN,
     ],
+    [
+      'a coin with more of a chain than the transfer moves',
+      () => ({
+        coins: [travelled(once, 2)],
+        transfer: { coins: [readCoin(once).digest] },
+      }),
+      BAD_COIN,
+    ],
+    [
+      'a coin that somebody passed on who did not have it',
+      () => ({
+        coins: [forger.passed(made({ holder: otherShop.id }), [person.id], { giver: other.id })],
+      }),
+      BAD_COIN,
+    ],
     ['one coin twice', () => ({ coins: [once, once] }), BAD_COIN],
     ['one coin twice, with two chains', () => ({ coins: [once, travelled(once, 2)] }), BAD_COIN],
     ['less than it asked for', () => ({ coins: [made({ value: 9n })] }), NOT_ENOUGH],
@@ -222,15 +210,14 @@ describe('a vendor element does not take', () => {
 })
 
 /** Asks 8 of the card, in its session, with whatever is changed: what it says. */
-async function asks(change: Partial<Request>, vendor: Vendor = shop) {
-  const customer = person.clone()
-  const [certificate = NOTHING] = await vendor.certificates()
+async function asks(change: Partial<Request>, customer = person.clone()) {
+  const [certificate = NOTHING] = await shop.certificates()
   return customer.chip.tapped(async (channel) => {
     const card = await CoinCard.connect(channel)
     const shown = await card?.introduce()
     if (!card || !shown) throw new Error('a card introduces itself')
     const content: Request = {
-      vendor: vendor.id,
+      vendor: shop.id,
       till: 7,
       identity: person.identity,
       element: person.id,
@@ -276,6 +263,19 @@ describe('a card pays no request', () => {
   })
 })
 
+test('a card pays with no coin that was passed on too often for any vendor', async () => {
+  for (const [hops, expected] of [
+    [HOPS_MAX - 2, 0x9000],
+    [HOPS_MAX, COIN_SW.CANNOT_PAY],
+  ] as const) {
+    const customer = person.clone()
+    const register = forger.register(customer, travelled(made(), hops), 200)
+    const loaded = customer.chip.tapped((channel) => loadCoins(channel, 'card', [register]))
+    expect(await loaded).toBe('written')
+    expect(await asks({ amount: 18n }, customer)).toMatchObject({ sw: expected })
+  }
+})
+
 interface Answer {
   readonly coins: readonly HeldCoin[]
   readonly transfer: Partial<Transfer>
@@ -319,16 +319,7 @@ const ofShop = (change: Partial<Coin> = {}) => made({ value: 2n, holder: shop.id
 
 /** Change that has come to the shop after so many transfers, an odd number. */
 function ofShopAfter(hops: number): HeldCoin {
-  const before = travelled(ofShop({ holder: other.id }), hops - 1)
-  const content: Transfer = {
-    kind: 'pay',
-    giver: other.id,
-    taker: shop.id,
-    sequence: hops,
-    request: new Uint8Array(16),
-    coins: [readCoin(before).digest],
-  }
-  return passedOn(before, openMessage(transfer, signMessage(transfer, content, KEYS.other)))
+  return forger.passed(travelled(ofShop({ holder: other.id }), hops - 1), [shop.id])
 }
 
 describe('a card takes no settlement', () => {
