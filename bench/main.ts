@@ -1,10 +1,13 @@
 import { availableParallelism, cpus } from 'node:os'
+import { benchCoinTaps, coinTapLines } from './coin-tap.ts'
 import type { CpuTimes } from './cpu.ts'
 import { benchOffice } from './office.ts'
 import { opensslSpeed } from './openssl.ts'
 import { pcscLines } from './pcsc.ts'
 import { benchPlainPostgres } from './postgres.ts'
+import { readingsPerSecond } from './puf.ts'
 import { benchPurseTaps, purseTapLines } from './purse-tap.ts'
+import { spreadLine } from './share.ts'
 import { benchTaps } from './tap.ts'
 import { benchUpload } from './upload.ts'
 import { benchWalletTaps, walletTapLines } from './wallet-tap.ts'
@@ -73,11 +76,10 @@ for (const tap of await benchTaps(400)) {
   const bytes = `${whole(tap.bytesToCard)} B to the card, ${whole(tap.bytesFromCard)} B back`
   line(`tap, ${tap.what}: traffic`, `${tap.apdus} APDUs, ${bytes}`)
   line(`tap, ${tap.what}: modelled`, `${tap.modelledMs.toFixed(0)} ms at 106 kbit/s`)
-  line(
-    `tap, ${tap.what}: till's software`,
-    `${tap.softwareMs.median.toFixed(1)} ms median, ${tap.softwareMs.p99.toFixed(1)} ms p99`,
-  )
+  line(`tap, ${tap.what}: till's software`, spreadLine(tap.software))
 }
 for (const [name, value] of purseTapLines(await benchPurseTaps())) line(name, value)
 for (const [name, value] of walletTapLines(await benchWalletTaps())) line(name, value)
+for (const [name, value] of coinTapLines(await benchCoinTaps(10))) line(name, value)
+line('PUF readings a second, with their correction, emulated', whole(readingsPerSecond(20_000)))
 for (const [name, value] of await pcscLines(5000)) line(name, value)

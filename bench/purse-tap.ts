@@ -4,7 +4,14 @@ import { INS } from '../src/schemes/purse/message.ts'
 import { purseTill } from '../src/schemes/purse/till.ts'
 import type { Order } from '../src/till/scheme.ts'
 import { changePasscode, load, PASSCODE, pay, World } from '../test/schemes/purse/world.ts'
-import { shareLine, shareOf, totalOf, watched, whole, type Exchange, type Share } from './share.ts'
+import {
+  shareAtBothRates,
+  shareLine,
+  shareOf,
+  watched,
+  type Exchange,
+  type Share,
+} from './share.ts'
 
 export interface PurseTapFigures {
   readonly what: string
@@ -70,10 +77,7 @@ export function purseTapLines(
   figures: readonly PurseTapFigures[],
 ): readonly (readonly [string, string])[] {
   return figures.flatMap(({ what, card, fastLink, moduleBefore, moduleAfter }) => [
-    [
-      `purse tap, ${what}: card`,
-      `${shareLine(card)}; ${whole(totalOf(card) - card.link + fastLink)} ms at 424 kbit/s`,
-    ],
+    [`purse tap, ${what}: card`, shareAtBothRates(card, fastLink)],
     [`purse tap, ${what}: module before`, shareLine(moduleBefore)],
     [`purse tap, ${what}: module after`, shareLine(moduleAfter)],
   ])

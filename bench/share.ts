@@ -1,3 +1,4 @@
+import type { Applet, AppletHost, ChipOperation } from '../src/card/applet.ts'
 import { SECURE_ELEMENT } from '../src/card/chip-times.ts'
 import type { Field } from '../src/card/field.ts'
 import type { Link } from '../src/card/iso/link.ts'
@@ -72,6 +73,37 @@ export function shareOf(exchanges: readonly Exchange[], used: Link): Share {
   }
 }
 
+/** The same applet, with everything that it has the chip compute written down. */
+export function counted(applet: Applet, operations: Map<ChipOperation, number>): Applet {
+  const counting = (host: AppletHost): AppletHost => ({
+    ...host,
+    spend(operation) {
+      operations.set(operation, (operations.get(operation) ?? 0) + 1)
+      host.spend(operation)
+    },
+  })
+  return {
+    ...applet,
+    open: (host) => applet.open(counting(host)),
+    serve: (host, client) => applet.serve?.(counting(host), client),
+  }
+}
+
+export function operationsLine(operations: ReadonlyMap<ChipOperation, number>): string {
+  return [...operations]
+    .map(
+      ([operation, count]) =>
+        `${count} ${operation} ${whole(count * (SECURE_ELEMENT.operationMs[operation] ?? 0))} ms`,
+    )
+    .join(', ')
+}
+
+/** @param fastLink what the link takes at 424 kbit/s. */
+export function shareAtBothRates(share: Share, fastLink: number): string {
+  const fast = totalOf(share) - share.link + fastLink
+  return `${shareLine(share)}; ${whole(fast)} ms at 424 kbit/s`
+}
+
 export function shareLine(share: Share): string {
   const { apdus, bytes, link, reader, memory, computing } = share
   const parts = `link ${whole(link)}, reader ${whole(reader)}, memory ${whole(memory)}, computing ${whole(computing)}`
@@ -84,4 +116,21 @@ export function totalOf({ link, reader, memory, computing }: Share): number {
 
 export function whole(ms: number): string {
   return ms.toFixed(0)
+}
+
+/** Milliseconds. */
+export interface Spread {
+  readonly median: number
+  readonly p99: number
+}
+
+/** Of measured times without the first of them, which warm up. */
+export function spreadOf(times: readonly number[], warmUp: number): Spread {
+  const sorted = times.slice(warmUp).toSorted((a, b) => a - b)
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0
+  return { median: at(0.5), p99: at(0.99) }
+}
+
+export function spreadLine({ median, p99 }: Spread): string {
+  return `${median.toFixed(1)} ms median, ${p99.toFixed(1)} ms p99`
 }

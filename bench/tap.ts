@@ -1,5 +1,6 @@
 import type { Order, TapResult } from '../src/till/scheme.ts'
 import { changePasscode, load, pay, World } from '../test/schemes/block/world.ts'
+import { spreadOf, type Spread } from './share.ts'
 
 export interface TapFigures {
   readonly what: string
@@ -9,7 +10,7 @@ export interface TapFigures {
   /** Card, air at 106 kbit/s and reader, by published times. */
   readonly modelledMs: number
   /** What the till's software takes: card in this process, journal on the disk. */
-  readonly softwareMs: { readonly median: number; readonly p99: number }
+  readonly software: Spread
 }
 
 const WARM_UP = 50
@@ -47,14 +48,12 @@ async function benchTap(
     if (result.result !== 'done') throw new Error(`a tap was not done: ${JSON.stringify(result)}`)
   }
   const { traffic } = card.chip.field
-  const sorted = times.slice(WARM_UP).toSorted((a, b) => a - b)
-  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0
   return {
     what,
     apdus: (traffic.apdus - before.apdus) / taps,
     bytesToCard: (traffic.bytesToCard - before.bytesToCard) / taps,
     bytesFromCard: (traffic.bytesFromCard - before.bytesFromCard) / taps,
     modelledMs: (traffic.modelledMs - before.modelledMs) / taps,
-    softwareMs: { median: at(0.5), p99: at(0.99) },
+    software: spreadOf(times, WARM_UP),
   }
 }

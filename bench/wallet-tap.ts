@@ -1,11 +1,18 @@
-import type { Applet, ChipOperation } from '../src/card/applet.ts'
-import { SECURE_ELEMENT } from '../src/card/chip-times.ts'
+import type { ChipOperation } from '../src/card/applet.ts'
 import { contactless } from '../src/card/iso/link.ts'
 import { walletApplet } from '../src/schemes/wallet/card.ts'
 import { walletChip } from '../src/schemes/wallet/chips.ts'
 import { Card, Office, PIN } from '../test/schemes/wallet/card-world.ts'
 import { Counter, pay } from '../test/schemes/wallet/till-world.ts'
-import { shareLine, shareOf, totalOf, watched, whole, type Exchange, type Share } from './share.ts'
+import {
+  counted,
+  operationsLine,
+  shareAtBothRates,
+  shareOf,
+  watched,
+  type Exchange,
+  type Share,
+} from './share.ts'
 
 export interface WalletTapFigures {
   readonly what: string
@@ -35,7 +42,7 @@ export async function benchWalletTaps(): Promise<readonly WalletTapFigures[]> {
 async function benchVisits(counter: Counter, what: string, pin: string) {
   const operations = new Map<ChipOperation, number>()
   const made = await counter.office.card(1000_00n)
-  const design = { ...walletChip, applets: [counted(operations)] }
+  const design = { ...walletChip, applets: [counted(walletApplet, operations)] }
   const card = new Card(counter.office, made.id, made.nvm.snapshot(), design)
   const figures: WalletTapFigures[] = []
   for (const visit of ['first visit', 'later']) {
@@ -57,39 +64,15 @@ async function benchVisits(counter: Counter, what: string, pin: string) {
   return figures
 }
 
-/** The same applet, with everything that it computes written down. */
-function counted(operations: Map<ChipOperation, number>): Applet {
-  return {
-    ...walletApplet,
-    open: (host) =>
-      walletApplet.open({
-        ...host,
-        spend(operation) {
-          operations.set(operation, (operations.get(operation) ?? 0) + 1)
-          host.spend(operation)
-        },
-      }),
-  }
-}
-
 /** For people: two lines a tap. */
 export function walletTapLines(
   figures: readonly WalletTapFigures[],
 ): readonly (readonly [string, string])[] {
   return figures.flatMap(({ what, card, fastLink, bytesToCard, operations }) => [
-    [
-      `wallet tap, ${what}: card`,
-      `${shareLine(card)}; ${whole(totalOf(card) - card.link + fastLink)} ms at 424 kbit/s`,
-    ],
+    [`wallet tap, ${what}: card`, shareAtBothRates(card, fastLink)],
     [
       `wallet tap, ${what}: of it`,
-      [
-        `${bytesToCard} B to the card, ${card.bytes - bytesToCard} B back`,
-        ...[...operations].map(
-          ([operation, count]) =>
-            `${count} ${operation} ${whole(count * (SECURE_ELEMENT.operationMs[operation] ?? 0))} ms`,
-        ),
-      ].join(', '),
+      `${bytesToCard} B to the card, ${card.bytes - bytesToCard} B back, ${operationsLine(operations)}`,
     ],
   ])
 }
