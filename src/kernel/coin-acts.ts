@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { EVIDENCE_SIZE_MAX } from './batch.ts'
 import { CURRENCY_CODES } from './money.ts'
-import { bytes, minorUnits } from './schema.ts'
+import { bytes, instant, minorUnits } from './schema.ts'
 
 /**
  * What banks whose coins are taken by each other’s vendors tell each other through their notary:
@@ -78,6 +78,14 @@ export const COIN_ACTS = [
     /** Banks whose vendors claim it. */
     to: z.array(office).max(PARTS_MAX),
   }),
+  /** That everything before was said: the notary remembers it, and with it all that came before. */
+  z.strictObject({
+    act: z.literal('said'),
+    /** Of this bank’s own, from 1. */
+    number: z.int().min(1),
+    /** By the clocks of this bank and its tills: what its vendors took until then is shown. */
+    shownUpTo: instant,
+  }),
   z.strictObject({ act: z.literal('coin feed'), after: z.int().nonnegative() }),
 ] as const
 
@@ -92,6 +100,7 @@ export const ELEMENTS_RESULTS = [
   'known',
 ] as const
 export const SHOW_COINS_RESULTS = ['no bank', 'shown'] as const
+export const SAID_RESULTS = ['no bank', 'known'] as const
 export const DECIDE_REFUSALS = [
   'no bank',
   'not yours',
@@ -148,9 +157,17 @@ export const COIN_RESULTS = [
   }),
   z.strictObject({ act: z.literal('decide'), result: z.enum(DECIDE_REFUSALS) }),
   z.strictObject({
+    act: z.literal('said'),
+    result: z.enum(SAID_RESULTS),
+  }),
+  z.strictObject({
     act: z.literal('coin feed'),
     /** Number of the newest entry that there is. */
     upTo: z.int().nonnegative(),
+    /** The newest number of `said` of this bank; 0 if there is none. */
+    said: z.int().nonnegative(),
+    /** Of each other bank, what it has said last: what it showed until then is among the entries. */
+    others: z.array(z.strictObject({ bank: office, shownUpTo: instant })).max(0xffff),
     entries: z.array(coinFeedEntry).max(COIN_FEED_PAGE_MAX),
   }),
 ] as const

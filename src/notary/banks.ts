@@ -119,9 +119,22 @@ export async function showCoins(
     const known = await banks(trx)
     if (!known.has(office) || !known.has(to)) return 'no bank'
     const news = { kind: 'evidence', from: office, evidence, certificates } as const
-    await tell(trx, [{ to, name: `evidence ${digestOf(evidence)}`, news }])
+    await tell(trx, [{ to, name: `evidence of ${office} ${digestOf(evidence)}`, news }])
     return 'shown'
   })
+}
+
+/** Never backwards: a bank that was put back to an older state has said it all the same. */
+export async function noteSaid(
+  db: NotaryDb,
+  office: OfficeNumber,
+  { number, shownUpTo }: Act<'said'>,
+): Promise<ResultOf<'said'>['result']> {
+  const { rows } = await sql`
+    update bank set said = greatest(said, ${number}::bigint),
+      shown_up_to = greatest(shown_up_to, ${shownUpTo}::bigint)
+    where office = ${office} returning office`.execute(db)
+  return rows.length > 0 ? 'known' : 'no bank'
 }
 
 function digestOf(evidence: Bytes): string {

@@ -51,6 +51,9 @@ export async function readCoinFeed(
   office: OfficeNumber,
   after: number,
 ): Promise<Omit<ResultOf<'coin feed'>, 'act'>> {
+  // Before the entries: what was shown until then is among them, or further on.
+  const { rows: banks } = await sql<{ office: OfficeNumber; said: bigint; shown_up_to: bigint }>`
+    select office, said, shown_up_to from bank order by office`.execute(db)
   const { rows } = await sql<{ number: bigint; entry: Buffer }>`
     select number, entry from coin_feed
     where office = ${office} and number > ${after}
@@ -59,6 +62,10 @@ export async function readCoinFeed(
     select coin_feed from office where number = ${office}`.execute(db)
   return {
     upTo: Number(newest.rows[0]?.coin_feed ?? 0n),
+    said: Number(banks.find((bank) => bank.office === office)?.said ?? 0n),
+    others: banks
+      .filter((bank) => bank.office !== office)
+      .map((bank) => ({ bank: bank.office, shownUpTo: Number(bank.shown_up_to) })),
     entries: rows.map(({ number, entry }) => ({
       number: Number(number),
       entry: parseCbor(coinNews, entry, 'entry'),

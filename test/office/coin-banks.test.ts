@@ -1,126 +1,42 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { orderReserve } from '../../src/notary/operator.ts'
-import { readReport } from '../../src/notary/reports.ts'
-import { notaryTransport } from '../../src/notary/transport.ts'
-import { abroad } from '../../src/office/coins/banks/abroad.ts'
-import { NoAnswer } from '../../src/office/inter-office-client.ts'
-import { createInterOffice, type InterOffice } from '../../src/office/inter-office.ts'
-import { joinOthers, requestMembership, signRequests } from '../../src/schemes/membership.ts'
-import { SCHEME as WALLET } from '../../src/schemes/wallet/message.ts'
-import { notarySeatOf } from '../../src/schemes/wallet/office/seat.ts'
-import { Unreachable, type Transport } from '../../src/kernel/ports.ts'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { fromHex } from '../../src/kernel/bytes.ts'
+import { cardIdOf } from '../../src/kernel/ids.ts'
 import type { Amount } from '../../src/kernel/money.ts'
-import { createWorld, type World } from '../notary/world.ts'
+import { abroad } from '../../src/office/coins/banks/abroad.ts'
+import { GRACE, SILENT_MAX } from '../../src/office/coins/grace.ts'
+import { COIN_LIFE } from '../../src/office/coins/sale.ts'
+import { setCardStatus } from '../../src/office/registry/cards.ts'
 import { pay } from '../schemes/coin/till.ts'
-import { CoinOffice, type OfficeCustomer, type Shop } from '../support/coin-office.ts'
+import { CoinBanks, type TestBank } from '../support/coin-banks.ts'
+import type { OfficeCustomer, Shop } from '../support/coin-office.ts'
 
-/** Two offices that are banks, a notary between them, and a line that can be cut. */
-class TestBank {
-  readonly number: number
-  readonly coins: CoinOffice
-  readonly interOffice: InterOffice
-  /** Which of the next messages is lost on its way there, or its answer on the way back. */
-  cut: { readonly at: number; readonly what: 'request' | 'answer' } | undefined
-  sent = 0
-
-  private constructor(number: number, coins: CoinOffice, world: World) {
-    this.number = number
-    this.coins = coins
-    const { office, evidence } = coins.office
-    const seat = notarySeatOf(office.secretsOf(WALLET), () => office.clock.now())
-    if (!seat) throw new Error('it has joined')
-    const line = () => notaryTransport(world.notary)
-    const transport: Transport = {
-      send: async (request) => {
-        this.sent += 1
-        const isCut = this.cut?.at === this.sent
-        if (isCut && this.cut?.what === 'request') throw new Unreachable('cut on the way there')
-        const answer = await line().send(request)
-        if (isCut) throw new Unreachable('cut on the way back')
-        return answer
-      },
-    }
-    this.interOffice = createInterOffice(
-      { ...office, clock: world.clock },
-      { seat, transport, evidence },
-    )
-  }
-
-  static async create(number: number, world: World): Promise<TestBank> {
-    const [notaryKey] = world.notary.keys
-    const root = world.root.certificate.bytes
-    const notary = notaryKey?.certificate?.bytes
-    if (!notary) throw new Error('the notary was certified')
-    const coins = await CoinOffice.create(`bank ${number}`, {
-      join: (secretsOf) => {
-        const requests = requestMembership(['wallet', 'coin'], number, secretsOf)
-        const certificates = signRequests(requests, world.root, world.clock.now())
-        return joinOthers(secretsOf, { certificates, root, notary }).secrets
-      },
-    })
-    return new TestBank(number, coins, world)
-  }
-
-  /** False if nobody answered. */
-  async exchange(): Promise<boolean> {
-    this.sent = 0
-    try {
-      await this.interOffice.exchange()
-      await this.coins.office.evidence.settled()
-      return true
-    } catch (error) {
-      if (error instanceof NoAnswer) return false
-      throw error
-    }
-  }
-}
-
-let world: World
+let group: CoinBanks
 let banks: readonly [TestBank, TestBank]
 let customers: readonly [OfficeCustomer, OfficeCustomer]
 let shops: readonly [Shop, Shop]
 
 beforeAll(async () => {
-  world = await createWorld()
-  // It reads its own certificate when it starts.
-  await world.restart()
-  banks = [await TestBank.create(1, world), await TestBank.create(2, world)]
-  const [one, two] = banks
-  for (const { coins } of banks) coins.office.clock.instant = world.clock.now()
-  for (const { coins } of banks) coins.world.now = world.clock.now()
-  for (const bank of [one, two, one]) await bank.exchange()
-  for (const { number } of banks) await deposit(number, 1000n)
+  group = await CoinBanks.create(2, 1000n)
+  const [one, two] = group.all
+  if (!one || !two) throw new Error('there are two')
+  banks = [one, two]
   customers = [await one.coins.customer(1000n), await two.coins.customer(1000n)]
   shops = [await one.coins.shop([]), await two.coins.shop([])]
 })
-afterAll(async () => {
-  for (const { coins } of banks) await coins.office.close()
-  await world.drop()
-})
+afterAll(() => group.close())
 beforeEach(() => {
   for (const bank of banks) bank.cut = undefined
 })
 
-async function deposit(office: number, amount: Amount): Promise<void> {
-  const order = { act: 'deposit', office, currency: 'EUR', amount } as const
-  const words = { reason: 'test', reference: `deposit of ${office}` }
-  const said = await orderReserve(world.opened.db, { ...order, ...words }, world.clock.now())
-  expect(said).toBe('done')
-}
+const exchangeAll = () => group.exchangeAll()
+const free = () => group.free()
 
-async function exchangeAll(): Promise<void> {
-  for (const bank of [...banks, ...banks, ...banks]) await bank.exchange()
-}
-
-async function free(): Promise<readonly Amount[]> {
-  const { offices, wrong } = await readReport(world.opened.db)
-  expect(wrong).toEqual([])
-  return offices.map((office) => office.free)
-}
-
-async function owedBetween(): Promise<readonly Amount[]> {
-  return Promise.all(banks.map(({ coins }, index) => coins.balance('reserve', `bank ${2 - index}`)))
+/** Pays at a till, which hands it in to its own bank at once. */
+async function payAndReport(customer: OfficeCustomer, shop: Shop, amount: Amount): Promise<void> {
+  expect(await shop.tap(customer, pay(amount))).toMatchObject({ result: 'done' })
+  await shop.closeDay()
+  await shop.report()
 }
 
 test('coins of each are accepted and settled by the other’s vendors', async () => {
@@ -152,12 +68,9 @@ test('coins of each are accepted and settled by the other’s vendors', async ()
   expect(await one.coins.balance('merchant', shops[0].merchant)).toBe(50n)
   expect(await two.coins.balance('merchant', shops[1].merchant)).toBe(15n)
   expect(await abroad(one.coins.office.db, 1)).toMatchObject([{ bank: 2, state: 'paid' }])
-  expect(await owedBetween()).toEqual([0n, 0n])
+  await group.checkSettled()
   expect(await free()).toEqual([1035n, 965n])
-  for (const { coins } of banks) {
-    await coins.checkBooks()
-    expect(await coins.cases()).toEqual([])
-  }
+  for (const { coins } of banks) expect(await coins.cases()).toEqual([])
 })
 
 test('a coin spent at both banks: paid once, and the case is against the card', async () => {
@@ -165,22 +78,17 @@ test('a coin spent at both banks: paid once, and the case is against the card', 
   const [ada] = customers
   await ada.buyCoins([100n])
   const clone = ada.clone()
-  expect(await shops[1].tap(ada, pay(100n))).toMatchObject({ result: 'done' })
-  await shops[1].closeDay()
-  await shops[1].report(shops[1].records().slice(-2))
+  await payAndReport(ada, shops[1], 100n)
   await exchangeAll()
   expect(await two.coins.balance('merchant', shops[1].merchant)).toBe(115n)
   // Its own bank hears of the second one later: what it has paid the other bank stays paid.
-  expect(await shops[0].tap(clone, pay(100n))).toMatchObject({ result: 'done' })
-  await shops[0].closeDay()
-  await shops[0].report(shops[0].records().slice(-2))
+  await payAndReport(clone, shops[0], 100n)
   await exchangeAll()
   expect(await one.coins.balance('merchant', shops[0].merchant)).toBe(50n)
   expect(await two.coins.balance('merchant', shops[1].merchant)).toBe(115n)
-  expect(await owedBetween()).toEqual([0n, 0n])
+  await group.checkSettled()
   const against = (await one.coins.cases()).map(({ strength, against: who }) => [strength, ...who])
   expect(against).toEqual([['proven', ada.card]])
-  for (const { coins } of banks) await coins.checkBooks()
 })
 
 test('whichever message or answer is lost: everything is done once', async () => {
@@ -197,12 +105,10 @@ test('whichever message or answer is lost: everything is done once', async () =>
       }
     }
   }
-  expect(cuts).toBe(12)
+  expect(cuts).toBe(16)
   expect(await free()).toEqual(before)
   await bert.buyCoins([10n])
-  expect(await shops[0].tap(bert, pay(10n))).toMatchObject({ result: 'done' })
-  await shops[0].closeDay()
-  await shops[0].report(shops[0].records().slice(-2))
+  await payAndReport(bert, shops[0], 10n)
   for (let round = 0; round < 6; round++) {
     for (const bank of [one, two]) {
       bank.cut = { at: round + 2, what: round % 2 === 0 ? 'answer' : 'request' }
@@ -211,6 +117,124 @@ test('whichever message or answer is lost: everything is done once', async () =>
     }
   }
   await exchangeAll()
-  expect(await owedBetween()).toEqual([0n, 0n])
+  await group.checkSettled()
   expect(await free()).toEqual([(before[0] ?? 0n) + 10n, (before[1] ?? 0n) - 10n])
+})
+
+describe('coins are given back when no other bank can claim them any more', () => {
+  const DAY = 24 * 3600 * 1000
+  const online = async ({ coins }: TestBank, { person }: OfficeCustomer) =>
+    coins.balance('online', person)
+  const earned = async ({ coins }: TestBank, { merchant }: Shop) =>
+    coins.balance('merchant', merchant)
+
+  async function sweep({ coins }: TestBank): Promise<void> {
+    await coins.office.evidence.sweep()
+    await coins.checkBooks()
+  }
+
+  test('expired: a claim that the other bank brings late is waited for, and paid', async () => {
+    const [one, two] = banks
+    const [, bert] = customers
+    const ada = await one.coins.customer(40n)
+    await ada.buyCoins([40n])
+    await bert.buyCoins([30n])
+    await payAndReport(ada, shops[1], 40n)
+    const before = [await online(one, ada), await online(two, bert), await earned(two, shops[1])]
+    const { total: held } = await bert.status()
+    await group.pass(COIN_LIFE + GRACE + DAY)
+    // Of bank 2 nothing was heard since they expired, by bank 1: its vendors may have them.
+    await one.exchange()
+    await sweep(one)
+    expect(await online(one, ada)).toBe(before[0])
+    // Bank 1 has said everything, and bank 2 has not listened.
+    await sweep(two)
+    expect(await online(two, bert)).toBe(before[1])
+    // It is shown now, and was not heard by bank 1.
+    await two.exchange()
+    await sweep(one)
+    expect(await online(one, ada)).toBe(before[0])
+    await exchangeAll()
+    await sweep(one)
+    await sweep(two)
+    expect(await online(one, ada)).toBe(before[0])
+    expect(await earned(two, shops[1])).toBe((before[2] ?? 0n) + 40n)
+    // Nobody claims these, and everybody was heard.
+    expect(await online(two, bert)).toBe((before[1] ?? 0n) + held)
+    await group.checkSettled()
+  })
+
+  test('expired, and silent for longer than a bank may be: who bought it has it, and nobody else', async () => {
+    const [one, two] = banks
+    const ada = await one.coins.customer(20n)
+    await ada.buyCoins([20n])
+    await payAndReport(ada, shops[1], 20n)
+    const before = [await online(one, ada), await earned(two, shops[1])]
+    await group.pass(COIN_LIFE + SILENT_MAX)
+    await one.exchange()
+    await sweep(one)
+    expect(await online(one, ada)).toBe(before[0])
+    await group.pass(1000)
+    await sweep(one)
+    expect(await online(one, ada)).toBe((before[0] ?? 0n) + 20n)
+    await exchangeAll()
+    expect(await earned(two, shops[1])).toBe(before[1])
+    const lines = await abroad(two.coins.office.db, 2)
+    expect(lines).toContainEqual({
+      bank: 1,
+      currency: 'EUR',
+      state: 'expired',
+      coins: 1,
+      value: 20n,
+    })
+    await group.checkSettled()
+  })
+
+  test('of a lost card: other banks are waited for as tills are, and who is later still is paid', async () => {
+    const [one, two] = banks
+    const [eve, dan] = [
+      await one.coins.customer(30n, [20n, 10n]),
+      await one.coins.customer(7n, [5n, 2n]),
+    ]
+    const refund = async ({ card }: OfficeCustomer) => {
+      const url = `/api/cards/${card}/coins/refund`
+      const { status, json } = await one.coins.office.call('operator', 'POST', url, {
+        reason: 'lost',
+      })
+      return [status, json]
+    }
+    await payAndReport(eve, shops[1], 10n)
+    const before = await earned(two, shops[1])
+    await group.pass(DAY)
+    for (const { card } of [eve, dan]) {
+      await one.coins.office.db
+        .transaction()
+        .execute((trx) =>
+          setCardStatus(trx, cardIdOf(fromHex(card)), 'hot', 'lost', group.world.clock.now()),
+        )
+    }
+    await group.pass(DAY)
+    await shops[0].report()
+    await one.exchange()
+    const refused = {
+      message: expect.stringContaining('Bank 2 may still hold a payment') as string,
+    }
+    expect(await refund(eve)).toMatchObject([409, { error: refused }])
+    // It has shown everything that it has: its till may have something that is older than the loss.
+    await exchangeAll()
+    expect(await refund(eve)).toMatchObject([409, { error: refused }])
+    await shops[1].report()
+    await exchangeAll()
+    expect(await refund(eve)).toEqual([200, { refunded: '20' }])
+    expect(await earned(two, shops[1])).toBe(before + 10n)
+    // A till there took one of a card that was lost before, and says so when nobody waits any more.
+    expect(await shops[1].tap(dan, pay(2n))).toMatchObject({ result: 'done' })
+    expect(await refund(dan)).toEqual([200, { refunded: '7' }])
+    await shops[1].closeDay()
+    await shops[1].report()
+    await exchangeAll()
+    expect(await earned(two, shops[1])).toBe(before + 12n)
+    expect(await one.coins.balance('losses', '')).toBe(-2n)
+    await group.checkSettled()
+  })
 })

@@ -12,11 +12,8 @@ import type { Tables } from '../tables.ts'
 import { onlineWallet } from '../wallets/online.ts'
 import type { CoinId } from './coinage.ts'
 import { coinFloat } from './elements.ts'
-
-/** How long after a coin has expired vendors may still show it, ms: longer than a till may be offline. */
-export const GRACE = 60 * 24 * 3600 * 1000
-/** How long a till may be offline, ms: who has not reported until then has nothing to show. */
-export const OFFLINE_MAX = 30 * 24 * 3600 * 1000
+import { banksAwaited, heardUpTo } from './banks/late-claims.ts'
+import { GRACE, OFFLINE_MAX } from './grace.ts'
 
 interface Refundable {
   readonly id: CoinId
@@ -27,13 +24,15 @@ interface Refundable {
 }
 
 /** Coins that nobody can claim any more go back to whoever bought them. May be repeated. */
-export async function expireCoins({ db, clock }: Office): Promise<void> {
-  const at = clock.now()
-  await db.transaction().execute(async (trx) => {
+export async function expireCoins(office: Office): Promise<void> {
+  const at = office.clock.now()
+  await office.db.transaction().execute(async (trx) => {
     await lockLedger(trx)
+    // Vendors of other banks take them as long as ours do, and their claims come later.
+    const before = Math.min(at - GRACE, await heardUpTo(office, trx, at))
     const { rows } = await sql<Refundable>`
       select id, value, currency, person, merchant from coin
-      where refunded is null and expires < ${at - GRACE}::bigint
+      where refunded is null and expires < ${before}::bigint
         and not exists (select from coin_claim where coin_claim.coin = coin.id)
       order by id`.execute(trx)
     await giveBack(trx, rows, 'expired', at)
@@ -41,11 +40,11 @@ export async function expireCoins({ db, clock }: Office): Promise<void> {
 }
 
 /**
- * Gives back what a lost or damaged card held: coins that nobody has shown to have left it. A till that
- * could hold evidence of one must have reported since the card was stopped, or be silent for longer than
- * a till may be.
+ * Gives back what a lost or damaged card held: coins that nobody has shown to have left it. Whoever could hold
+ * evidence of one, a till or another bank, must have reported since the card was stopped, or be silent for
+ * longer than that one may be.
  *
- * @throws {OfficeError} `not_found`, or `conflict` if the card can still pay or a till has not reported.
+ * @throws {OfficeError} `not_found`, or `conflict` if the card can still pay or somebody has not reported.
  */
 export async function refundLost(
   office: Office,
@@ -60,11 +59,9 @@ export async function refundLost(
     throw new OfficeError('conflict', `Card ${id} can still be used. ${advice}`)
   }
   const at = office.clock.now()
-  const awaited = await tillsAwaited(trx, id, at)
-  if (awaited.length > 0) {
-    const [name] = awaited
-    const others = awaited.length > 1 ? ` and ${awaited.length - 1} more` : ''
-    const message = `${name}${others} may still hold a payment of card ${id}: wait until it has reported.`
+  const awaited = await awaitedFor(office, trx, id, at)
+  if (awaited) {
+    const message = `${awaited} may still hold a payment of card ${id}: wait until it has reported.`
     throw new OfficeError('conflict', message)
   }
   const { rows } = await sql<Refundable>`
@@ -83,25 +80,38 @@ export async function refundLost(
   return sum(rows.map(({ value }) => value))
 }
 
-/**
- * Tills with a vendor element that have not declared everything handed in up to when the card came on the
- * hot list. By the tills’ own clocks: one that runs behind is waited for longer.
- */
-async function tillsAwaited(
+/** Who has not declared everything handed in up to when the card came on the hot list; undefined: nobody. */
+async function awaitedFor(
+  office: Office,
   trx: Transaction<Tables>,
   card: CardId,
   at: Instant,
+): Promise<string | undefined> {
+  const { rows } = await sql<{ at: bigint }>`
+    select at from hot_change where card = ${card} and hot order by at desc limit 1`.execute(trx)
+  const stopped = Number(rows[0]?.at ?? at)
+  const tills = await tillsAwaited(trx, stopped, at)
+  const banks = await banksAwaited(office, trx, stopped, at)
+  const names = banks.map(({ bank }) => (bank === undefined ? 'Another bank' : `Bank ${bank}`))
+  const [first, ...others] = [...tills, ...names]
+  return others.length > 0 ? `${first} and ${others.length} more` : first
+}
+
+/**
+ * Tills with a vendor element that have not declared everything handed in up to then. By the tills’ own
+ * clocks: one that runs behind is waited for longer.
+ */
+async function tillsAwaited(
+  trx: Transaction<Tables>,
+  since: Instant,
+  at: Instant,
 ): Promise<readonly string[]> {
+  if (since <= at - OFFLINE_MAX) return []
   const { rows } = await sql<{ name: string }>`
-    with stopped as (
-      select max(hot_change.at) as at from hot_change where card = ${card} and hot
-    )
     select distinct till.name from till
       join coin_element e on e.till = till.number
-      cross join stopped
       left join till_placement placed on placed.till = till.number
-    where coalesce(placed.complete_up_to, -1) < stopped.at
-      and stopped.at > ${at - OFFLINE_MAX}::bigint
+    where coalesce(placed.complete_up_to, -1) < ${since}::bigint
     order by till.name`.execute(trx)
   return rows.map(({ name }) => name)
 }

@@ -4,7 +4,7 @@ import type { CurrencyCode } from '../../kernel/money.ts'
 import type { Bytea, Int8, Json, NullableBytea, NullableInt8 } from '../columns.ts'
 import type { CoinStep, ElementRole } from './coinage.ts'
 
-/** migrations/0006-coins.sql to 0008-coin-evidence.sql, and 0010-coin-banks.sql. */
+/** migrations/0006-coins.sql to 0008-coin-evidence.sql, 0010-coin-banks.sql and 0011-coin-marks.sql. */
 export interface CoinTables {
   coin_element: {
     id: string
@@ -53,8 +53,20 @@ export interface CoinTables {
     decided: boolean
     step: number
   }
-  coin_bank: { number: number; certificate: Bytea; known_since: Int8 }
-  coin_exchange: { one: boolean; heard: Int8; heard_at: NullableInt8; told: boolean }
+  coin_bank: {
+    number: number
+    certificate: Bytea
+    known_since: Int8
+    shown_up_to: Generated<bigint>
+  }
+  coin_exchange: {
+    one: boolean
+    heard: Int8
+    heard_at: NullableInt8
+    told: boolean
+    said: Generated<bigint>
+    shown_up_to: Generated<bigint>
+  }
   coin_part: { evidence: Bytea; bank: number; told: boolean }
   coin_decision: {
     coin: string

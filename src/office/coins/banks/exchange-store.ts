@@ -6,6 +6,7 @@ import type { ItemPlace } from '../../ledger/sorting.ts'
 import { packed } from '../../packed.ts'
 import type { Tables } from '../../tables.ts'
 import type { Confirmation, ElementId } from '../coinage.ts'
+import { OFFLINE_MAX } from '../grace.ts'
 
 /** The SQL of exchange.ts. */
 
@@ -15,13 +16,22 @@ export interface ExchangeState {
   readonly heard: number
   /** Whether the notary knows that this office is a bank. */
   readonly told: boolean
+  /** Of this bank’s words, the newest that the notary has; 0: none. */
+  readonly said: number
+  /** What vendors here took until then, by their clocks, is shown to whoever has a part in it. */
+  readonly shownUpTo: Instant
 }
 
 export async function exchangeState(db: Kysely<Tables>): Promise<ExchangeState> {
-  const { rows } = await sql<{ heard: bigint; told: boolean }>`
-    select heard, told from coin_exchange`.execute(db)
+  const { rows } = await sql<{ heard: bigint; told: boolean; said: bigint; shown_up_to: bigint }>`
+    select heard, told, said, shown_up_to from coin_exchange`.execute(db)
   const [row] = rows
-  return { heard: Number(row?.heard ?? 0n), told: row?.told ?? false }
+  return {
+    heard: Number(row?.heard ?? 0n),
+    told: row?.told ?? false,
+    said: Number(row?.said ?? 0n),
+    shownUpTo: Number(row?.shown_up_to ?? 0n),
+  }
 }
 
 export async function noteBankTold(db: Kysely<Tables>): Promise<void> {
@@ -38,12 +48,40 @@ export async function advanceHeard(trx: Transaction<Tables>, to: number): Promis
       set heard = greatest(coin_exchange.heard, excluded.heard)`.execute(trx)
 }
 
-/** The news was heard to its end, as it was then. @param at when this was asked for. */
-export async function noteHeardAll(db: Kysely<Tables>, at: Instant): Promise<void> {
+/**
+ * The news was heard to its end and is in the ledger: with it all that other banks have shown.
+ *
+ * @param at when this was asked for.
+ */
+export async function noteHeardAll(
+  db: Kysely<Tables>,
+  others: readonly { readonly bank: number; readonly shownUpTo: Instant }[],
+  at: Instant,
+): Promise<void> {
+  const column = packed(others)
+  await sql`
+    update coin_bank set shown_up_to = greatest(coin_bank.shown_up_to, other.shown_up_to)
+    from unnest(
+      ${column.int4(({ bank }) => bank)},
+      ${column.int8(({ shownUpTo }) => shownUpTo)}
+    ) as other (number, shown_up_to)
+    where coin_bank.number = other.number`.execute(db)
   await sql`
     insert into coin_exchange (heard_at) values (${at}::bigint)
     on conflict (one) do update
       set heard_at = greatest(coin_exchange.heard_at, excluded.heard_at)`.execute(db)
+}
+
+/** The notary has this bank’s word of that number, or a later one. */
+export async function noteSaid(
+  db: Kysely<Tables>,
+  { said, shownUpTo }: Pick<ExchangeState, 'said' | 'shownUpTo'>,
+): Promise<void> {
+  await sql`
+    insert into coin_exchange (said, shown_up_to) values (${said}, ${shownUpTo}::bigint)
+    on conflict (one) do update set
+      said = greatest(coin_exchange.said, excluded.said),
+      shown_up_to = greatest(coin_exchange.shown_up_to, excluded.shown_up_to)`.execute(db)
 }
 
 /** The notary has forgotten: everything is told again, and its news heard from the start. */
@@ -132,6 +170,28 @@ export async function notePartsTold(
         ${column.int4(({ bank }) => bank)}
       )
     )`.execute(db)
+}
+
+/**
+ * Up to when everything that tills with a vendor element took is in the ledger: nothing that any of them
+ * has yet to hand in is older. Undefined while something waits to be read: it could be of any day.
+ *
+ * @param at now. A till that has been silent since {@link OFFLINE_MAX} before has nothing to show.
+ */
+export async function takenUpTo(db: Kysely<Tables>, at: Instant): Promise<Instant | undefined> {
+  const since = at - OFFLINE_MAX
+  const { rows } = await sql<{ up_to: bigint; waiting: boolean }>`
+    select
+      coalesce(min(greatest(placed.complete_up_to, ${since}::bigint)), ${at}::bigint) as up_to,
+      exists (
+        select from rejected_item r join batch on batch.id = r.batch
+        where r.reason in ('unknown_vendor', 'unknown_element') and batch.office is null
+          and batch.received_at > ${since}::bigint
+      ) as waiting
+    from coin_element e left join till_placement placed on placed.till = e.till
+    where e.till is not null`.execute(db)
+  const [row] = rows
+  return row && !row.waiting ? Number(row.up_to) : undefined
 }
 
 /** Evidence that named somebody unknown, behind that place. */

@@ -2,6 +2,7 @@ import { fromHex, type Bytes } from '../../../kernel/bytes.ts'
 import { CERTIFICATES_MAX, COIN_FEED_PAGE_MAX, type CoinNews } from '../../../kernel/coin-acts.ts'
 import { invariant } from '../../../kernel/errors.ts'
 import { cardIdOf } from '../../../kernel/ids.ts'
+import type { Instant } from '../../../kernel/ports.ts'
 import type { NotaryAct, ResultOf } from '../../../kernel/notary.ts'
 import { encodeSynchronisation } from '../../../kernel/synchronisation.ts'
 import { NoAnswer } from '../../inter-office-client.ts'
@@ -24,7 +25,9 @@ import {
   noteElementsTold,
   noteHeardAll,
   notePartsTold,
+  noteSaid,
   rejectedForNow,
+  takenUpTo as readTakenUpTo,
   untoldElements,
   untoldParts,
 } from './exchange-store.ts'
@@ -89,8 +92,28 @@ class Exchange implements BankExchange {
     await this.#introduce()
     await this.#hear()
     await this.#askWhoIs()
-    await this.#show()
+    const { evidence, office } = this.#parts
+    await evidence.settled()
+    const takenUpTo = await readTakenUpTo(this.#db, office.clock.now())
+    const isAllShown = await this.#show()
     await this.#decide()
+    if (isAllShown && takenUpTo !== undefined) await this.#mark(takenUpTo)
+  }
+
+  /**
+   * Makes the notary remember that it was told what came before. To be done before this office itself takes
+   * that for told: if the notary is put back to older books it has forgotten this word too, and is told again.
+   *
+   * @param shownUpTo if that is more than before.
+   */
+  async #mark(shownUpTo: Instant = 0): Promise<void> {
+    const state = await exchangeState(this.#db)
+    const word = { said: state.said + 1, shownUpTo: Math.max(state.shownUpTo, shownUpTo) }
+    const act = { act: 'said', number: word.said, shownUpTo: word.shownUpTo } as const
+    const [said] = await this.#parts.notary.ask([act])
+    if (said?.result !== 'known')
+      throw new NoAnswer(`the notary says of this bank: ${said?.result}`)
+    await noteSaid(this.#db, word)
   }
 
   /** That this is a bank, and which elements are its own. */
@@ -101,6 +124,7 @@ class Exchange implements BankExchange {
       // Its operator has not got the root yet, or not this one.
       if (said?.result !== 'known')
         throw new NoAnswer(`the notary says of this bank: ${said?.result}`)
+      await this.#mark()
       await noteBankTold(this.#db)
     }
     for (;;) {
@@ -111,6 +135,7 @@ class Exchange implements BankExchange {
       if (said?.result !== 'known') {
         throw new NoAnswer(`the notary says of this bank’s elements: ${said?.result}`)
       }
+      await this.#mark()
       await noteElementsTold(
         this.#db,
         elements.map(({ id }) => id),
@@ -123,11 +148,11 @@ class Exchange implements BankExchange {
     const { notary, office } = this.#parts
     for (;;) {
       const at = office.clock.now()
-      const { heard } = await exchangeState(this.#db)
+      const { heard, said } = await exchangeState(this.#db)
       const [answer] = await notary.ask([{ act: 'coin feed', after: heard }])
       invariant(answer, 'every act has a result')
-      const { entries, upTo } = answer
-      if (upTo < heard) {
+      const { entries, upTo, others } = answer
+      if (upTo < heard || answer.said < said) {
         // It was put back to an older state: it does what it has forgotten, and this office nothing twice.
         await this.#db.transaction().execute((trx) => forgetTold(trx))
         await this.#introduce()
@@ -144,7 +169,7 @@ class Exchange implements BankExchange {
       }
       if (entries.length < COIN_FEED_PAGE_MAX) {
         await this.#parts.evidence.settled()
-        await noteHeardAll(this.#db, at)
+        await noteHeardAll(this.#db, others, at)
         return
       }
     }
@@ -219,12 +244,16 @@ class Exchange implements BankExchange {
     }
   }
 
-  /** Evidence in which other banks have a part, with the certificates that it takes to read it. */
-  async #show(): Promise<void> {
+  /**
+   * Evidence in which other banks have a part, with the certificates that it takes to read it.
+   *
+   * @returns whether they all have everything now.
+   */
+  async #show(): Promise<boolean> {
     const { notary, coinage, secrets } = this.#parts
     for (;;) {
       const parts = await untoldParts(this.#db, SHOWN_AT_ONCE)
-      if (parts.length === 0) return
+      if (parts.length === 0) return true
       const items = await this.#itemsAt(parts.map(({ place }) => place))
       const acts = await Promise.all(
         parts.map(async ({ bank: to }, n) => {
@@ -238,9 +267,10 @@ class Exchange implements BankExchange {
       )
       const said = await notary.ask(acts)
       const told = parts.filter((_, n) => said[n]?.result === 'shown')
+      await this.#mark()
       await notePartsTold(this.#db, told)
       // Of a bank that the notary does not know yet: another time.
-      if (told.length < parts.length || parts.length < SHOWN_AT_ONCE) return
+      if (told.length < parts.length) return false
     }
   }
 
@@ -284,6 +314,7 @@ class Exchange implements BankExchange {
         })),
       )
       const told = decisions.filter((_, n) => said[n]?.result === 'known')
+      await this.#mark()
       await noteDecisionsTold(this.#db, told)
       if (told.length < decisions.length || decisions.length < DECIDED_AT_ONCE) return
     }
