@@ -100,6 +100,24 @@ describe('a synchronisation', () => {
     expect(office.received).toHaveLength(3)
   })
 
+  test('counts a record once that was decided after a batch had told of it', async () => {
+    const { till, office } = await openTown()
+    office.reachable = false
+    const card = new ToyCard(1)
+    card.tear = { at: 2, carriedOut: true }
+    const order = pay('a')
+    expect(await till.tap(channelTo(card), order)).toMatchObject({ result: 'unfinished' })
+    expect(await till.syncOnce()).toMatchObject({ result: 'unreachable', made: 1 })
+    expect(till.status.queued).toBe(1)
+    expect(await till.tap(channelTo(card), order)).toMatchObject({ result: 'done' })
+    expect(till.status.queued).toBe(1)
+    expect(await till.syncOnce()).toMatchObject({ result: 'unreachable', made: 1 })
+    expect(till.status).toMatchObject({ queued: 1, lastBatch: 2 })
+    office.reachable = true
+    expect(await till.syncOnce()).toMatchObject({ result: 'synchronised', delivered: 2 })
+    expect(till.status.queued).toBe(0)
+  })
+
   test.each([
     [400, 'refused'],
     [403, 'refused'],
