@@ -8,12 +8,13 @@ import type {
   AnyOrder,
   JournalRecord,
   ProductLine,
+  Refusal,
   RefundOrder,
   ShowResult,
   TapResult,
 } from './scheme.ts'
 import type { SyncReport } from './sync.ts'
-import type { Till } from './till.ts'
+import type { CashedUp, Till } from './till.ts'
 
 /** An order as people enter it: the counter gives it its id. */
 export type OrderRequest =
@@ -178,6 +179,14 @@ export class Counter {
     return this.#syncing
   }
 
+  /** Closes the day in the security module; what that leaves for the office goes there like a sale. */
+  async cashUp(): Promise<CashedUp | Refusal> {
+    const answer = await this.#till.cashUp()
+    if (answer.result === 'closed') this.#ring()
+    this.changed()
+    return answer
+  }
+
   changed(): void {
     for (const watcher of this.#watchers) watcher()
   }
@@ -201,9 +210,12 @@ export class Counter {
 
   #afterTap(order: AnyOrder, result: TapResult): void {
     if (result.result === 'done' && this.#order?.id === order.id) this.#order = undefined
-    // Without a network every sale would cut the pauses short that spare it.
-    const online = this.#lastSync?.report.result === 'synchronised'
-    if (result.result !== 'refused' && online) this.news.ring()
+    if (result.result !== 'refused') this.#ring()
+  }
+
+  /** Without a network every sale would cut the pauses short that spare it. */
+  #ring(): void {
+    if (this.#lastSync?.report.result === 'synchronised') this.news.ring()
   }
 
   #makeOrder(request: OrderRequest, open: AnyOrder | undefined): AnyOrder {

@@ -152,7 +152,7 @@ function addRoutes(app: FastifyInstance, options: KioskOptions): void {
   )
 
   api.post('/api/cash-up', { schema: { response: { 200: schema.cashUp } } }, async () =>
-    cashUpJson(await till.cashUp()),
+    cashUpJson(await counter.cashUp()),
   )
 
   api.get('/api/float', { schema: { response: { 200: schema.float } } }, async () =>

@@ -81,11 +81,12 @@ async function openKiosk({
 const order = { kind: 'pay', amount: '500', passcode: '1234' }
 
 describe('the day', () => {
+  const totals = { paid: 500n, paidBack: 0n, loaded: 0n, loadedBack: 0n }
+  const closed = { result: 'closed', batch: 3, count: 2, ...totals } as const
+  const proof = Uint8Array.of(1, 2, 3)
+  const scheme = { ...toyScheme, cashUp: () => Promise.resolve({ ...closed, proof }) }
+
   test('is closed in the security module', async () => {
-    const totals = { paid: 500n, paidBack: 0n, loaded: 0n, loadedBack: 0n }
-    const closed = { result: 'closed', batch: 3, count: 2, ...totals } as const
-    const proof = Uint8Array.of(1, 2, 3)
-    const scheme = { ...toyScheme, cashUp: () => Promise.resolve({ ...closed, proof }) }
     const { ask } = await openKiosk({ schemes: [scheme] })
     expect(await ask('POST', '/api/cash-up')).toEqual({
       status: 200,
@@ -99,6 +100,17 @@ describe('the day', () => {
         proof: 'AQID',
       },
     })
+  })
+
+  test('goes to the office and before every page as soon as it is closed', async () => {
+    const { ask, counter } = await openKiosk({ schemes: [scheme] })
+    await counter.sync()
+    let changes = 0
+    counter.watch(() => (changes += 1))
+    await ask('POST', '/api/cash-up')
+    const silent = AbortSignal.timeout(5_000)
+    await counter.news.wait(silent)
+    expect({ changes, silent: silent.aborted }).toEqual({ changes: 1, silent: false })
   })
 
   test('of a till without one is not there to close', async () => {

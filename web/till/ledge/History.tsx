@@ -17,6 +17,9 @@ const WORDS: Readonly<Record<TillRecord['kind'], string>> = {
   refund: 'Paid back',
 }
 
+/** In the place of a card where none was held to the till. */
+const NO_CARD = '0000000000000000'
+
 const time = new Intl.DateTimeFormat(undefined, {
   day: 'numeric',
   month: 'short',
@@ -43,20 +46,36 @@ export function History() {
       <ul className={classes.list}>
         {receipts?.map((record) => (
           <li key={record.id}>
-            <button type="button" className={classes.row} onClick={() => setOpen(record.id)}>
-              <span className={classes.what}>
-                {WORDS[record.kind]} <RecordState state={record.state} />
-              </span>
-              {record.kind !== 'passcode' && <Money amount={record.amount} currency={currency} />}
-              <span className={classes.when}>
-                {time.format(record.madeAt)}, card …{record.card.slice(-4)}
-              </span>
-            </button>
+            {record.card === NO_CARD ? (
+              <HandedIn record={record} />
+            ) : (
+              <button type="button" className={classes.row} onClick={() => setOpen(record.id)}>
+                <span className={classes.what}>
+                  {WORDS[record.kind]} <RecordState state={record.state} />
+                </span>
+                {record.kind !== 'passcode' && <Money amount={record.amount} currency={currency} />}
+                <span className={classes.when}>
+                  {time.format(record.madeAt)}, card …{record.card.slice(-4)}
+                </span>
+              </button>
+            )}
           </li>
         ))}
       </ul>
       <ReceiptDialog id={open} onClose={() => setOpen(undefined)} />
     </section>
+  )
+}
+
+/** Coins that the vendor element handed in: the bank says what for. */
+function HandedIn({ record: { state, madeAt } }: { readonly record: TillRecord }) {
+  return (
+    <p className={classes.entry}>
+      <span className={classes.what}>
+        Coins handed in <RecordState state={state} />
+      </span>
+      <span className={classes.when}>{time.format(madeAt)}</span>
+    </p>
   )
 }
 

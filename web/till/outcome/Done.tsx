@@ -57,8 +57,8 @@ export function Done({
       )}
       {handedOver && handedOver.change !== '0' && (
         <p className={classes.why}>
-          <Money amount={handedOver.given} currency={view.currency} /> given in coins,{' '}
-          <Money amount={handedOver.change} currency={view.currency} /> change back on the card
+          Gave <Money amount={handedOver.given} currency={view.currency} /> in coins, got{' '}
+          <Money amount={handedOver.change} currency={view.currency} /> back
         </p>
       )}
       <p className={classes.left}>

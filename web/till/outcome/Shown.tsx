@@ -39,7 +39,8 @@ export function Shown({
       </p>
       {view.unfinished && (
         <p className={classes.why}>
-          A transaction was begun on it and not finished. The next payment mends that.
+          A transaction was begun on it and not finished. The next payment mends that; of coins, the
+          next one at the till where it was.
         </p>
       )}
     </Stage>
