@@ -110,7 +110,9 @@ describe.each(sizes)('the till on a %s', (size) => {
       await page.getByText('Amount', { exact: true }).click()
       await press(page, amount)
       await page.getByRole('button', { name: /^Charge/ }).click()
-      await page.getByText('A purse card needs it for large amounts only').waitFor()
+      await page
+        .getByText('Purses, wallets and cards of coins need it for large amounts only')
+        .waitFor()
       expect(await faultsOf(page)).toEqual(NO_FAULTS)
       await page.getByRole('button', { name: 'Without passcode' }).click()
       await tap(page, 'Cleo')
