@@ -167,9 +167,17 @@ function parseIssue(argv: readonly string[], environment: Environment): CardComm
     scheme,
     balance: options.balance ?? '0',
     currency: currencyOf('card', options.currency),
-    passcode: options.passcode,
-    holder: options.holder,
+    passcode: options.passcode === undefined ? undefined : digits('passcode', options.passcode),
+    holder: options.holder === undefined ? undefined : personNumber(options.holder),
   }
+}
+
+function personNumber(text: string): string {
+  if (/^[1-9]\d{0,17}$/.test(text)) return text
+  throw new UsageError(
+    `--holder: "${text}" is no number of a person, as the console has it`,
+    'card',
+  )
 }
 
 /** Somebody has to buy its coins, and they come on no other way. */

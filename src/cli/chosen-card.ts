@@ -29,7 +29,7 @@ export async function withChosenCard(
   const { directory, name } = imageAt(card ?? '', cards)
   await directory.read(name)
   const taken = Promise.withResolvers<void>()
-  const what = `Waiting for ${name}, which is somewhere else`
+  const what = `Waiting for ${name}: another program has it, such as a till that runs`
   const waiting = withProgress(io, what, () => taken.promise)
   try {
     await directory.withCard(name, async (channel) => {

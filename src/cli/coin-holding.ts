@@ -22,7 +22,9 @@ export type Holding = {
 export async function heldBy(channel: Channel): Promise<Holding> {
   const holding = await holdingIn(channel)
   if (holding) return holding
-  throw new CommandFailed('this is neither a card for coins nor a vendor element')
+  throw new CommandFailed(
+    'this is neither a card for coins nor a vendor element: `kontant card --help` says how both are made',
+  )
 }
 
 /** Undefined if it is no such thing, or not in use. @throws {CommandFailed} if it goes away. */

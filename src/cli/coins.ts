@@ -19,7 +19,7 @@ import {
   type CoinJson,
 } from '../office/coins/answers.ts'
 import type { Channel } from '../reader/channel.ts'
-import { OfficeRefused, refusalOf } from '../town/office-client.ts'
+import { OfficeRefused } from '../town/office-client.ts'
 import { asked } from './asking.ts'
 import { withChosenCard } from './chosen-card.ts'
 import { countOf, heldBy, holdingJson, holdingLine, offer, type Holding } from './coin-holding.ts'
@@ -177,6 +177,10 @@ async function refund(command: Of<'refund'>, io: Io): Promise<void> {
   print(io, json, { card: id, refunded }, [`${amount} went to the online wallet of its holder.`])
 }
 
+const float = z.discriminatedUnion('result', [
+  z.object({ result: z.literal('float') }),
+  z.object({ result: z.literal('refused'), explanation: z.string() }),
+])
 const cashedUp = z.discriminatedUnion('result', [
   z.object({ result: z.literal('closed'), batch: z.int(), count: z.int(), paid: z.string() }),
   z.object({ result: z.literal('refused'), explanation: z.string() }),
@@ -184,24 +188,34 @@ const cashedUp = z.discriminatedUnion('result', [
 
 /** A till that runs has its element to itself: it is asked through its page. */
 async function cashUp({ page, json }: Of<'cash-up'>, io: Io): Promise<void> {
-  const answer = await closeDayAt(page)
-  if (answer.result === 'refused') throw new CommandFailed(answer.explanation)
+  // A till with a security module would close the day of that.
+  const held = await askTill(page, '/api/float', 'GET', float)
+  const answer =
+    held.result === 'float' ? await askTill(page, '/api/cash-up', 'POST', cashedUp) : held
+  if (answer.result === 'refused') {
+    throw new CommandFailed(`${answer.explanation} This was the till at ${page}.`)
+  }
   const { batch, count, paid } = answer
-  print(io, json, { batch, count, paid }, [
-    `Its vendor element has given up ${countOf(count)}: the office has them when the till has synchronised.`,
-  ])
+  const given = count === 0 ? 'had no coins' : `has given up ${countOf(count)}`
+  const rest = count === 0 ? '' : ': the office has them when the till has synchronised'
+  print(io, json, { batch, count, paid }, [`Its vendor element ${given}${rest}.`])
 }
 
-async function closeDayAt(page: string): Promise<z.output<typeof cashedUp>> {
+async function askTill<T>(
+  page: string,
+  path: string,
+  method: 'GET' | 'POST',
+  schema: z.ZodType<T>,
+): Promise<T> {
   try {
-    const answer = await fetch(new URL('/api/cash-up', page), { method: 'POST' })
-    const text = await answer.text()
-    if (!answer.ok) throw new CommandFailed(refusalOf(answer.status, text).message)
-    return cashedUp.parse(JSON.parse(text))
+    const answer = await fetch(new URL(path, page), { method })
+    const known = answer.ok ? schema.safeParse(await answer.json()) : undefined
+    if (known?.success) return known.data
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-    throw new CommandFailed(`no till answers at ${page}: name the address of its page by --page`)
+    // What `fetch` says if nobody is there, and what is no JSON.
+    if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error
   }
+  throw new CommandFailed(`no till answers at ${page}: name the address of its page by --page`)
 }
 
 /** A purchase that has no answer yet: asked for again, it is done once. */

@@ -164,13 +164,14 @@ and writes it; CARD.card is any other card, with a header that says which; CARD.
 module.
 
   issue    asks the office for a new card and writes it to a new image. Prints the passcode, once;
-           of a purse card the PIN and the code that unblocks it
+           of any but a block card the PIN and the code that unblocks it
   module   the same for the security module of a till, without which it cannot serve purse cards,
            or with --scheme coin for its vendor element, without which it takes no coins
   show     what can be read from a card without secrets
   list     all cards of the directory
   clone    copies a card, chip number and all, as a thief would
-  unblock  what the holder of a purse card does after three wrong PINs, and with them a new PIN
+  unblock  what a holder does after three wrong PINs, with the code that came with the card: the
+           PIN is a new one then. Cards of the scheme block block none
   serve    puts a card into a virtual reader (vsmartcard-vpcd), where every PC/SC program finds it.
            What is written on it is in its image at once. Ctrl-C takes it out again
 

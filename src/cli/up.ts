@@ -6,13 +6,15 @@ import { layTown, UP_TILLS, type UpTown } from './first-run.ts'
 import { COIN_CARD, EMPTY_WALLET, type Codes } from './first-run-cards.ts'
 import { untilStopped, withProgress, type Io } from './io.ts'
 import { readLogin } from './login.ts'
+import { DEFAULT_DATA, DEFAULT_PORT } from './options.ts'
 import { startOfficeServer, type OfficeServer } from './office-server.ts'
 import { builtPage } from './system.ts'
 import { OWN_MODULE } from './till-module.ts'
 import { startTillServer, type TillServer } from './till-server.ts'
 
 /** `kontant up`: runs until it is told to stop. */
-export async function up({ data, port, currency }: UpCommand, io: Io): Promise<void> {
+export async function up(command: UpCommand, io: Io): Promise<void> {
+  const { data, port, currency } = command
   const office = await withProgress(io, 'Starting the office and its database', () =>
     startOfficeServer({ data, host: '127.0.0.1', port, database: undefined, currency }),
   )
@@ -47,7 +49,7 @@ export async function up({ data, port, currency }: UpCommand, io: Io): Promise<v
     }
     // Each was enrolled before the next one had a key.
     for (const { till } of tills) await till.syncOnce()
-    const lines = welcome({ office, tills, town, cards, login })
+    const lines = welcome({ command, office, tills, town, cards, login })
     for (const line of lines) io.out(line)
     await untilStopped(io, [office.broken, ...tills.map(({ running }) => running)])
   } finally {
@@ -58,6 +60,7 @@ export async function up({ data, port, currency }: UpCommand, io: Io): Promise<v
 }
 
 interface Running {
+  readonly command: UpCommand
   readonly office: OfficeServer
   readonly tills: readonly TillServer[]
   readonly town: UpTown
@@ -65,9 +68,10 @@ interface Running {
   readonly login: { readonly name: string; readonly password: string }
 }
 
-function welcome({ office, tills, town, cards, login }: Running): readonly string[] {
+function welcome({ command, office, tills, town, cards, login }: Running): readonly string[] {
   const [bakery, bar, market] = tills.map(({ url }) => url)
   const holders = [...town.holders].map(([name, codes]) => holderText(name, codes))
+  const { inCards, atOffice } = placesOf(command)
   const built = builtPage('console') !== undefined && builtPage('till') !== undefined
   return [
     '',
@@ -85,18 +89,26 @@ function welcome({ office, tills, town, cards, login }: Running): readonly strin
     '',
     '  1. Sell without a network. On the page of a till switch the network off, choose something,',
     '     tap a card, enter its passcode. Switch it on again and watch the ledger of that card.',
-    '  2. Copy a card:   npm run kontant -- card clone ada thief',
+    `  2. Copy a card:   npm run kontant -- card clone ada thief${inCards}`,
     '     Pay with ada at one till and with thief at the other, both without a network; then switch',
     '     it on and look at the cases.',
     '  3. Load a wallet from its holder’s money at the office, as a phone does, and pay with it:',
-    `     npm run kontant -- phone load 20 --card ${EMPTY_WALLET} --pin ${pinOf(town, EMPTY_WALLET)}`,
+    `     npm run kontant -- phone load 20 --card ${EMPTY_WALLET} --pin ${pinOf(town, EMPTY_WALLET)}${inCards}${atOffice}`,
     '     After some payments it wants to be synchronised: the same with sync instead of load 20.',
     `  4. Pay with ${COIN_CARD} at the market, which gives change in coins. To buy more of them:`,
-    `     npm run kontant -- coins buy 20 --card ${COIN_CARD}`,
+    `     npm run kontant -- coins buy 20 --card ${COIN_CARD}${inCards}${atOffice}`,
     '  5. Read a story:  npm run kontant -- play scenarios/shah.yaml',
     '',
     ...(built ? [] : ['The pages are not built yet: npm run build, then start again.', '']),
   ]
+}
+
+/** What commands have to be told that look somewhere else by themselves. */
+function placesOf({ data, port }: UpCommand) {
+  const isElsewhere = data !== DEFAULT_DATA
+  const url = port === DEFAULT_PORT ? '' : ` --office http://127.0.0.1:${port}`
+  const own = isElsewhere ? ` --login ${join(data, 'login')} --memory ${join(data, 'phone')}` : ''
+  return { inCards: isElsewhere ? ` --cards ${join(data, 'cards')}` : '', atOffice: url + own }
 }
 
 function holderText(name: string, { passcode, unblocking, login }: Codes): string {

@@ -35,7 +35,7 @@ import type { Traffic } from './cheats/middleman.ts'
 import { coinTraffic } from './cheats/coin.ts'
 import { purseTraffic } from './cheats/purse.ts'
 import { walletTraffic } from './cheats/wallet.ts'
-import { unblockPurse, unblockWallet, type Unblocking } from './unblocking.ts'
+import { unblockCoins, unblockPurse, unblockWallet, type Unblocking } from './unblocking.ts'
 import type { SchemeName } from './scheme-names.ts'
 import { tellBlock } from './trace/block.ts'
 import { tellCoin } from './trace/coin.ts'
@@ -207,7 +207,7 @@ export const CARD_SCHEMES = {
     card: coinCard,
     module: vendorElement,
     balanceMax: COIN_CARD_MAX,
-    unblock: undefined,
+    unblock: unblockCoins,
     traffic: coinTraffic,
     cheats: new Set<Cheat>(['withhold', 'deny']),
     tell: tellCoin,

@@ -3,6 +3,8 @@ import { concat } from '../kernel/bytes.ts'
 import { pinBlock } from '../kernel/pin.ts'
 import type { RandomSource } from '../kernel/ports.ts'
 import { CardTorn, exchange, type Channel } from '../reader/channel.ts'
+import { CoinCard } from '../schemes/coin/terminal.ts'
+import { COIN_SW } from '../schemes/coin/instructions.ts'
 import { CLA, INS, PURSE_AID, PURSE_SW } from '../schemes/purse/message.ts'
 import { selectApplet } from '../schemes/purse/terminal.ts'
 import { WalletCard } from '../schemes/wallet/terminal.ts'
@@ -52,8 +54,24 @@ export const unblockWallet: Unblocking = async (channel, { code, passcode }, ran
   }
 }
 
-/** Whichever of the two it is. */
+export const unblockCoins: Unblocking = async (channel, { code, passcode }) => {
+  try {
+    const card = await CoinCard.connect(channel)
+    const answer = await card?.unblockPin(pinBlock(code), pinBlock(passcode))
+    if (answer?.sw === SW.OK) return 'unblocked'
+    if (answer?.sw === COIN_SW.BLOCKED) return 'code_blocked'
+    return answer && answer.sw >> 4 === 0x63c ? 'wrong_code' : 'unknown_card'
+  } catch (error) {
+    if (error instanceof CardTorn) return 'torn'
+    throw error
+  }
+}
+
+/** Whichever of them it is. */
 export const unblockCard: Unblocking = async (channel, codes, random) => {
-  const status = await unblockPurse(channel, codes, random)
-  return status === 'unknown_card' ? unblockWallet(channel, codes, random) : status
+  for (const unblock of [unblockPurse, unblockCoins, unblockWallet]) {
+    const status = await unblock(channel, codes, random)
+    if (status !== 'unknown_card') return status
+  }
+  return 'unknown_card'
 }

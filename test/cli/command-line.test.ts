@@ -361,6 +361,11 @@ describe('a command line', () => {
     ['phone pin --card a --pin 4821', 'pin needs --new'],
     ['phone pay --card a --pin 4821', 'expected FILE here, got nothing'],
     ['card issue mia --scheme coin', 'whose? --holder N, the number of a cardholder'],
+    [
+      'card issue mia --holder mia',
+      '--holder: "mia" is no number of a person, as the console has it',
+    ],
+    ['card issue mia --passcode 12', '--passcode: expected 4 to 8 digits'],
     ['card issue mia --scheme coin --holder 1 --balance 5', '`kontant coins buy` puts coins on it'],
     ['card module m --till 1 --scheme wallet', '--scheme: there is no "wallet".'],
     ['coins', 'expected one of buy, load, list, takings, refund, cash-up after "coins".'],

@@ -55,6 +55,11 @@ describe('kontant up', () => {
     })
     return { answer, json: (await answer.json()) as Record<string, unknown> }
   }
+  /** The words of a command that it says to try, exactly as it says. */
+  const printed = (command: string) => {
+    const [, words = ''] = new RegExp(`npm run kontant -- (${command} .*)`).exec(up.output) ?? []
+    return words.split(' ')
+  }
   const passcodeOf = (card: string) =>
     new RegExp(`${card} \\(passcode (\\d+)\\)`).exec(up.output)?.[1] ?? ''
 
@@ -98,7 +103,7 @@ describe('kontant up', () => {
     const shown = await kontant('card', 'show', 'ada', '--json', ...cards)
     expect(JSON.parse(shown.out)).toMatchObject({ block: { currency: 'EUR', sequence: 1 } })
 
-    expect((await kontant('card', 'clone', 'ada', 'thief', ...cards)).status).toBe(0)
+    expect((await kontant(...printed('card clone'))).status).toBe(0)
     const [ada, thief] = ['ada', 'thief'].map((name) =>
       readFileSync(join(data, 'cards', `${name}.mfd`)),
     )
@@ -163,13 +168,10 @@ describe('kontant up', () => {
     const online = async () => (await call(port, '/api/online/me', undefined, headers)).json
     expect(await online()).toMatchObject({ balances: [{ currency: 'EUR', balance: '10000' }] })
 
-    // As printed, but for where things are.
-    const place = ['--cards', join(data, 'cards'), '--office', `http://127.0.0.1:${port}`]
-    const own = ['--login', join(data, 'login'), '--memory', join(data, 'phone')]
-    const phone = (act: string[]) =>
-      kontant('phone', ...act, '--card', 'ida-wallet', '--pin', pin, ...place, ...own)
-    expect(up.output).toContain(`phone load 20 --card ida-wallet --pin ${pin}`)
-    expect((await phone(['load', '20'])).out).toContain('20.00 EUR')
+    const load = printed('phone load')
+    expect(load).toContain(pin)
+    const sync = load.toSpliced(1, 2, 'sync')
+    expect((await kontant(...load)).out).toContain('20.00 EUR')
     expect(await online()).toMatchObject({ balances: [{ balance: '8000' }] })
 
     for (const [card, left] of [
@@ -181,7 +183,7 @@ describe('kontant up', () => {
       expect(json).toMatchObject({ result: 'done', view: { balance: left } })
     }
     await call(port + 1, '/api/sync', {})
-    expect((await phone(['sync'])).out).toContain('17.50 EUR')
+    expect((await kontant(...sync)).out).toContain('17.50 EUR')
   })
 
   test('has cards with coins, and a till that takes them and gives change', async () => {
@@ -198,14 +200,15 @@ describe('kontant up', () => {
     // 5 + 2 + 1 came back, and the 20 is kept for nobody: it is more than a till gives as change.
     expect(await shown('nic-coins', cards)).toMatchObject({ total: '8.00', count: 3 })
 
-    const asked = ['--office', `http://127.0.0.1:${port}`, '--login', join(data, 'login')]
-    const place = ['--cards', cards, '--memory', join(data, 'phone')]
-    expect(up.output).toContain('coins buy 20 --card mia-coins')
-    const bought = await kontant('coins', 'buy', '20', '--card', 'mia-coins', ...place, ...asked)
-    expect(bought.out).toContain('50.00 EUR in 7 coins')
-    const page = `http://127.0.0.1:${port + 3}`
-    const closed = await kontant('coins', 'cash-up', '--page', page, '--json')
+    expect((await kontant(...printed('coins buy'))).out).toContain('50.00 EUR in 7 coins')
+    const cashUp = (at: number, ...more: string[]) =>
+      kontant('coins', 'cash-up', '--page', `http://127.0.0.1:${at}`, ...more)
+    const closed = await cashUp(port + 3, '--json')
     expect(JSON.parse(closed.out)).toMatchObject({ batch: 1 })
+    expect((await cashUp(port + 3)).out).toBe('Its vendor element had no coins.')
+    // Neither closes the day of a security module.
+    expect((await cashUp(port + 1)).err).toContain('Ask the bank for the right one.')
+    expect((await cashUp(port)).err).toContain(`no till answers at http://127.0.0.1:${port}`)
     await call(port + 3, '/api/sync', {})
   })
 

@@ -198,14 +198,19 @@ steps:
     ])
   })
 
-  test('three wrong unblocking codes, and no code unblocks any more', async () => {
+  test.each([
+    ['a purse card', 'scheme: purse, balance: 60.00'],
+    ['a card with coins', 'scheme: coin, holder: Ada'],
+  ])('three wrong unblocking codes, and no code unblocks %s any more', async (_, card) => {
     const wrong =
       "{ unblock: { card: ada, code: '00000000', new: '1234' }, expect: refused wrong_code }"
     const result = await play(
       `currency: EUR
-cards: { ada: { scheme: purse, balance: 60.00 } }
+people: { Ada: {} }
+cards: { ada: { ${card} } }
 tills: { bar: {} }
 steps:
+  - { unblock: { card: ada, new: '4711' } }
   - ${wrong}
   - ${wrong}
   - ${wrong}

@@ -127,6 +127,11 @@ export class CoinCard {
     return ask(this.#channel, INS.SETTLE, sealed)
   }
 
+  /** What its holder does after three wrong PINs: PIN blocks of the unblocking code and of a new PIN. */
+  unblockPin(code: Bytes, pin: Bytes): Promise<Answer> {
+    return askShort(this.#channel, command(CLA, INS.UNBLOCK_PIN, 0, 0, concat(code, pin)))
+  }
+
   claim(which: number): Promise<Answer> {
     return this.#short(INS.CLAIM, which)
   }

@@ -77,7 +77,9 @@ export const STEPS = {
         code: passcode.optional().describe('The unblocking code. Default: the right one.'),
         new: passcode,
       })
-      .describe('The holder of a purse card unblocks the passcode and chooses another.'),
+      .describe(
+        'The holder unblocks the passcode, if the card itself blocks it, and chooses another.',
+      ),
     at,
     expect: outcome.optional(),
     tear: tear.optional(),

@@ -73,6 +73,8 @@ function asks({ ins, p1, data }: CommandApdu, { money }: Words): string | undefi
       return 'give your coins to the bank'
     case INS.LOAD:
       return `load: { coin }PUF, ${size}`
+    case INS.UNBLOCK_PIN:
+      return 'unblocking code and new PIN'
     case INS.CLAIM:
       return 'claim of a payment whose vendor is gone?'
     default: {
