@@ -1,24 +1,12 @@
-import { utf8, type Bytes } from '../kernel/bytes.ts'
-import { hmacSha256 } from '../kernel/hash.ts'
+import { createCipheriv } from 'node:crypto'
+import { utf8 } from '../kernel/bytes.ts'
+import { sha256 } from '../kernel/hash.ts'
 import type { RandomSource } from '../kernel/ports.ts'
 
-/** The same bytes for the same seed: HMAC in counter mode. Never for anything outside a simulation. */
+/** The same bytes for the same seed: AES-256 in counter mode. Never for anything outside a simulation. */
 export function seededRandom(seed: string): RandomSource {
-  let counter = 0
-  let left: Bytes = new Uint8Array()
-  return {
-    bytes(size) {
-      const drawn = new Uint8Array(size)
-      for (let filled = 0; filled < size;) {
-        if (left.length === 0) left = hmacSha256(utf8(seed), utf8(String(counter++)))
-        const part = left.subarray(0, size - filled)
-        drawn.set(part, filled)
-        left = left.slice(part.length)
-        filled += part.length
-      }
-      return drawn
-    },
-  }
+  const stream = createCipheriv('aes-256-ctr', sha256(utf8(seed)), new Uint8Array(16))
+  return { bytes: (size) => new Uint8Array(stream.update(new Uint8Array(size))) }
 }
 
 /** A whole number from 0 to `below` − 1. */
