@@ -15,7 +15,9 @@ export interface TestDatabase {
 export async function createTestDatabase(): Promise<TestDatabase> {
   const { url: server, template } = inject('server')
   const name = `kontant_test_${randomUUID().replaceAll('-', '')}`
-  await onServer(server, (client) => client.query(`create database ${name} template ${template}`))
+  // A copy of files takes a third of the time that a copy through the log takes.
+  const from = `template ${template} strategy file_copy`
+  await onServer(server, (client) => client.query(`create database ${name} ${from}`))
   const url = databaseUrl(server, name)
   const db = connect(url, 8)
   return {

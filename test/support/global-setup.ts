@@ -37,6 +37,9 @@ async function startServer(): Promise<{ url: string; stop(): Promise<void> }> {
     fsync: 'off',
     synchronous_commit: 'off',
     full_page_writes: 'off',
+    wal_level: 'minimal',
+    max_wal_senders: '0',
+    autovacuum: 'off',
     max_connections: '300',
   })
   return {
