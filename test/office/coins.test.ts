@@ -4,13 +4,13 @@ import type { Bytes } from '../../src/kernel/bytes.ts'
 import { COIN_FINDINGS } from '../../src/office/coins/coinage.ts'
 import { GRACE, OFFLINE_MAX } from '../../src/office/coins/grace.ts'
 import { COIN_LIFE, COINS_AT_ONCE } from '../../src/office/coins/sale.ts'
-import { ENROLLED, enrolment, makeCoins } from '../../src/schemes/coin/office/bank.ts'
+import { enrolment, makeCoins } from '../../src/schemes/coin/office/bank.ts'
 import { loadCoins } from '../../src/schemes/coin/issuing.ts'
 import { placeOf } from '../../src/office/coins/elements.ts'
 import { Chance } from '../fuzz/chance.ts'
 import { closeTills, pay } from '../schemes/coin/till.ts'
 import { EUR } from '../schemes/coin/world.ts'
-import { CoinOffice, type OfficeCustomer, type Shop } from '../support/coin-office.ts'
+import { CHALLENGES, CoinOffice, type OfficeCustomer, type Shop } from '../support/coin-office.ts'
 import {
   forgedBy,
   keepingAll,
@@ -108,7 +108,7 @@ describe('coins from an online wallet to a merchant', () => {
         card: customer.card,
         values: Array.from({ length: count }, () => '1'),
       })
-    const left = ENROLLED - 40
+    const left = CHALLENGES - 40
     expect((await buy(Math.min(COINS_AT_ONCE, left) + 1)).status).toBe(
       left < COINS_AT_ONCE ? 409 : 400,
     )
