@@ -105,7 +105,7 @@ test('whichever message or answer is lost: everything is done once', async () =>
       }
     }
   }
-  expect(cuts).toBe(16)
+  expect(cuts).toBe(12)
   expect(await free()).toEqual(before)
   await bert.buyCoins([10n])
   await payAndReport(bert, shops[0], 10n)

@@ -51,6 +51,8 @@ export interface BankExchange {
 const SHOWN_AT_ONCE = 20
 const DECIDED_AT_ONCE = 200
 const READ_AT_ONCE = 100
+/** How much more has to be shown to say so, ms: nobody waits for minutes. */
+const SAID_EVERY = 10 * 60 * 1000
 
 /** Undefined if this office is no bank among others. */
 export function createBankExchange(
@@ -97,7 +99,10 @@ class Exchange implements BankExchange {
     const takenUpTo = await readTakenUpTo(this.#db, office.clock.now())
     const isAllShown = await this.#show()
     await this.#decide()
-    if (isAllShown && takenUpTo !== undefined) await this.#mark(takenUpTo)
+    const { shownUpTo } = await exchangeState(this.#db)
+    if (isAllShown && takenUpTo !== undefined && takenUpTo > shownUpTo + SAID_EVERY) {
+      await this.#mark(takenUpTo)
+    }
   }
 
   /**
