@@ -17,6 +17,8 @@ export interface Snapshot extends Pick<
   readonly cashUps: ReadonlyMap<string, CashUpRow>
   /** The cards that the office issued: no copies. */
   readonly issued: readonly string[]
+  /** Those whose money is coins. */
+  readonly ofCoins: readonly string[]
 }
 
 /** An expectation that did not hold, and where it stands. */
@@ -261,7 +263,7 @@ class Checker {
   }
 
   conservation(path: Path): readonly Miss[] {
-    const { accounts, issued, cases, chips } = this.#snapshot
+    const { accounts, issued, ofCoins, cases, chips } = this.#snapshot
     const total = this.#sum(accounts.filter(({ office }) => office !== NOTARY_NAME))
     const books =
       total === 0n
@@ -274,10 +276,11 @@ class Checker {
             },
           ]
     const disputed = new Set(cases.flatMap(({ card, suspects }) => [card, ...suspects]))
-    const cards = issued.filter((card) => !disputed.has(card))
+    const cards = issued.filter((card) => !disputed.has(card) && !ofCoins.includes(card))
     return [
       ...books,
       ...this.#backing(path),
+      ...(ofCoins.some((card) => disputed.has(card)) ? [] : this.#coinsOutside(path)),
       ...cards.flatMap((card) => {
         const shadow = this.#sum(
           accounts.filter(({ kind, owner }) => kind === 'shadow' && owner === card),
@@ -289,6 +292,21 @@ class Checker {
         return [{ path, expected: `${held} on ${card}, as its shadow account says`, found }]
       }),
     ]
+  }
+
+  /** Of whatever bank, on whatever card: vendors have no coins once their tills have cashed up. */
+  #coinsOutside(path: Path): readonly Miss[] {
+    const { accounts, ofCoins, chips } = this.#snapshot
+    const outside = this.#sum(accounts.filter(({ kind }) => kind === 'coin-float'))
+    const held = ofCoins.flatMap((card) => {
+      const chip = chips.get(card)
+      return chip && 'balance' in chip ? [chip] : []
+    })
+    const found = this.#sum(held)
+    if (held.length === ofCoins.length && found === outside) return []
+    const [there, all] = [found, outside].map((amount) => formatAmount(amount, this.#currency))
+    const readable = `${there} on ${held.length} that can be read`
+    return [{ path, expected: `${all} in coins on ${ofCoins.length} cards`, found: readable }]
   }
 
   /** What the notary says is on an office's cards is what the office has reserved for them. */
@@ -309,7 +327,7 @@ class Checker {
     })
   }
 
-  #sum(rows: readonly AccountRow[]): bigint {
+  #sum(rows: readonly Pick<AccountRow, 'balance'>[]): bigint {
     return rows.reduce((sum, { balance }) => sum + parseAmount(balance, this.#currency), 0n)
   }
 

@@ -12,7 +12,13 @@ import { orderReserve } from '../notary/operator.ts'
 import { readReport, type OfficeReport } from '../notary/reports.ts'
 import { notaryTransport } from '../notary/transport.ts'
 import type { OpenDatabase } from '../office/database.ts'
-import { joinNotary, readAuthority } from '../schemes/wallet/office/authority.ts'
+import {
+  joinOthers,
+  requestMembership,
+  signRequests,
+  type MemberScheme,
+  type SecretsOf,
+} from '../schemes/membership.ts'
 import { createRoot, requestCertificate, signRequested, type Root } from '../schemes/wallet/root.ts'
 import { TownDatabase } from './databases.ts'
 
@@ -84,18 +90,22 @@ export class NotaryHouse {
     }
   }
 
-  /** The wallet secrets of an office as it has them once it has joined. */
-  admit(office: OfficeNumber, secrets: Bytes): Bytes {
-    const { key } = readAuthority(secrets)
-    const subject = { role: 'office', party: { kind: 'office', office }, generation: 1 } as const
-    const at = this.#options.clock.now()
+  /** The secrets of an office as it has them once it has joined; with coins it is a bank as well. */
+  admit(
+    office: OfficeNumber,
+    schemes: readonly MemberScheme[],
+    secretsOf: SecretsOf,
+  ): ReadonlyMap<MemberScheme, Bytes> {
+    const { certificate: notary } = this
+    const requests = requestMembership(schemes, office, secretsOf)
+    const certificates = signRequests(requests, this.#root, this.#options.clock.now())
+    const root = this.#root.certificate.bytes
+    return joinOthers(secretsOf, { certificates, root, notary }).secrets
+  }
+
+  get certificate(): Bytes {
     invariant(this.#certificate, 'the notary was certified when it was built')
-    return joinNotary(secrets, {
-      office,
-      root: this.#root.certificate.bytes,
-      certificate: signRequested(requestCertificate(subject, key), this.#root, at),
-      notary: this.#certificate,
-    })
+    return this.#certificate
   }
 
   /** What an office that has joined pays in. */

@@ -14,6 +14,7 @@ import { addPerson, hasNobody } from '../office/registry/people.ts'
 import { injectTransport } from '../office/transport.ts'
 import { localVerifier } from '../office/ledger/verifier.ts'
 import { replaceSchemeSecrets } from '../office/registry/office-secrets.ts'
+import type { MemberScheme } from '../schemes/membership.ts'
 import { officeSchemes } from '../schemes/office.ts'
 import { SCHEME } from '../schemes/wallet/message.ts'
 import { notarySeatOf } from '../schemes/wallet/office/seat.ts'
@@ -44,6 +45,8 @@ export interface HouseOptions {
 export interface Membership {
   readonly house: NotaryHouse
   readonly number: OfficeNumber
+  /** In which it knows others. */
+  readonly schemes: readonly MemberScheme[]
 }
 
 const OPERATOR: Login = { name: 'operator', password: 'correct horse battery' }
@@ -100,17 +103,19 @@ export class OfficeHouse {
     await this.#database.drop()
   }
 
-  /** Before its first wallet is issued: those know the root of all then, and no other. */
-  async #join({ house, number }: Membership): Promise<void> {
+  /** Before its first card is issued: it knows the root of all then, and no other. */
+  async #join({ house, number, schemes }: Membership): Promise<void> {
     const { clock, random, currency } = this.#options
     const db = connect(this.#database.url, 1)
     try {
       const parts = { db, schemes: officeSchemes, clock, random, dataKey: this.#dataKey, currency }
       const office = await createOffice(parts)
-      const secrets = house.admit(number, office.secretsOf(SCHEME))
-      await db
-        .transaction()
-        .execute((trx) => replaceSchemeSecrets(trx, office.vault, SCHEME, secrets, clock.now()))
+      const joined = house.admit(number, schemes, (scheme) => office.secretsOf(scheme))
+      await db.transaction().execute(async (trx) => {
+        for (const [scheme, secrets] of joined) {
+          await replaceSchemeSecrets(trx, office.vault, scheme, secrets, clock.now())
+        }
+      })
     } finally {
       await db.destroy()
     }

@@ -37,6 +37,10 @@ export class Overview {
       cashUps: this.#town.cashUps,
       pufs: this.pufs(),
       issued: this.#names.originals().map(({ name }) => name),
+      ofCoins: this.#names
+        .originals()
+        .filter(({ parts }) => parts.scheme === 'coin')
+        .map(({ name }) => name),
     }
   }
 

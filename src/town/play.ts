@@ -25,6 +25,7 @@ import type { Path } from './scenario/check-names.ts'
 import type { ScenarioFile } from './scenario/file.ts'
 import {
   hasNotary,
+  memberSchemes,
   NOTARY_NAME,
   officeNames,
   startOf,
@@ -75,7 +76,7 @@ export async function playScenario(file: ScenarioFile, options: PlayOptions): Pr
       notary = await NotaryHouse.build({ server: server.url, clock, random: randomOf(NOTARY_NAME) })
     }
     for (const [index, name] of officeNames(scenario).entries()) {
-      const place = notary && { house: notary, number: index + 1 }
+      const place = notary && { house: notary, number: index + 1, schemes: memberSchemes(scenario) }
       const parts = { name, server, currency, clock, random: randomOf(name), notary: place }
       houses.push(await OfficeHouse.build(parts))
     }

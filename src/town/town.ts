@@ -28,6 +28,7 @@ import {
   moduleScheme,
   officeOf,
   peopleOf,
+  schemesOf,
   type CardWords,
   type Scenario,
   type TillWords,
@@ -97,6 +98,8 @@ export class Town {
   static async open(parts: TownParts): Promise<Town> {
     const town = new Town(parts)
     await town.offices.startAll()
+    // A vendor element takes the coins of the banks that its own one knows when it is made.
+    if (schemesOf(parts.scenario).includes('coin')) await town.offices.settled()
     await town.#openTills()
     await town.#openPeople()
     const later = issuedLater(parts.scenario)

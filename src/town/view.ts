@@ -134,9 +134,18 @@ export class OfficeView {
       case 'fees':
       case 'losses':
       case 'pool':
-      case 'reserve':
         return owner
+      case 'reserve':
+        return this.#reserveName(owner)
     }
+  }
+
+  /** `bank 2` is what another office has to get or to pay for coins; nobody’s is what is at the notary. */
+  #reserveName(owner: string): string {
+    const [, number] = /^bank (\d+)$/.exec(owner) ?? []
+    return number === undefined
+      ? owner
+      : this.#naming.party({ kind: 'office', office: Number(number) })
   }
 
   #money(amount: Amount): string {

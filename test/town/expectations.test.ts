@@ -70,6 +70,7 @@ const SNAPSHOT: Snapshot = {
   ]),
   pufs: [{ name: 'dora', bitErrorRate: 0.05, failures: 2 }],
   issued: ['ada', 'bert', 'cleo'],
+  ofCoins: [],
 }
 
 /** What does not hold of `words`, written as in a scenario: each as `path: expected | found`. */
@@ -188,6 +189,30 @@ describe('what does not hold', () => {
       'conservation: 7.00 on cleo, as its shadow account says | 8.00',
     ])
   })
+})
+
+test('coins that are outside have to be on cards, whoever made them', () => {
+  const coins = (north: string, south: string): Snapshot => ({
+    ...SNAPSHOT,
+    cases: [],
+    issued: ['ada', 'cleo'],
+    ofCoins: ['ada', 'cleo'],
+    accounts: [
+      { office: 'north', kind: 'world', owner: '', balance: '-13.00' },
+      { office: 'north', kind: 'coin-float', owner: '', balance: north },
+      { office: 'south', kind: 'coin-float', owner: '', balance: south },
+    ],
+  })
+  const text = '{ conservation: true }'
+  expect(missesOf(text, coins('11.00', '2.00'))).toEqual([])
+  expect(missesOf(text, coins('11.00', '2.01'))).toEqual([
+    'conservation: accounts that add up to 0 | 0.01',
+    'conservation: 13.01 in coins on 2 cards | 13.00 on 2 that can be read',
+  ])
+  const chips = new Map([['cleo', { balance: '13.00' }]])
+  expect(missesOf(text, { ...coins('11.00', '2.00'), chips })).toEqual([
+    'conservation: 13.00 in coins on 2 cards | 13.00 on 1 that can be read',
+  ])
 })
 
 describe('another order of arrival', () => {

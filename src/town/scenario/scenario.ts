@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { CURRENCY_CODES } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
+import type { MemberScheme } from '../../schemes/membership.ts'
 import { cardScheme } from '../chips.ts'
 import { SCHEME_NAMES, type SchemeName } from '../scheme-names.ts'
 import { expectations } from './expected-words.ts'
@@ -60,9 +61,14 @@ export function officeNames({ offices }: Scenario): readonly string[] {
 /** Reserved for the notary, where there is one. */
 export const NOTARY_NAME = 'notary'
 
-/** Several offices whose wallets pay each other settle at a notary. */
+/** Several offices whose cards pay each other’s settle at a notary. */
 export function hasNotary(scenario: Scenario): boolean {
-  return officeNames(scenario).length > 1 && schemesOf(scenario).includes('wallet')
+  return officeNames(scenario).length > 1 && schemesOf(scenario).some(isHeld)
+}
+
+/** In which offices with a notary know each other: they speak to it as offices for wallets, whatever else they are. */
+export function memberSchemes(scenario: Scenario): readonly MemberScheme[] {
+  return schemesOf(scenario).includes('coin') ? ['wallet', 'coin'] : ['wallet']
 }
 
 /** Cards that a step issues. */

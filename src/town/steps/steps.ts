@@ -135,6 +135,7 @@ const HANDLERS: { readonly [V in Verb]: Handler<V> } = {
   loadUnbacked,
   walletPolicy,
   advance: async ({ advance }, { town }) => {
+    await town.offices.settled()
     for (const name of town.offices.names) await town.offices.ifUp(name)?.sweep()
     return done(`time goes by: ${advance / 1000} s`)
   },
