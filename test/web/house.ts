@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Kysely } from 'kysely'
+import type { Bytes } from '../../src/kernel/bytes.ts'
 import type { CardId } from '../../src/kernel/ids.ts'
 import { Unreachable, type Transport } from '../../src/kernel/ports.ts'
 import { createApi } from '../../src/office/api.ts'
+import type { CoinsSoldJson } from '../../src/office/coins/answers.ts'
 import { startEvidence, type EvidenceService } from '../../src/office/ledger/evidence.ts'
 import type { Api } from '../../src/office/http.ts'
 import { createOffice, type Office } from '../../src/office/office.ts'
@@ -25,6 +27,7 @@ import { createTill } from '../../src/till/till.ts'
 import type { Policy } from '../../src/kernel/documents.ts'
 import { CARD_SCHEMES, type SchemeName } from '../../src/town/chips.ts'
 import { TownCard, TownChip, type CardTear } from '../../src/town/town-card.ts'
+import { loadCoins } from '../../src/schemes/coin/issuing.ts'
 import { RANDOM } from '../support/office.ts'
 import { addTestPerson, PASSWORD, sessionOf } from '../support/people.ts'
 
@@ -41,7 +44,10 @@ export interface House {
   /** Cards that lie around at every till, by label. */
   readonly cards: ReadonlyMap<string, TownCard>
   addMerchant(name: string): Promise<string>
+  /** With a purse module in its slot. */
   addTill(name: string, merchant: string, policy?: Partial<Policy>): Promise<HouseTill>
+  /** With a vendor element in its slot, and these coins to give change with. */
+  addCoinTill(name: string, merchant: string, float: readonly bigint[]): Promise<HouseTill>
   addProduct(merchant: string, name: string, price: bigint): Promise<number>
   stock(product: number, till: HouseTill, count: number): Promise<void>
   issueCard(
@@ -51,6 +57,10 @@ export interface House {
     scheme?: SchemeName,
     holder?: string,
   ): Promise<TownCard>
+  /** Somebody with that much in an online wallet, who signs in by the name in small letters. */
+  addHolder(name: string, deposit: bigint): Promise<string>
+  /** From its holder's online wallet, and onto the card. */
+  giveCoins(card: TownCard, values: readonly bigint[]): Promise<void>
   /** The next tap of any card is cut short so. */
   tearNext(tear: CardTear): void
   /** The cookie of a session of somebody whose password is {@link PASSWORD}. */
@@ -95,6 +105,28 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
   const stops: (() => Promise<void>)[] = []
   let tear: CardTear | undefined
 
+  const openTill = async (name: string, merchant: string, policy: Partial<Policy>) => {
+    const full = { ...defaultPolicy(office.currency), ...policy }
+    const { till, enrolment } = await call<{
+      till: { number: number; merchant: { name: string } }
+      enrolment: { code: string }
+    }>('POST', '/api/tills', { name, merchant, policy: policyToJson(full) })
+    const running = await startTill({
+      office: url,
+      code: enrolment.code,
+      name,
+      merchant: till.merchant.name,
+      cards,
+      takeTear() {
+        const taken = tear
+        tear = undefined
+        return taken
+      },
+    })
+    stops.push(() => running.stop())
+    return { number: till.number, ...running }
+  }
+
   return {
     office,
     evidence,
@@ -107,29 +139,32 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
       return id
     },
     async addTill(name, merchant, policy = {}) {
-      const full = { ...defaultPolicy(office.currency), ...policy }
-      const { till, enrolment } = await call<{
-        till: { number: number; merchant: { name: string } }
-        enrolment: { code: string }
-      }>('POST', '/api/tills', { name, merchant, policy: policyToJson(full) })
-      const running = await startTill({
-        office: url,
-        code: enrolment.code,
-        name,
-        merchant: till.merchant.name,
-        cards,
-        takeTear() {
-          const taken = tear
-          tear = undefined
-          return taken
-        },
-      })
-      stops.push(() => running.stop())
+      const till = await openTill(name, merchant, policy)
       const { plan } = await call<{ plan: string }>('POST', `/api/tills/${till.number}/module`, {
         scheme: 'purse',
       })
-      running.slot.insert(await moduleWith(plan))
-      return { number: till.number, ...running }
+      const module = blankModule('purse')
+      await writeModule('purse', module, plan)
+      till.slot.insert(module.field)
+      return till
+    },
+    async addCoinTill(name, merchant, float) {
+      const till = await openTill(name, merchant, {})
+      const module = blankModule('coin')
+      const { introduce } = CARD_SCHEMES.coin.module
+      const told = introduce && (await module.tap(undefined, introduce))
+      const path = `/api/tills/${till.number}`
+      const { plan } = await call<{ plan: string }>('POST', `${path}/vendor-element`, {
+        scheme: 'coin',
+        report: toBase64(told?.report),
+      })
+      await writeModule('coin', module, plan)
+      const sold = await call<CoinsSoldJson>('POST', `${path}/coins`, { values: float.map(String) })
+      await module.tap(undefined, (channel) =>
+        loadCoins(channel, 'vendor element', registersOf(sold)),
+      )
+      till.slot.insert(module.field)
+      return till
     },
     async addProduct(merchant, name, price) {
       const product = { merchant, name, price: String(price), currency: office.currency }
@@ -152,6 +187,7 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
         balance: String(balance),
         label,
         passcode,
+        ...(chip.report && { report: toBase64(chip.report) }),
         ...(holder !== undefined && { holder }),
       })
       const written = await card.tap(undefined, (channel) =>
@@ -161,6 +197,25 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
       card.id = issued.card.id
       cards.set(label, card)
       return card
+    },
+    async addHolder(name, deposit) {
+      const { id } = await call<{ id: string }>('POST', '/api/people', {
+        login: name.toLowerCase(),
+        name,
+        password: PASSWORD,
+        role: 'cardholder',
+      })
+      await call('POST', `/api/online/${id}/deposits`, {
+        amount: String(deposit),
+        currency: office.currency,
+        reason: 'Cash at the desk',
+      })
+      return id
+    },
+    async giveCoins(card, values) {
+      const wanted = { card: card.id, values: values.map(String) }
+      const sold = await call<CoinsSoldJson>('POST', '/api/coins', wanted)
+      await card.tap(undefined, (channel) => loadCoins(channel, 'card', registersOf(sold)))
     },
     tearNext(next) {
       tear = next
@@ -270,15 +325,28 @@ async function startTill({ office, code, name, merchant, cards, takeTear }: Till
   }
 }
 
-/** A security module, written as an issuing desk does. */
-async function moduleWith(plan: string) {
-  const chip = CARD_SCHEMES.purse.module
-  const module = new TownChip(chip.kind, chip.delivered(RANDOM.bytes(4)), RANDOM)
-  await module.tap(undefined, (channel) => chip.write(channel, fromBase64(plan), RANDOM))
-  return module.field
+type ModuleScheme = 'purse' | 'coin'
+
+function blankModule(scheme: ModuleScheme): TownChip {
+  const { module: chip } = CARD_SCHEMES[scheme]
+  return new TownChip(chip.kind, chip.delivered(RANDOM.bytes(4)), RANDOM)
 }
 
-function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+/** As an issuing desk does. */
+async function writeModule(scheme: ModuleScheme, module: TownChip, plan: string): Promise<void> {
+  const { module: chip } = CARD_SCHEMES[scheme]
+  await module.tap(undefined, (channel) => chip.write(channel, fromBase64(plan), RANDOM))
+}
+
+function registersOf({ coins }: CoinsSoldJson): readonly Bytes[] {
+  return coins.map(({ register }) => fromBase64(register))
+}
+
+function toBase64(bytes: Bytes = new Uint8Array()): string {
+  return Buffer.from(bytes).toString('base64')
+}
+
+function fromBase64(text: string): Bytes {
   return new Uint8Array(Buffer.from(text, 'base64'))
 }
 

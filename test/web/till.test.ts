@@ -1,5 +1,16 @@
-import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import {
+  balance,
+  begin,
+  enter,
+  enterPasscode,
+  leaveLedge,
+  ledge,
+  next,
+  outcome,
+  press,
+  tap,
+} from './cashier.ts'
 import type { House, HouseTill } from './house.ts'
 import { faultsOf, NO_FAULTS } from './look.ts'
 import { Setting, sizes } from './setting.ts'
@@ -20,58 +31,13 @@ afterEach(() => setting.end())
 afterAll(() => setting?.close())
 
 describe.each(sizes)('the till on a %s', (size) => {
-  const press = async (page: Page, digits: string) => {
-    for (const digit of digits) {
-      await page.getByRole('button', { name: digit, exact: true }).click()
-    }
-  }
-  const begin = async (page: Page, amount: string, passcode: string) => {
-    await page.getByText('Amount', { exact: true }).click()
-    await press(page, amount)
-    await page.getByRole('button', { name: /^Charge/ }).click()
-    await press(page, passcode)
-    await page.getByRole('button', { name: 'Continue' }).click()
-  }
-  const tap = (page: Page, card: string) =>
-    page.getByRole('button', { name: `Tap ${card}` }).click()
-  const outcome = (page: Page, headline: string) =>
-    page.getByRole('heading', { name: headline }).waitFor()
-  /** The till is free again for whoever looks at it next. */
-  const next = async (page: Page) => {
-    const button = page.getByRole('button', { name: 'Next' })
-    await button.click()
-    await button.waitFor({ state: 'hidden' })
-  }
-  const balance = async (page: Page, card: string) => {
-    await page.getByRole('button', { name: 'Balance' }).click()
-    await tap(page, card)
-    await outcome(page, 'On this card')
-    const text = await page
-      .getByText(/^\d+\.\d\d SEK$/)
-      .first()
-      .innerText()
-    await next(page)
-    await page.getByRole('button', { name: 'Sell' }).click()
-    return Number(text.replace(' SEK', ''))
-  }
-  /** On a phone they lie behind the badge. */
-  const ledge = async (page: Page) => {
-    if (size === 'desk') return page.getByRole('complementary')
-    await page.getByRole('button', { name: 'Receipts and network' }).click()
-    return page.getByRole('dialog')
-  }
-  const leaveLedge = async (page: Page) => {
-    if (size === 'phone') await page.keyboard.press('Escape')
-  }
-
   it('sells by products and by amount, and shows what is left', async () => {
     const page = await setting.visits.open({ size, url: till.url })
     await page.getByRole('button', { name: /^Coffee/ }).click()
     await page.getByRole('button', { name: /^Coffee/ }).click()
     await page.getByRole('button', { name: 'One Coffee less' }).click()
     await page.getByRole('button', { name: 'Charge 32.00 SEK' }).click()
-    await press(page, PASSCODE)
-    await page.getByRole('button', { name: 'Continue' }).click()
+    await enterPasscode(page, PASSCODE)
     await tap(page, 'Ada')
     await outcome(page, 'Paid')
     expect(await page.getByText('32.00 SEK', { exact: true }).count()).toBeGreaterThan(0)
@@ -96,8 +62,7 @@ describe.each(sizes)('the till on a %s', (size) => {
     await outcome(page, 'Refused')
     await page.getByText('The passcode is wrong').waitFor()
     await page.getByRole('button', { name: 'Enter again' }).click()
-    await press(page, PASSCODE)
-    await page.getByRole('button', { name: 'Continue' }).click()
+    await enterPasscode(page, PASSCODE)
     await tap(page, 'Ada')
     await outcome(page, 'Paid')
     expect(await page.getByText('5.00 SEK', { exact: true }).count()).toBeGreaterThan(0)
@@ -106,7 +71,7 @@ describe.each(sizes)('the till on a %s', (size) => {
 
   it('takes a small amount from a purse card without a passcode, and a large one with it', async () => {
     const page = await setting.visits.open({ size, url: till.url })
-    const enter = async (amount: string) => {
+    const charge = async (amount: string) => {
       await page.getByText('Amount', { exact: true }).click()
       await press(page, amount)
       await page.getByRole('button', { name: /^Charge/ }).click()
@@ -118,15 +83,14 @@ describe.each(sizes)('the till on a %s', (size) => {
       await tap(page, 'Cleo')
     }
     const before = await balance(page, 'Cleo')
-    await enter('250')
+    await charge('250')
     await outcome(page, 'Paid')
     await next(page)
-    await enter('2600')
+    await charge('2600')
     await outcome(page, 'Refused')
     await page.getByText('This needs the PIN.').waitFor()
     await page.getByRole('button', { name: 'Enter passcode' }).click()
-    await press(page, PASSCODE)
-    await page.getByRole('button', { name: 'Continue' }).click()
+    await enterPasscode(page, PASSCODE)
     await tap(page, 'Cleo')
     await outcome(page, 'Paid')
     await next(page)
@@ -135,11 +99,11 @@ describe.each(sizes)('the till on a %s', (size) => {
 
   it('sells without a network, and uploads when it is back', async () => {
     const page = await setting.visits.open({ size, url: till.url })
-    const before = await ledge(page)
+    const before = await ledge(page, size)
     await before.getByText('0 records').waitFor()
     await before.getByRole('switch', { name: 'Network' }).press(' ')
     await before.getByText('Off', { exact: true }).waitFor()
-    await leaveLedge(page)
+    await leaveLedge(page, size)
     await page.getByRole('button', { name: /Offline/ }).waitFor()
     for (const amount of ['100', '200']) {
       await begin(page, amount, PASSCODE)
@@ -148,11 +112,11 @@ describe.each(sizes)('the till on a %s', (size) => {
       await next(page)
     }
     await page.getByRole('button', { name: /Offline 2/ }).waitFor()
-    const after = await ledge(page)
+    const after = await ledge(page, size)
     await after.getByText('2 records').waitFor()
     await after.getByRole('switch', { name: 'Network' }).press(' ')
     await after.getByText('0 records').waitFor()
-    await leaveLedge(page)
+    await leaveLedge(page, size)
     await page.getByRole('button', { name: /Online/ }).waitFor()
     expect(till.network.on).toBe(true)
   })
@@ -178,8 +142,7 @@ describe.each(sizes)('the till on a %s', (size) => {
     await page.getByRole('button', { name: 'Add money' }).click()
     await press(page, '1000')
     await page.getByRole('button', { name: 'Add 10.00 SEK' }).click()
-    await press(page, PASSCODE)
-    await page.getByRole('button', { name: 'Continue' }).click()
+    await enterPasscode(page, PASSCODE)
     await tap(page, 'Bo')
     await outcome(page, 'Money added')
     await next(page)
@@ -222,7 +185,70 @@ describe.each(sizes)('the till on a %s', (size) => {
     await look('refused')
     await page.getByRole('button', { name: 'Give up' }).click()
     await page.getByRole('button', { name: 'Sell' }).waitFor()
-    await ledge(page)
+    await ledge(page, size)
     await look('ledge')
+  })
+})
+
+/** Which command of a payment gives the card its change. */
+const BEFORE_SETTLEMENT = 14
+
+describe('coins at the till', () => {
+  let market: HouseTill
+
+  beforeAll(async () => {
+    market = await house.addCoinTill('Market', setting.merchant, [500n, 200n, 200n, 100n, 100n])
+    await house.stock(await house.addProduct(setting.merchant, 'Apples', 300n), market, 1)
+    const holder = await house.addHolder('Mia', 10_000n)
+    const card = await house.issueCard('Mia', 0n, PASSCODE, 'coin', holder)
+    await house.giveCoins(card, [1_000n, 1_000n, 1_000n])
+  })
+
+  it('takes coins and gives change; says what would go where they do not make the amount', async () => {
+    const page = await setting.visits.open({ size: 'phone', url: market.url })
+    const pay = async (amount: string) => {
+      await enter(page, amount)
+      await page.getByRole('button', { name: 'Without passcode' }).click()
+      await tap(page, 'Mia')
+    }
+    await pay('700')
+    await outcome(page, 'Paid')
+    await page.getByText('Gave 10.00 SEK in coins, got 3.00 SEK back').waitFor()
+    expect(await faultsOf(page)).toEqual(NO_FAULTS)
+    await next(page)
+    await pay('650')
+    await outcome(page, 'Refused')
+    const others = page.getByRole('list', { name: 'Amounts that would go' })
+    expect(await others.getByRole('button').allInnerTexts()).toEqual([
+      'Charge 6.00 SEK\n0.50 less',
+      'Charge 7.00 SEK\n0.50 more',
+    ])
+    expect(await faultsOf(page)).toEqual(NO_FAULTS)
+    await others.getByRole('button', { name: 'Charge 6.00 SEK' }).click()
+    await page.getByRole('button', { name: 'Without passcode' }).click()
+    await tap(page, 'Mia')
+    await outcome(page, 'Paid')
+    await page.getByText('17.00 SEK', { exact: true }).waitFor()
+    await next(page)
+  })
+
+  it('gives change to a card that left too early, and hands in what coins there are', async () => {
+    const page = await setting.visits.open({ size: 'desk', url: market.url })
+    // It has paid by then, and the vendor element has taken it.
+    house.tearNext({ link: { atApdu: BEFORE_SETTLEMENT, cut: 'before' } })
+    await begin(page, '800', PASSCODE)
+    await tap(page, 'Mia')
+    await outcome(page, 'Hold the same card again')
+    await page.getByText('It has paid, but left before it had its receipt').waitFor()
+    await page.getByRole('button', { name: 'Hold it again' }).click()
+    await page.getByText('Holding it again charges nothing').waitFor()
+    await tap(page, 'Mia')
+    await outcome(page, 'Paid')
+    await page.getByText('Gave 10.00 SEK in coins, got 2.00 SEK back').waitFor()
+    await next(page)
+    await page.getByRole('button', { name: 'Hand in all coins' }).click()
+    await page.getByText(/^\d+ coins, 32.00 SEK$/).waitFor()
+    await page.getByText('There is no change left').waitFor()
+    await page.getByText('Coins handed in').waitFor()
   })
 })

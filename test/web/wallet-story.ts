@@ -58,14 +58,7 @@ interface Mover {
 
 async function moveIn(house: House, name: string): Promise<Mover> {
   const login = { name: name.toLowerCase(), password: PASSWORD }
-  const { id: person } = await house.call<{ id: string }>('POST', '/api/people', {
-    login: login.name,
-    name,
-    password: login.password,
-    role: 'cardholder',
-  })
-  const money = { amount: '100000', currency: house.office.currency, reason: 'Cash at the desk' }
-  await house.call('POST', `/api/online/${person}/deposits`, money)
+  const person = await house.addHolder(name, 100_000n)
   const card = await house.issueCard(`${name}’s wallet`, 0n, PASSCODE, 'wallet', person)
   const kept = new Map<string, Bytes>()
   const phone = new Phone({
