@@ -4,7 +4,7 @@ import { concat, type Bytes } from '../../src/kernel/bytes.ts'
 import { cardIdOf, digestOf } from '../../src/kernel/ids.ts'
 import { generatePrivateKey } from '../../src/kernel/p256.ts'
 import type { Party } from '../../src/kernel/party.ts'
-import { TOKEN_SIZE } from '../../src/kernel/token.ts'
+import { signToken, TOKEN_SIZE } from '../../src/kernel/token.ts'
 import { refundCard, renewCard } from '../../src/office/issue.ts'
 import type { Liquidity } from '../../src/office/ledger/liquidity.ts'
 import {
@@ -186,6 +186,19 @@ describe('a payment', () => {
     await town.report(till, [town.mint.expected(first), 'void'], second.evidence)
     expect(await town.cases()).toEqual([])
     expect(await town.shadow(card)).toBe(370n)
+  })
+
+  test('that its card has not signed yet has bought nothing, whatever its till set aside for it', async () => {
+    const till = await town.addTill()
+    const card = await town.addCard(500n)
+    const { currency, mint } = { currency: SEK.numeric, mint: town.mint }
+    const paid = mint.buy(card, till, 10n)
+    const body = { product: 1, price: 10n, currency, madeAt: 0, till: till.number }
+    const tokens = [signToken(generatePrivateKey(), { ...body, nonce: new Uint8Array(8) })]
+    await town.report(till, [mint.expected(paid, tokens), 'void'])
+    expect(await town.cases()).toEqual([])
+    await town.report(till, mint.evidence(paid.shown, { policyVersion: 1, tokens }))
+    expect((await town.cases()).map(({ kind }) => kind)).toEqual(['unknown-token'])
   })
 
   test('to the card’s own office goes to its holder’s online wallet', async () => {

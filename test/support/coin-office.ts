@@ -253,6 +253,8 @@ export class Shop extends Till {
   readonly #owner: CoinOffice
   readonly merchant: string
   override readonly vendor: OfficeVendor
+  /** That it was given with its number. */
+  override policyVersion = 1
 
   constructor(owner: CoinOffice, vendor: OfficeVendor, merchant: string) {
     super(owner.world, vendor)

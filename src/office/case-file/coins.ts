@@ -108,19 +108,51 @@ export async function gatherCoins(
   if (isOfTransfers && transfers.length < finding.records.length) throw notInStore()
   const accused = suspectOf(finding)
   const named = isOfTransfers ? [accused] : opened.flatMap((one) => coinage.proof.named(one))
-  const certificates = await certificatesOf(trx, [...new Set([accused, ...named])])
   const owners = await ownersOf(trx, [accused])
   return {
     scheme: name,
-    certificates: [
-      ...coinage.proof.authority(secrets),
-      ...(await otherBanks(trx)),
-      ...certificates.values(),
-    ],
+    certificates: await certificatesFor(trx, coinage, secrets, [accused, ...named]),
     bearers: [...owners].map(([element, { card, till }]) => ({ element, card, till })),
     opened: isOfTransfers ? [] : opened,
     transfers,
   }
+}
+
+/**
+ * What was sold for coins among what a finding names: that it was paid, as its vendor elements have signed it.
+ * Undefined if it names no such sale.
+ */
+export async function gatherSales(
+  trx: Transaction<Tables>,
+  office: Office,
+  { records }: Finding,
+): Promise<CoinEvidence | undefined> {
+  const scheme = coinSchemeOf(office)
+  if (!scheme) return undefined
+  const { name, coinage } = scheme
+  const secrets = office.secretsOf(name)
+  const items = await storedItems(trx, records)
+  const opened = items.flatMap((item) => coinage.opened(item, secrets) ?? [])
+  if (opened.length === 0) return undefined
+  const named = opened.flatMap((one) => coinage.proof.named(one))
+  return {
+    scheme: name,
+    certificates: await certificatesFor(trx, coinage, secrets, named),
+    bearers: [],
+    opened,
+    transfers: [],
+  }
+}
+
+/** Of these elements, and of those who stand behind them. */
+async function certificatesFor(
+  trx: Transaction<Tables>,
+  { proof }: Coinage,
+  secrets: Bytes,
+  elements: readonly ElementId[],
+): Promise<readonly Bytes[]> {
+  const certificates = await certificatesOf(trx, [...new Set(elements)])
+  return [...proof.authority(secrets), ...(await otherBanks(trx)), ...certificates.values()]
 }
 
 function notInStore(): OfficeError {

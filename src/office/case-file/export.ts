@@ -1,9 +1,10 @@
 import type { Transaction } from 'kysely'
 import type { BatchItem } from '../../kernel/batch.ts'
 import type { Bytes } from '../../kernel/bytes.ts'
-import type { CurrencyCode } from '../../kernel/money.ts'
+import { currencyByNumber, type CurrencyCode } from '../../kernel/money.ts'
 import { OfficeError } from '../errors.ts'
 import { isOfCoins } from '../coins/cases.ts'
+import type { CoinEntry } from '../coins/coinage.ts'
 import { caseWords } from '../ledger/case-words.ts'
 import type { Case } from '../ledger/cases.ts'
 import type { Finding } from '../ledger/findings.ts'
@@ -15,19 +16,27 @@ import { knownSecrets } from '../registry/card-secrets.ts'
 import { listMakerKeys } from '../registry/keys.ts'
 import type { OfficeScheme } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
-import { currencyIn, gatherCoins, readCoinEvidence } from './coins.ts'
+import {
+  currencyIn,
+  gatherCoins,
+  gatherSales,
+  readCoinEvidence,
+  type CoinEvidence,
+} from './coins.ts'
 import { signCaseFile, type CaseFile } from './document.ts'
 import {
   batchesBesides,
   batchesOf,
+  batchesOfSales,
   batchesRetelling,
+  batchesTelling,
   loadIssued,
   loadStored,
   namedRecords,
   type RecordName,
   type Stored,
 } from './gather.ts'
-import { entriesOf, follows, readAll, replay, uploadsOf, type Read } from './replay.ts'
+import { entriesOf, follows, readAll, replay, soldIn, uploadsOf, type Read } from './replay.ts'
 import { verifyCaseFile } from './verify.ts'
 
 /**
@@ -44,10 +53,13 @@ export async function exportCase(
   currency: CurrencyCode | undefined,
 ): Promise<Bytes> {
   if (isOfCoins(found.kind)) return exportCoins(trx, office, found, currency)
-  const view = await openView(trx, office, provenFinding(found))
+  const proven = provenFinding(found)
+  const coins = await gatherSales(trx, office, proven)
+  const view = await openView(trx, office, proven, coins)
   const { finding, stored, read, policies } = await gather(trx, view, found.id)
   const file: CaseFile = {
-    ...emptyFile(office, found, finding, currency),
+    ...emptyFile(office, found, finding, currency ?? currencyOf(view.sales)),
+    ...(coins && { coins }),
     keys: keysIn(read, view.keys),
     policies: policyRows(policies),
     readingKeys: readingKeysFor(read, view),
@@ -81,6 +93,12 @@ async function exportCoins(
   const signed = signCaseFile(office.key, office.keyId, file)
   if (verifyCaseFile(signed, office.key.publicKey, schemes).result === 'proven') return signed
   throw doesNotFollow(found.id)
+}
+
+/** Tokens of one till are all in its currency. */
+function currencyOf(sales: readonly CoinEntry[]): CurrencyCode | undefined {
+  const paid = sales.find((sale) => sale.paid)?.paid
+  return paid && currencyByNumber(paid.currency).code
 }
 
 function emptyFile(
@@ -133,9 +151,16 @@ interface View extends Pick<VerifyJob, 'keys' | 'secrets'> {
   readonly schemes: readonly OfficeScheme[]
   /** Of the finding's card. */
   readonly known: readonly Bytes[]
+  /** What was sold for coins, of what the finding names. */
+  readonly sales: readonly CoinEntry[]
 }
 
-async function openView(trx: Transaction<Tables>, office: Office, finding: Finding): Promise<View> {
+async function openView(
+  trx: Transaction<Tables>,
+  office: Office,
+  finding: Finding,
+  coins: CoinEvidence | undefined,
+): Promise<View> {
   const cards = finding.card === undefined ? [] : [finding.card]
   const known = await knownSecrets(trx, office.vault, cards)
   const schemes = [...office.schemes.values()]
@@ -143,6 +168,7 @@ async function openView(trx: Transaction<Tables>, office: Office, finding: Findi
     finding,
     named: await namedRecords(trx, finding),
     schemes,
+    sales: (coins && readCoinEvidence(coins, schemes)?.entries) ?? [],
     known: [...known.values()].flat(),
     keys: (await listMakerKeys(trx)).map(({ maker, generation, publicKey }) => ({
       maker,
@@ -163,8 +189,11 @@ interface Gathered {
 
 /** As few batches as the finding follows from: more only if those before do not show it. */
 async function gather(trx: Transaction<Tables>, view: View, id: string): Promise<Gathered> {
-  const { finding, named, schemes } = view
-  const own = await readStored(trx, view, await batchesOf(trx, finding, named))
+  const { finding, named, schemes, sales } = view
+  const own = await readStored(trx, view, [
+    ...(await batchesOf(trx, finding, named)),
+    ...(await batchesOfSales(trx, sales, schemes)),
+  ])
   if (own.shows(finding)) return { finding, ...own }
   const wider = await readStored(trx, view, [...own.ids, ...(await batchesBesides(trx, named))])
   if (wider.shows(finding)) return { finding, ...wider }
@@ -173,7 +202,8 @@ async function gather(trx: Transaction<Tables>, view: View, id: string): Promise
   const tellings = await batchesRetelling(trx, own.read, named, schemes, (item) =>
     tells(item, view),
   )
-  const widest = await readStored(trx, view, [...wider.ids, ...tellings])
+  const tellingSales = await batchesTelling(trx, sales, schemes)
+  const widest = await readStored(trx, view, [...wider.ids, ...tellings, ...tellingSales])
   if (widest.shows(finding)) return { finding, ...widest }
   throw doesNotFollow(id)
 }
@@ -182,7 +212,7 @@ async function readStored(trx: Transaction<Tables>, view: View, ids: readonly bi
   const stored = await loadStored(trx, [...new Set(ids)])
   const read = readAll(stored, view.schemes, view)
   const { policies, ...facts } = await loadFacts(trx, read, view)
-  const found = replay(read, view.schemes, facts)
+  const found = replay(read, view.schemes, facts, view.sales)
   return { ids, stored, read, policies, shows: (wanted: Finding) => follows(wanted, found) }
 }
 
@@ -195,11 +225,12 @@ function tells(item: BatchItem, { named, schemes, keys, secrets }: View): boolea
 async function loadFacts(
   trx: Transaction<Tables>,
   read: readonly Read[],
-  { finding, known, schemes }: View,
+  { finding, known, schemes, sales }: View,
 ) {
-  const uploads = uploadsOf(read, schemes)
-  const policies = await loadPolicies(trx, uploads)
-  const issued = await loadIssued(trx, uploads)
+  const entries = uploadsOf(read, schemes).map(({ entry }) => entry)
+  const all = [...entries, ...soldIn(read, schemes, sales)]
+  const policies = await loadPolicies(trx, all)
+  const issued = await loadIssued(trx, all)
   return {
     policies,
     allowed: (till: number, version: number): Allowed =>

@@ -3,14 +3,14 @@ import type { BatchItem } from '../../kernel/batch.ts'
 import type { Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import { digestOf, OFFICE, type CardId, type Digest, type TillNumber } from '../../kernel/ids.ts'
+import type { CoinEntry } from '../coins/coinage.ts'
 import type { Finding } from '../ledger/findings.ts'
-import type { Upload } from '../ledger/placement-store.ts'
 import { contentOf } from '../ledger/stored-uploads.ts'
-import type { TokenFacts } from '../ledger/tracing.ts'
+import type { Sale, TokenFacts } from '../ledger/tracing.ts'
 import { packed } from '../packed.ts'
 import type { OfficeScheme } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
-import { uploadsOf, type HandedIn, type Read } from './replay.ts'
+import { soldIn, uploadsOf, type HandedIn, type Read } from './replay.ts'
 
 /** The SQL of case files: which stored batches a finding may follow from. */
 
@@ -36,7 +36,7 @@ export async function namedRecords(
   const [token = '', till = ''] = about.split(':')
   const { rows } = await sql<RecordName>`
     select card, encode(record, 'hex') as digest from token_use
-    where token = decode(${token}, 'hex') and till = ${till}::bigint
+    where token = decode(${token}, 'hex') and till = ${till}::bigint and card is not null
     order by record`.execute(db)
   return rows
 }
@@ -52,6 +52,38 @@ export async function batchesOf(
   if (kind === 'rewritten-journal' && card === undefined) return numberedBatches(db, finding, 1)
   const shown = await showing(db, named)
   return kind === 'withheld-transaction' ? [...shown, ...(await dueBatches(db, named))] : shown
+}
+
+/** Where tills have told what they sold for coins, unless somebody else was the first to show it. */
+export async function batchesOfSales(
+  db: Kysely<Tables>,
+  sales: readonly CoinEntry[],
+  schemes: readonly OfficeScheme[],
+): Promise<readonly bigint[]> {
+  const { rows } = await sql<{ id: bigint }>`
+    select distinct batch as id from coin_evidence
+    where digest = any(${packed(sales).hex(({ digest }) => digest)})`.execute(db)
+  const stored = await loadStored(
+    db,
+    rows.map(({ id }) => id),
+  )
+  return stored.filter((one) => soldIn([one], schemes, sales).length > 0).map(({ id }) => id)
+}
+
+/** Every batch of their tills that tells of these sales: one may be told twice, and otherwise. */
+export async function batchesTelling(
+  db: Kysely<Tables>,
+  sales: readonly CoinEntry[],
+  schemes: readonly OfficeScheme[],
+): Promise<readonly bigint[]> {
+  const tills = new Set(sales.flatMap(({ paid }) => paid?.till ?? []))
+  const found: bigint[] = []
+  for (const till of tills) {
+    for await (const one of allBatches(db, till)) {
+      if (soldIn([one], schemes, sales).length > 0) found.push(one.id)
+    }
+  }
+  return found
 }
 
 /** Those with the number that a finding is about, `till:number`, and with `before` numbers before it. */
@@ -186,12 +218,12 @@ async function* allBatches(db: Kysely<Tables>, till: TillNumber): AsyncGenerator
   }
 }
 
-/** What the office issued of the tokens that these uploads used. */
+/** What the office issued of the tokens that these sales used. */
 export async function loadIssued(
   db: Kysely<Tables>,
-  uploads: readonly Upload[],
+  sales: readonly Pick<Sale, 'tokens'>[],
 ): Promise<ReadonlyMap<string, TokenFacts['issued']>> {
-  const used = new Set(uploads.flatMap(({ entry }) => entry.tokens.map(({ digest }) => digest)))
+  const used = new Set(sales.flatMap(({ tokens }) => tokens.map(({ digest }) => digest)))
   const { rows } = await sql<{ digest: Digest; price: bigint; till: bigint }>`
     select encode(digest, 'hex') as digest, price, till from token
     where digest = any(${packed([...used]).hex((digest) => digest)})`.execute(db)

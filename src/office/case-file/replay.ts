@@ -2,13 +2,15 @@ import type { Batch, BatchItem } from '../../kernel/batch.ts'
 import { invariant } from '../../kernel/errors.ts'
 import { digestOf, OFFICE, type CardId, type Digest, type TillNumber } from '../../kernel/ids.ts'
 import type { Instant } from '../../kernel/ports.ts'
+import type { CoinEntry } from '../coins/coinage.ts'
+import { saleIn, type CoinSale } from '../coins/sales.ts'
 import { loadedIn, traceRewritten } from '../ledger/batch-tracing.ts'
 import type { Finding } from '../ledger/findings.ts'
 import type { TracingFacts } from '../ledger/group-facts.ts'
-import { traceAlone } from '../ledger/placement.ts'
+import { salesIn, traceAlone } from '../ledger/placement.ts'
 import { hearsayOf } from '../ledger/sorting.ts'
 import type { Upload } from '../ledger/placement-store.ts'
-import { traceCash, withheld, type TokenFacts } from '../ledger/tracing.ts'
+import { traceCash, withheld, type Sale, type TokenFacts } from '../ledger/tracing.ts'
 import { runVerifyJob, type VerifyJob } from '../ledger/verifier.ts'
 import type { OfficeScheme, UsedToken, Verdict, VerifiedEntry } from '../scheme.ts'
 
@@ -54,11 +56,15 @@ export function replay(
   read: readonly Read[],
   schemes: readonly OfficeScheme[],
   facts: ReplayFacts,
+  coins: readonly CoinEntry[] = [],
 ): readonly Finding[] {
   const uploads = uploadsOf(read, schemes)
+  const sold = soldIn(read, schemes, coins)
+  const tracing = tracingFacts(uploads, schemes, facts)
+  const sales = [...salesIn(uploads, tracing), ...sold]
   const batches = read.flatMap((one) => (one.batch ? { ...one, batch: one.batch } : []))
   return [
-    ...traceAlone(uploads, tracingFacts(uploads, schemes, facts), tokenFacts(uploads, facts)),
+    ...traceAlone(uploads, tracing, tokenFacts(sales, facts), sold),
     ...traceRewritten(batches.map(placeOf)),
     ...batches.flatMap(traceLoads),
     ...traceKeptBack(
@@ -107,6 +113,21 @@ export function uploadsOf(
   )
 }
 
+/** What tills say in their batches that they have sold for coins. @param coins what those were, opened. */
+export function soldIn(
+  read: readonly Pick<Read, 'batch' | 'items'>[],
+  schemes: readonly Pick<OfficeScheme, 'name' | 'coinage'>[],
+  coins: readonly CoinEntry[],
+): readonly CoinSale[] {
+  if (coins.length === 0) return []
+  return read.flatMap(({ batch, items }) =>
+    items.flatMap(({ scheme, evidence }) => {
+      const told = schemes.find(({ name }) => name === scheme)?.coinage?.proof.told(evidence)
+      return told ? coins.flatMap((one) => saleIn({ coins: one, told }, batch?.till) ?? []) : []
+    }),
+  )
+}
+
 function isSignedByCard(
   { scheme }: Pick<VerifiedEntry, 'scheme'>,
   schemes: readonly OfficeScheme[],
@@ -131,9 +152,9 @@ function tracingFacts(
   }
 }
 
-function tokenFacts(uploads: readonly Upload[], { issued }: Pick<ReplayFacts, 'issued'>) {
-  const used = uploads.flatMap(({ entry }) =>
-    entry.tokens.map((token) => ({ token, till: entry.maker, record: entry.digest })),
+function tokenFacts(sales: readonly Sale[], { issued }: Pick<ReplayFacts, 'issued'>) {
+  const used = sales.flatMap(({ tokens, maker: till, digest: record }) =>
+    tokens.map((token) => ({ token, till, record })),
   )
   const byToken = Map.groupBy(used, ({ token }) => token.digest)
   return (digest: Digest): TokenFacts => {

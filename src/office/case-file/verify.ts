@@ -86,7 +86,8 @@ export function verifyCaseFile(
       file,
     )
   }
-  passed(file.coins ? signedAbout(file.coins) : cameFrom(handedIn))
+  if (file.coins) passed(signedAbout(file.coins))
+  if (!file.coins || handedIn.length > 0) passed(cameFrom(handedIn))
 
   const read = readAll(handedIn, schemes, {
     keys: file.keys,
@@ -94,7 +95,7 @@ export function verifyCaseFile(
   })
   if (!coins) passed(readable(read))
   const found = [
-    ...replay(read, schemes, factsOf(file, root)),
+    ...replay(read, schemes, factsOf(file, root), coins?.entries),
     ...(coins ? replayCoins(coins) : []),
   ]
   if (follows(file.finding, found)) {

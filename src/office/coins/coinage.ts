@@ -49,6 +49,8 @@ export interface CoinProof {
   authority(secrets: Bytes): readonly Bytes[]
   /** The elements that opened evidence names. Empty if it cannot be read. */
   named(opened: Uint8Array): readonly ElementId[]
+  /** What the till says in an item of evidence beside what is sealed. Undefined if it is no till’s. */
+  told(evidence: Uint8Array): TillWords | undefined
   /** The transfer in it with that digest, as its giver signed it. @throws {FormatError} if it cannot be read. */
   transfer(opened: Uint8Array, digest: Digest): Bytes | undefined
   /**
@@ -183,11 +185,33 @@ export interface CoinFinding {
   readonly coin: CoinId | undefined
 }
 
+/** What a vendor has asked for and got. */
+export interface PaidRequest {
+  readonly request: Digest
+  /** The vendor element’s. */
+  readonly till: TillNumber
+  readonly amount: Amount
+  /** ISO 4217 number. */
+  readonly currency: number
+}
+
+/** What a till says of a payment that it has taken: its word alone, signed with its batch. */
+export interface TillWords {
+  readonly request: Digest
+  /** Of what was sold, as they were given. */
+  readonly tokens: readonly Bytes[]
+  readonly policyVersion: number
+  /** Whether its journal knows what was asked for: else it had nothing to do with it but to pass it on. */
+  readonly knows: 'the order' | 'the outcome'
+}
+
 /** What one item of evidence comes down to. */
 export interface CoinEntry {
   /** Of the evidence: the same again is no second claim. */
   readonly digest: Digest
   readonly vendor: ElementId
+  /** Undefined if nothing was sold: of a surrender, of coins that went back. */
+  readonly paid: PaidRequest | undefined
   readonly claims: readonly CoinClaim[]
   /** Coins that went to somebody who does not claim them: kept as change, given as change, returned. */
   readonly moved: readonly HeldCoin[]
@@ -203,8 +227,14 @@ export interface ShownCoins extends CoinEntry {
   readonly source: { readonly batch: bigint; readonly index: number }
 }
 
-export type CoinVerdict =
-  { readonly ok: true; readonly coins: CoinEntry } | { readonly ok: false; readonly reason: string }
+export type CoinVerdict = GoodCoins | { readonly ok: false; readonly reason: string }
+
+export interface GoodCoins {
+  readonly ok: true
+  readonly coins: CoinEntry
+  /** Of what a till hands in. */
+  readonly told?: TillWords
+}
 
 /** A card of this office that has just been issued. */
 export interface CoinCard {

@@ -67,8 +67,8 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
     fail,
     coins: coinLedger(office, verifier.coins),
     cardsOf: (trx, cards) => loadCards(trx, cards, schemes),
-    groupFacts: (trx, uploads, uploaded) =>
-      loadGroupFacts(trx, uploads, uploaded, schemes, secrets, async (inside, cards) =>
+    groupFacts: (trx, uploads, uploaded, sold) =>
+      loadGroupFacts(trx, uploads, uploaded, sold, schemes, secrets, async (inside, cards) =>
         cards.length === 0 ? [] : reopenCards(inside, cards, verifier, await verifyContext()),
       ),
     async act(trx, changed, cards) {

@@ -53,11 +53,13 @@ const NOTHING: Allowed = { mayLoad: false, freeAmounts: false }
  * Reads from the registry what placing these uploads takes: a statement a kind, not one an upload.
  *
  * @param uploaded the uploads' cards.
+ * @param sold what is no record of a card.
  */
 export async function loadGroupFacts(
   trx: Transaction<Tables>,
   uploads: readonly Upload[],
   uploaded: ReadonlyMap<CardId, CardFacts>,
+  sold: readonly Obeying[],
   schemes: readonly OfficeScheme[],
   secrets: CardSecrets,
   reopen: Reopen,
@@ -71,7 +73,7 @@ export async function loadGroupFacts(
   await secrets.learn(trx, disclosures)
   const known = await secrets.of(trx, [...uploaded.keys()])
   const merchants = await loadMerchants(trx)
-  const policies = await loadPolicies(trx, uploads)
+  const policies = await loadPolicies(trx, [...uploads.map(({ entry }) => entry), ...sold])
   const factsOf = (card: CardId) => {
     const facts = cards.get(card)
     invariant(facts, `card ${card} was loaded`)
@@ -113,14 +115,17 @@ async function loadMerchants(trx: Transaction<Tables>): Promise<ReadonlyMap<Till
   return new Map(rows.map(({ number, merchant }) => [Number(number), merchant]))
 }
 
+/** Which policy a till says that it obeyed. */
+type Obeying = Pick<VerifiedEntry, 'maker' | 'policyVersion'>
+
 /** What these tills were allowed by the policies that they say they obeyed, by `till:version`. */
 export async function loadPolicies(
   trx: Transaction<Tables>,
-  uploads: readonly Upload[],
+  obeying: readonly Obeying[],
 ): Promise<ReadonlyMap<string, Allowed>> {
   const wanted = [
     ...new Map(
-      uploads.map(({ entry: { maker, policyVersion } }) => [
+      obeying.map(({ maker, policyVersion }) => [
         `${maker}:${policyVersion}`,
         { maker, policyVersion },
       ]),

@@ -220,8 +220,9 @@ export async function updateRecords(
 
 export interface TokenUse {
   readonly token: Digest
-  readonly card: CardId
-  readonly sequence: number
+  /** Undefined where payments are no records of cards, as is the next. */
+  readonly card: CardId | undefined
+  readonly sequence: number | undefined
   readonly record: Digest
   readonly till: number
 }
@@ -249,8 +250,8 @@ export interface TokenRow {
   /** Null if the office never issued it. */
   readonly price: string | null
   readonly issuedTo: string | null
-  readonly card: CardId
-  readonly sequence: number
+  readonly card: CardId | null
+  readonly sequence: number | null
   readonly record: Digest
   readonly till: string
 }

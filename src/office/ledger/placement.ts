@@ -3,6 +3,7 @@ import { invariant } from '../../kernel/errors.ts'
 import type { CardId, Digest } from '../../kernel/ids.ts'
 import type { Instant } from '../../kernel/ports.ts'
 import { openAccounts, post, type Transfer } from './accounts.ts'
+import { traceSale, type CoinSale } from '../coins/sales.ts'
 import { evaluate, type ChainRecord, type Decision } from './chain.ts'
 import type { Finding } from './findings.ts'
 import { Group, load, loadNeighbours } from './group.ts'
@@ -23,7 +24,13 @@ import {
 import type { OfficeScheme, VerifiedEntry } from '../scheme.ts'
 import { settle } from './settlement.ts'
 import type { Tables } from '../tables.ts'
-import { tracePosition, traceTokens, type PositionFindings, type TokenFacts } from './tracing.ts'
+import {
+  tracePosition,
+  traceTokens,
+  type PositionFindings,
+  type Sale,
+  type TokenFacts,
+} from './tracing.ts'
 
 /** What a group of uploads did to the ledger, besides the ledger itself. */
 export interface Placed {
@@ -45,9 +52,10 @@ export async function place(
   facts: GroupFacts,
   at: Instant,
   paid: Paid = NOTHING_PAID,
+  sold: readonly CoinSale[] = [],
 ): Promise<Placed> {
   const group = new Group(uploads, facts)
-  const tokenFindings = await placeTokens(trx, group)
+  const tokenFindings = await placeTokens(trx, [...salesIn(uploads, facts), ...sold])
   await facts.prepare([...tokenFindings.refuted.map(({ card }) => card)])
   await load(trx, group, tokenFindings.refuted)
   await loadNeighbours(trx, group)
@@ -66,7 +74,7 @@ export async function place(
   await placePayments(trx, paid, accounts, at)
   await post(trx, transfers)
   return {
-    findings: [...group.findings, ...traced.findings],
+    findings: [...group.findings, ...traced.findings, ...traceSales(sold, facts)],
     withdrawn: [...group.withdrawn, ...traced.withdrawn],
     shown: inserted.filter(({ uploaded }) => !uploaded),
     fresh: group.fresh,
@@ -81,13 +89,33 @@ export function traceAlone(
   uploads: readonly Upload[],
   facts: TracingFacts,
   tokenFacts: (token: Digest) => TokenFacts,
+  sold: readonly CoinSale[],
 ): readonly Finding[] {
   const group = new Group(uploads, facts)
   for (const chain of group.chains.values()) chain.markTailLoaded(0)
-  const tokenFindings = uploads.flatMap(({ entry }) => traceTokens(entry, tokenFacts))
-  merge(group, facts, tokenFindings)
+  const sales = [...salesIn(uploads, facts), ...sold]
+  merge(
+    group,
+    facts,
+    sales.flatMap((sale) => traceTokens(sale, tokenFacts)),
+  )
   markRefuted(group, [])
-  return [...group.findings, ...traceAll(group, facts).findings]
+  return [...group.findings, ...traceAll(group, facts).findings, ...traceSales(sold, facts)]
+}
+
+/** What was sold. Where the card signs, what it has not signed yet may never have been paid. */
+export function salesIn(
+  uploads: readonly Upload[],
+  { schemeOf }: Pick<TracingFacts, 'schemeOf'>,
+): readonly Sale[] {
+  return uploads.flatMap(({ entry }) => {
+    const isPaid = schemeOf(entry.card).recordsAreSigned === 'by their maker' || entry.isAttested
+    return isPaid ? entry : []
+  })
+}
+
+function traceSales(sold: readonly CoinSale[], { allowed }: TracingFacts): readonly Finding[] {
+  return sold.flatMap((sale) => traceSale(sale, allowed(sale.maker, sale.policyVersion)))
 }
 
 /** What somebody who has looked says of one record. */
@@ -127,15 +155,9 @@ export async function decide(
 }
 
 /** Writes down which tokens were used; what is wrong with them refutes the records that used them. */
-async function placeTokens(trx: Transaction<Tables>, group: Group) {
-  const uses = group.uploads.flatMap(({ entry }) =>
-    entry.tokens.map(({ digest }) => ({
-      token: digest,
-      card: entry.card,
-      sequence: entry.sequence,
-      record: entry.digest,
-      till: entry.maker,
-    })),
+async function placeTokens(trx: Transaction<Tables>, sales: readonly Sale[]) {
+  const uses = sales.flatMap(({ tokens, card, sequence, digest: record, maker: till }) =>
+    tokens.map(({ digest: token }) => ({ token, card, sequence, record, till })),
   )
   await insertTokenUses(trx, uses)
   const rows = await loadTokenUses(trx, [...new Set(uses.map(({ token }) => token))])
@@ -152,12 +174,15 @@ async function placeTokens(trx: Transaction<Tables>, group: Group) {
       uses: known.map(({ till, record }) => ({ till: Number(till), record })),
     }
   }
-  const findings = group.uploads.flatMap(({ entry }) => traceTokens(entry, factsOf))
+  const findings = sales.flatMap((sale) => traceTokens(sale, factsOf))
   const guilty = new Set(findings.flatMap(({ records }) => records))
   return {
     findings,
     // A token used twice refutes its first use too, which may be of another card and long placed.
-    refuted: rows.filter(({ record }) => guilty.has(record)),
+    // Coins are whose they are, whatever was sold for them.
+    refuted: rows.flatMap(({ card, sequence, record }) =>
+      card === null || sequence === null || !guilty.has(record) ? [] : { card, sequence, record },
+    ),
   }
 }
 

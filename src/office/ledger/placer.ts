@@ -8,10 +8,12 @@ import { traceBatches, traceLate, traceMissing, traceOverdue } from './batch-tra
 import type { Finding } from './findings.ts'
 import { recordFindings, resolveCase, withdrawFindings, type ChangedCase } from './cases.ts'
 import type { CoinVerdict, ShownCoins } from '../coins/coinage.ts'
+import { saleIn, type CoinSale } from '../coins/sales.ts'
 import type { CardFacts, GroupFacts } from './group-facts.ts'
 import { lockLedger } from './lock.ts'
 import { decide, place, type RecordDecision } from './placement.ts'
 import { packed } from '../packed.ts'
+import { NOTHING_PAID } from './payments.ts'
 import type { Upload } from './placement-store.ts'
 import type { Verdict } from '../scheme.ts'
 import {
@@ -41,6 +43,7 @@ export interface PlacerOffice {
     trx: Transaction<Tables>,
     uploads: readonly Upload[],
     uploaded: ReadonlyMap<CardId, CardFacts>,
+    sold: readonly CoinSale[],
   ): Promise<GroupFacts>
   /** Which of these cards the registry has. */
   cardsOf(
@@ -141,7 +144,7 @@ export class Placer {
     const { decisions, card } = resolution
     await lockLedger(trx)
     if (!(await resolveCase(trx, resolution.id, resolution.reason, at))) return false
-    const facts = await this.#office.groupFacts(trx, [], new Map())
+    const facts = await this.#office.groupFacts(trx, [], new Map(), [])
     const traced = await decide(trx, decisions, facts, at)
     await withdrawFindings(trx, traced.withdrawn, at)
     await this.#office.act(trx, [], card === undefined ? [] : [card])
@@ -173,18 +176,27 @@ export class Placer {
     const verdicts = await coins.read(items)
     const good = verdicts.flatMap((verdict, n) => {
       const source = places[n]
-      return source && verdict?.ok ? [{ ...verdict.coins, source }] : []
+      if (!source || !verdict?.ok) return []
+      const sale = saleIn(verdict, stored.get(source.batch)?.batch?.till)
+      return [{ coins: { ...verdict.coins, source }, sale }]
     })
     if (good.length === 0) return
     const cases = await db.transaction().execute(async (trx) => {
       await lockLedger(trx)
       const taken = await takeRejected(
         trx,
-        good.map(({ source }) => source),
+        good.map(({ coins: { source } }) => source),
       )
       const isTaken = ({ source }: ShownCoins) => taken.has(`${source.batch} ${source.index}`)
-      const findings = await coins.place(trx, good.filter(isTaken))
-      const changed = await recordFindings(trx, findings, clock.now())
+      const news = good.filter((one) => isTaken(one.coins))
+      const sold = news.flatMap(({ sale }) => sale ?? [])
+      const facts = await this.#office.groupFacts(trx, [], new Map(), sold)
+      const placed = await place(trx, [], facts, clock.now(), NOTHING_PAID, sold)
+      const found = await coins.place(
+        trx,
+        news.map((one) => one.coins),
+      )
+      const changed = await recordFindings(trx, [...placed.findings, ...found], clock.now())
       await this.#office.act(trx, changed, [])
       return changed
     })
@@ -264,9 +276,9 @@ export class Placer {
     const batches = fromTills(claimed)
     const uploaded = await this.#office.cardsOf(trx, cardsShownIn(claimed))
     const handedIn = claimed.filter(({ batch }) => batch === undefined)
-    const { uploads, coins, paid, rejected } = sortItems([...batches, ...handedIn], uploaded)
-    const facts = await this.#office.groupFacts(trx, uploads, uploaded)
-    const placed = await place(trx, uploads, facts, at, paid)
+    const { uploads, coins, sold, paid, rejected } = sortItems([...batches, ...handedIn], uploaded)
+    const facts = await this.#office.groupFacts(trx, uploads, uploaded, sold)
+    const placed = await place(trx, uploads, facts, at, paid, sold)
     await insertRejected(trx, rejected)
     const histories = batches.map(historyOf)
     const traced = await traceBatches(trx, histories)

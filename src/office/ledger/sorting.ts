@@ -3,6 +3,7 @@ import { invariant } from '../../kernel/errors.ts'
 import type { CardId, TillNumber } from '../../kernel/ids.ts'
 import type { PlacingBatch } from './batch-tracing.ts'
 import type { CoinVerdict, ShownCoins } from '../coins/coinage.ts'
+import { saleIn, type CoinSale } from '../coins/sales.ts'
 import type { CardFacts } from './group-facts.ts'
 import { packed } from '../packed.ts'
 import { paidIn, type Paid } from './payments.ts'
@@ -22,6 +23,8 @@ export interface Sorted {
   /** Records of cards of this office. */
   readonly uploads: readonly Upload[]
   readonly coins: readonly ShownCoins[]
+  /** What tills have sold for those. */
+  readonly sold: readonly CoinSale[]
   readonly paid: Paid
   readonly rejected: readonly RejectedItem[]
 }
@@ -58,6 +61,7 @@ export function sortItems(group: readonly VerifiedUpload[], cards: Cards): Sorte
   /** Of records that cards have signed. */
   const signed: VerifiedEntry[] = []
   const coins: ShownCoins[] = []
+  const sold: CoinSale[] = []
   for (const { id, batch, items, verdicts } of group) {
     for (const [index, verdict] of verdicts.entries()) {
       const item = items[index]
@@ -65,6 +69,8 @@ export function sortItems(group: readonly VerifiedUpload[], cards: Cards): Sorte
       // Whoever hands it in: its vendor element has signed it.
       if ('coins' in verdict) {
         coins.push({ ...verdict.coins, source: { batch: id, index } })
+        const sale = saleIn(verdict, batch?.till)
+        if (sale) sold.push(sale)
         continue
       }
       const reason = verdict.ok ? misplaced(verdict.entry, batch?.till, cards) : verdict.reason
@@ -89,7 +95,7 @@ export function sortItems(group: readonly VerifiedUpload[], cards: Cards): Sorte
       }
     }
   }
-  return { uploads, rejected, coins, paid: paidIn(signed) }
+  return { uploads, rejected, coins, sold, paid: paidIn(signed) }
 }
 
 function shownBy(verdict: Verdict | CoinVerdict): readonly VerifiedEntry[] {

@@ -263,9 +263,19 @@ export interface TokenFacts {
   readonly uses: readonly { readonly till: number; readonly record: Digest }[]
 }
 
+/** What a till sold, in whatever scheme. */
+export interface Sale extends Pick<
+  VerifiedEntry,
+  'digest' | 'maker' | 'tokens' | 'amount' | 'kind' | 'policyVersion'
+> {
+  /** Undefined where payments are no records of cards. */
+  readonly card: CardId | undefined
+  readonly sequence: number | undefined
+}
+
 /** Tokens that do not pay for what a record took (Shah et al., IV F). */
 export function traceTokens(
-  entry: Pick<VerifiedEntry, 'card' | 'digest' | 'maker' | 'tokens' | 'amount'>,
+  entry: Pick<Sale, 'card' | 'digest' | 'maker' | 'tokens' | 'amount'>,
   factsOf: (token: Digest) => TokenFacts,
 ): Finding[] {
   return entry.tokens.flatMap((token) => {
@@ -302,7 +312,7 @@ export interface Allowed {
 
 /** Done without the right to. Judged by the policy the till held: it cannot know of a newer one. */
 export function tracePolicy(
-  entry: Pick<VerifiedEntry, 'card' | 'digest' | 'maker' | 'tokens' | 'amount' | 'kind'>,
+  entry: Pick<Sale, 'card' | 'digest' | 'maker' | 'tokens' | 'amount' | 'kind'>,
   allowed: Allowed,
 ): Finding[] {
   const finding = (kind: CaseKind): Finding => ({

@@ -19,7 +19,14 @@ import { isConfirmedBy, readCertificate, type Confirmed } from '../certificates.
 import { bankRecord, BANKS_MAX } from '../message.ts'
 import { cardPlan, vendorPlan } from '../plans.ts'
 import { namedIn, proof } from './proof.ts'
-import { bookable, elementIdOf, openShown, verifyCoins, type CoinContext } from './redemption.ts'
+import {
+  bookable,
+  elementIdOf,
+  openShown,
+  tillWords,
+  verifyCoins,
+  type CoinContext,
+} from './redemption.ts'
 
 /** Payments up to this need no PIN: 25 of a currency with cents, as with the purse. */
 export const PIN_FREE_MAX = 25_00n
@@ -132,7 +139,9 @@ function openedBy(bytes: Uint8Array, secrets: Bytes): Bytes | undefined {
 }
 
 function read(bytes: Uint8Array, secrets: Bytes, certificates: readonly Bytes[]): CoinVerdict {
-  return bookable(verifyCoins(bytes, contextOf(bankOf(secrets), certificates)))
+  const verdict = bookable(verifyCoins(bytes, contextOf(bankOf(secrets), certificates)))
+  const told = tillWords(bytes)
+  return verdict.ok && told ? { ...verdict, told } : verdict
 }
 
 function contextOf(authority: BankAuthority, certificates: readonly Bytes[]): CoinContext {

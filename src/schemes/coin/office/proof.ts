@@ -6,7 +6,14 @@ import type { CoinProof, ProofView } from '../../../office/coins/coinage.ts'
 import { isConfirmedBy, readCertificate, type Confirmed } from '../certificates.ts'
 import { evidence, payment, readCoin, request, settlement, transfer } from '../message.ts'
 import { readBank } from './authority.ts'
-import { bookable, elementIdOf, readOpened, stepOf, type CoinDirectory } from './redemption.ts'
+import {
+  bookable,
+  elementIdOf,
+  readOpened,
+  stepOf,
+  tillWords,
+  type CoinDirectory,
+} from './redemption.ts'
 
 /** What somebody sees who has no secret of the office: docs/protocol/case.md. */
 export const proof: CoinProof = {
@@ -15,6 +22,7 @@ export const proof: CoinProof = {
     return [root.bytes, own.bytes]
   },
   named: (opened) => unlessMalformed(() => namedIn(opened)) ?? [],
+  told: tillWords,
   transfer: (opened, digest) =>
     transfersIn(opened).find((one) => digestOf(one.digest) === digest)?.bytes,
   view,

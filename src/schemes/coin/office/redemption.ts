@@ -12,6 +12,8 @@ import type {
   CoinVerdict as BookedVerdict,
   ElementId,
   HeldCoin,
+  PaidRequest,
+  TillWords,
 } from '../../../office/coins/coinage.ts'
 import { isConfirmedBy, NO_ELEMENT, readCertificate, type Confirmed } from '../certificates.ts'
 import { isSignedBy, openMessage, type Signed } from '../../../kernel/signed-message.ts'
@@ -99,6 +101,16 @@ export function openShown(bytes: Uint8Array, officeKey: PrivateKey): Opened {
   if (!shown) return rejected('no_outcome')
   const opened = unlessMalformed(() => openSealed(officeKey, shown.sealed, CONTEXT.evidence))
   return opened ? { ok: true, bytes: opened } : rejected('not_for_this_office')
+}
+
+/** What a till says for itself, beside what elements have sealed. */
+export function tillWords(bytes: Uint8Array): TillWords | undefined {
+  const record = unlessMalformed(() => tillRecord.decode(bytes))
+  if (!record) return undefined
+  const { request: digest, tokens, policyVersion, presentation } = record
+  // What it adopts from its vendor element it has shown no card.
+  const knows = presentation.length > 0 ? 'the order' : 'the outcome'
+  return { request: digestOf(digest), tokens, policyVersion, knows }
 }
 
 export type Opened = { readonly ok: true; readonly bytes: Bytes } | Rejected
@@ -197,6 +209,7 @@ class Reading {
     const claims = isSurrender ? coins.flatMap((read) => this.#claim(read, settled)) : []
     return {
       ...this.#common(claims, []),
+      paid: undefined,
       outcome: 'surrendered',
       payer: undefined,
       request: undefined,
@@ -225,6 +238,7 @@ class Reading {
     if (valueOf(back) !== due) this.#find('wrong-change', this.#vendor, undefined)
     return {
       ...this.#common(claims, moved),
+      paid: isTaken ? paidRequest(asked) : undefined,
       outcome: isTaken ? 'paid' : 'returned',
       payer: elementIdOf(given.content.giver),
       request: digestOf(asked.digest),
@@ -249,6 +263,7 @@ class Reading {
   #nothing({ asked, transfer: given }: Paid, isTaken: boolean): CoinEntry {
     return {
       ...this.#common([], []),
+      paid: undefined,
       outcome: isTaken ? 'paid' : 'returned',
       payer: elementIdOf(given.content.giver),
       request: digestOf(asked.digest),
@@ -365,6 +380,11 @@ class Reading {
   #find(kind: CoinFinding['kind'], suspect: ElementId, coin: CoinId | undefined): void {
     this.#findings.push({ kind, suspect, coin })
   }
+}
+
+function paidRequest({ content, digest }: Signed<Request>): PaidRequest {
+  const { till, amount, currency } = content
+  return { request: digestOf(digest), till, amount, currency }
 }
 
 function coinIdOf({ coin }: ReadCoin): CoinId {
