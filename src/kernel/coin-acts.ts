@@ -48,8 +48,17 @@ const verdict = {
   /** To whom it is owed, and that vendor’s bank; there only if it is accepted. */
   creditor: z.array(z.strictObject({ element: elementId, office })).max(1),
   currency,
-  value: minorUnits,
+  value: minorUnits.refine((value) => value > 0n, 'expected more than 0'),
 }
+
+/** Whether it is owed to somebody if, and only if, it is accepted. */
+function namesCreditor(said: {
+  readonly verdict: CoinVerdictWord
+  readonly creditor: readonly unknown[]
+}): boolean {
+  return (said.verdict === 'accepted') === (said.creditor.length === 1)
+}
+const WRONG_CREDITOR = 'expected a creditor of a coin that is accepted, and of no other'
 
 export const COIN_ACTS = [
   /** Makes known that this office is a bank: its certificate by the root. */
@@ -72,12 +81,14 @@ export const COIN_ACTS = [
     certificates: z.array(certificate).max(CERTIFICATES_MAX),
   }),
   /** What this bank says of a coin of its own. */
-  z.strictObject({
-    act: z.literal('decide'),
-    ...verdict,
-    /** Banks whose vendors claim it. */
-    to: z.array(office).max(PARTS_MAX),
-  }),
+  z
+    .strictObject({
+      act: z.literal('decide'),
+      ...verdict,
+      /** Banks whose vendors claim it. */
+      to: z.array(office).max(PARTS_MAX),
+    })
+    .refine(namesCreditor, WRONG_CREDITOR),
   /** That everything before was said: the notary remembers it, and with it all that came before. */
   z.strictObject({
     act: z.literal('said'),
@@ -127,10 +138,7 @@ const entry = z.discriminatedUnion('kind', [
     certificates: z.array(certificate).max(CERTIFICATES_MAX),
   }),
   /** What its bank says of a coin; if it is accepted, its money has come. */
-  z.strictObject({
-    kind: z.literal('coin'),
-    ...verdict,
-  }),
+  z.strictObject({ kind: z.literal('coin'), ...verdict }).refine(namesCreditor, WRONG_CREDITOR),
 ])
 export type CoinNews = z.output<typeof entry>
 
