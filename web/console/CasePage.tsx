@@ -2,12 +2,12 @@ import { Button } from '@mantine/core'
 import { useState } from 'react'
 import { Link } from 'wouter'
 import type { CaseDetail } from '../shared/api.ts'
-import { Money } from '../shared/Money.tsx'
 import { useTillName } from '../shared/names.tsx'
 import { Empty } from '../shared/Notice.tsx'
 import { useResource } from '../shared/resource.ts'
 import { Time } from '../shared/Time.tsx'
 import { cardText } from './CardName.tsx'
+import { AtStake } from './cases/AtStake.tsx'
 import { CaseCoins } from './cases/CaseCoins.tsx'
 import { CaseState, StrengthTag } from './cases/CaseTags.tsx'
 import { EvidenceTable } from './cases/EvidenceTable.tsx'
@@ -73,11 +73,7 @@ function OneCase({ one, onChange }: { readonly one: CaseDetail; readonly onChang
           <div>
             <dt>At stake</dt>
             <dd>
-              {one.amount !== null && one.currency !== null ? (
-                <Money amount={one.amount} currency={one.currency} />
-              ) : (
-                'cannot be told yet'
-              )}
+              <AtStake of={one} />
             </dd>
           </div>
           {one.card !== null && (

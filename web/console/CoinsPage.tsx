@@ -6,7 +6,7 @@ import { Empty, ProblemNotice } from '../shared/Notice.tsx'
 import { useResource } from '../shared/resource.ts'
 import { Stock } from '../shared/Stock.tsx'
 import { type Column, Table } from '../shared/Table.tsx'
-import { coinsText } from './coins/words.ts'
+import { CoinSum } from './coins/CoinSum.tsx'
 import { Fact, Facts } from './Facts.tsx'
 import { Loading } from './Loading.tsx'
 import { PageHead, Section } from './PageHead.tsx'
@@ -70,8 +70,7 @@ function OneCurrency({ sums }: { readonly sums: Sums }) {
         <Facts>
           {HEAPS.map(([heap, name]) => (
             <Fact key={heap} name={name}>
-              <Money amount={sums[heap].amount} currency={currency} />,{' '}
-              {coinsText(sums[heap].count)}
+              <CoinSum of={sums[heap]} currency={currency} />
             </Fact>
           ))}
         </Facts>
@@ -96,13 +95,7 @@ const columns: readonly Column<OtherBank>[] = [
     label: 'Its coins claimed here',
     figures: true,
     cell: ({ claimed, currency }) =>
-      claimed ? (
-        <>
-          <Money amount={claimed.amount} currency={currency} />, {coinsText(claimed.count)}
-        </>
-      ) : (
-        'none'
-      ),
+      claimed ? <CoinSum of={claimed} currency={currency} /> : 'none',
   },
   {
     label: 'Owed to it',

@@ -10,10 +10,10 @@ import { Section } from '../PageHead.tsx'
 import { useMay } from '../session.tsx'
 import { Bought } from './Bought.tsx'
 import { BuyCoinsDialog } from './BuyCoinsDialog.tsx'
+import { CoinSum } from './CoinSum.tsx'
 import { CoinTable } from './CoinTable.tsx'
 import classes from './coins.module.css'
 import { ElementTable } from './ElementTable.tsx'
-import { coinsText } from './words.ts'
 import { VendorElementDialog } from './VendorElementDialog.tsx'
 
 /** A till that takes coins: its vendor elements, its float, what it took and what it is owed. */
@@ -160,8 +160,7 @@ function TakingsList({
     <Facts>
       {shown.map(([heap, name]) => (
         <Fact key={heap} name={name}>
-          <Money amount={takings[heap].amount} currency={currency} />,{' '}
-          {coinsText(takings[heap].count)}
+          <CoinSum of={takings[heap]} currency={currency} />
         </Fact>
       ))}
       <Fact name="In the vendor element">

@@ -23,7 +23,7 @@ export function coinWords({ state, refunded, expires }: Coin, now: number): Coin
     case 'outside':
       return expires < now
         ? { tone: 'wait', title: 'expired', until: expires + GRACE }
-        : { tone: 'good', title: 'outside' }
+        : { tone: 'good', title: 'good' }
   }
 }
 
