@@ -29,7 +29,7 @@ export async function withChosenCard(
   const { directory, name } = imageAt(card ?? '', cards)
   await directory.read(name)
   const taken = Promise.withResolvers<void>()
-  const what = `Waiting for ${name}: another program has it, such as a till that runs`
+  const what = `Waiting for ${name}: another program has it. Stop it, if it is a till`
   const waiting = withProgress(io, what, () => taken.promise)
   try {
     await directory.withCard(name, async (channel) => {

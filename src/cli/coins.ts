@@ -80,6 +80,12 @@ async function buy(channel: Channel, command: Of<'buy'>, io: Io): Promise<void> 
       throw error
     }
   })
+  if (sold.element !== holding.id) {
+    await purchase.end()
+    throw new CommandFailed(
+      `bought, but for ${sold.element}, which the till has had made since: \`kontant coins load\` brings them there`,
+    )
+  }
   const registers = sold.coins.map(({ register }) => fromBase64(register))
   const homeless = await offer(channel, holding, registers)
   await purchase.end()
