@@ -33,6 +33,7 @@ import {
   readCoin,
   request,
   requestId,
+  settlement,
   tillRecord,
   transfer,
   type Payment,
@@ -41,6 +42,7 @@ import {
 import { cardPlan, chipReport } from '../../../src/schemes/coin/plans.ts'
 import { CoinCard, VendorElement } from '../../../src/schemes/coin/terminal.ts'
 import { contains, crackedKey, leaks } from './bench.ts'
+import { coinTill } from '../../../src/schemes/coin/till.ts'
 import { closeTills, pay, Till } from './till.ts'
 import {
   Chip,
@@ -467,7 +469,7 @@ describe('replay', () => {
   })
 })
 
-describe('a memory dump of a card that is off', () => {
+describe('data at rest: a memory dump of a card that is off', () => {
   test('holds no coin and no private key, before, during and after a payment', async () => {
     const { customer, vendor, counter } = meeting()
     const keys = (['identity element', 'coin element'] as const).map((element) =>
@@ -648,7 +650,7 @@ describe('a vendor who writes in the memory of his element', () => {
   })
 })
 
-describe('a dump of a till', () => {
+describe('a scraper: a dump of a till', () => {
   test('of its store: no coin and no key, and nothing that pays at another till', async () => {
     const { customer, vendor } = meeting()
     const till = new Till(world, vendor)
@@ -682,7 +684,7 @@ interface Skimmer {
   readonly fromCard?: (answer: Bytes) => Bytes
 }
 
-function through({ chip }: Customer, skimmer: Skimmer): Channel {
+function through({ chip }: Pick<Customer, 'chip'>, skimmer: Skimmer): Channel {
   const channel = inProcessChannel(chip.field)
   return {
     atr: channel.atr,
@@ -695,7 +697,42 @@ function through({ chip }: Customer, skimmer: Skimmer): Channel {
   }
 }
 
-describe('a skimmer between card and till', () => {
+describe('a scraper in a till at work', () => {
+  test('has had in hand no coin and no key, but the PIN that is typed into it', async () => {
+    const customer = await world.customer({ coins: [10n, 20n, 5n], pinFreeMax: 0n })
+    const vendor = await world.vendor({ float: [1n, 2n, 2n, 5n] })
+    const till = new Till(world, vendor)
+    const scraper: Skimmer = { seen: [] }
+    const tap = async () => {
+      for (const { chip } of [customer, vendor]) chip.field.powerOn()
+      const desk = till.desk(through(vendor, scraper))
+      const result = await coinTill.perform(through(customer, scraper), pay(13n, PASSCODE), desk)
+      for (const { chip } of [customer, vendor]) chip.field.powerOff()
+      return result
+    }
+    expect(await tap()).toMatchObject({ result: 'done' })
+    const seen = concat(...scraper.seen)
+    expect(seen.length).toBeGreaterThan(3000)
+    const { sealed } = tillRecord.decode(till.records()[0]?.evidence ?? NOTHING).outcome[0] ?? {
+      sealed: NOTHING,
+    }
+    const shown = openMessage(evidence, openSealed(world.officeKey, sealed, CONTEXT.evidence))
+    const paidWith = payment.decode(shown.content.payment[0] ?? NOTHING).coins
+    const change = settlement.decode(shown.content.settlement).coins
+    const keys = [
+      crackedKey(customer.chip, 'identity element'),
+      crackedKey(customer.chip, 'coin element'),
+      crackedKey(vendor.chip, 'vendor element'),
+    ].map((key) => exportPrivateKey(key).slice(36, 68))
+    expect([paidWith.length, change.length]).toEqual([2, 1])
+    for (const secret of [...keys, ...[...paidWith, ...change].map(({ coin }) => coin)]) {
+      expect(leaks(seen, secret)).toBe(false)
+    }
+    expect(contains(seen, pinBlock(PASSCODE))).toBe(true)
+  })
+})
+
+describe('data in transit: a skimmer between card and till', () => {
   test('sees no coin, no PIN and no amount', async () => {
     const customer = await world.customer({ coins: [10n, 20n, 5n], pinFreeMax: 0n })
     const vendor = await world.vendor({ float: [1n, 2n, 2n, 5n] })
