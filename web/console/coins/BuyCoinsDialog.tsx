@@ -83,7 +83,7 @@ export function BuyCoinsDialog({
       act={way === 'values' && many > 0 ? `Buy ${coinsText(many)}` : 'Buy'}
       opened
       busy={busy}
-      problem={otherProblem(problem, ['amount'])}
+      problem={way === 'amount' ? otherProblem(problem, ['amount']) : problem}
       disabled={way === 'amount' ? amount.trim() === '' : many === 0 || many > most}
       onSubmit={() => run(wanted)}
       onClose={onClose}
