@@ -36,8 +36,9 @@ export class Visits {
     page.setDefaultTimeout(15_000)
     page.on('pageerror', (error) => this.#complaints.push(error.message))
     page.on('console', (message) => {
-      // Not being signed in yet is an answer, not a fault, and so is a name that nobody has.
-      const isExpected = /status of 40[01]/.test(message.text())
+      // Not being signed in yet is an answer, not a fault, and so is a name that nobody has, or what cannot
+      // be done yet.
+      const isExpected = /status of 40[019]/.test(message.text())
       if (message.type() === 'error' && !isExpected) this.#complaints.push(message.text())
     })
     await page.emulateMedia({ colorScheme: visit.scheme ?? 'light' })

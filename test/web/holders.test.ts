@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { tellCoins, type CoinStory } from './coin-story.ts'
 import type { House } from './house.ts'
 import { faultsOf, NO_FAULTS } from './look.ts'
 import { cellsOf, headingOf, Setting, sizes } from './setting.ts'
@@ -112,4 +113,78 @@ it('gives up a wallet’s load with a reason, and says that it has', async () =>
   await page.getByLabel('Reason').fill('He does not want it any more')
   await page.getByRole('button', { name: 'Give up', exact: true }).click()
   await page.getByText('It was given up.').waitFor()
+})
+
+describe('coins', () => {
+  let coins: CoinStory
+
+  beforeAll(async () => {
+    coins = await tellCoins(house, setting.merchant)
+  })
+
+  it('are bought by their holder on a phone, with what there is', async () => {
+    const { mia } = coins
+    const page = await setting.visits.open({
+      size: 'phone',
+      url: `${house.url}/#/cards/${mia.card}`,
+      cookie: await house.sessionOf(mia.login.name),
+    })
+    await page.getByRole('button', { name: 'Buy coins…' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('These coins').click()
+    const many = (value: string) => dialog.getByLabel(`How many of ${value} SEK`)
+    await many('100.00').fill('1')
+    await dialog.getByRole('button', { name: 'Buy 1 coin' }).click()
+    await dialog.getByText('There is not so much in the online wallet').waitFor()
+    await many('100.00').fill('0')
+    await many('2.00').fill('2')
+    await many('0.20').fill('1')
+    await dialog.getByText('4.20 SEK').waitFor()
+    expect(await faultsOf(page)).toEqual(NO_FAULTS)
+    await dialog.getByText('Only this card').click()
+    await dialog.getByRole('button', { name: 'Buy 3 coins' }).click()
+    await page.getByRole('status').getByText('3 coins bought').waitFor()
+    const table = page.getByRole('table', { name: 'Coins' })
+    const values = async () => (await cellsOf(table)).map(([value, , , who]) => [value, who])
+    await expect.poll(values).toEqual([
+      ['0.20 SEK', 'only that card'],
+      ['2.00 SEK', 'only that card'],
+      ['2.00 SEK', 'only that card'],
+      ['5.00 SEK', 'whoever has it'],
+      ['5.00 SEK', 'whoever has it'],
+    ])
+    expect(await faultsOf(page)).toEqual(NO_FAULTS)
+  })
+
+  it('of a lost card go back to their holder as soon as all tills have reported', async () => {
+    const page = await setting.console('desk', `/cards/${coins.nic.card}`, 'Card')
+    const giveBack = async () => {
+      await page.getByRole('button', { name: 'Give back…' }).click()
+      await page.getByLabel('Reason').fill('Left on the bus')
+      await page.getByRole('button', { name: 'Give back', exact: true }).click()
+    }
+    await giveBack()
+    await page.getByText('Market and 1 more may still hold a payment').waitFor()
+    await page.keyboard.press('Escape')
+    await coins.goOn()
+    await giveBack()
+    await page.getByText('No coins there now').waitFor()
+    await page.getByText('Bought for it').click()
+    await page.getByText('given back', { exact: true }).waitFor()
+    expect(await faultsOf(page)).toEqual(NO_FAULTS)
+  })
+
+  it('that two tills claim are somebody’s when the office has said whose', async () => {
+    const page = await setting.console('desk', `/cases/${coins.copied}`, 'Element cloned')
+    await page.getByText('10.00 SEK in suspense').waitFor()
+    expect(await page.getByText('here the chains part').count()).toBe(2)
+    expect(await faultsOf(page)).toEqual(NO_FAULTS)
+    await page.getByRole('button', { name: 'Say whose it is…' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Pier').check()
+    await dialog.getByLabel('Reason').fill('Nic was at the pier')
+    await dialog.getByRole('button', { name: 'It is theirs' }).click()
+    await page.getByText('nothing in suspense').waitFor()
+    await page.getByText('paid to Pier').waitFor()
+  })
 })
