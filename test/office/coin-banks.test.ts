@@ -8,6 +8,7 @@ import { GRACE, SILENT_MAX } from '../../src/office/coins/grace.ts'
 import { COIN_LIFE } from '../../src/office/coins/sale.ts'
 import { setCardStatus } from '../../src/office/registry/cards.ts'
 import { pay } from '../schemes/coin/till.ts'
+import { defineSchedules } from './coin-schedules.ts'
 import { CoinBanks, type TestBank } from '../support/coin-banks.ts'
 import type { OfficeCustomer, Shop } from '../support/coin-office.ts'
 
@@ -119,6 +120,14 @@ test('whichever message or answer is lost: everything is done once', async () =>
   await exchangeAll()
   await group.checkSettled()
   expect(await free()).toEqual([(before[0] ?? 0n) + 10n, (before[1] ?? 0n) - 10n])
+})
+
+describe('two banks', () => {
+  let newcomer: OfficeCustomer
+  beforeAll(async () => {
+    newcomer = await banks[0].coins.customer(100n)
+  })
+  defineSchedules(1, 5, () => ({ group, customers: [newcomer, customers[1]], shops }))
 })
 
 describe('coins are given back when no other bank can claim them any more', () => {

@@ -16,7 +16,8 @@ import { CoinOffice } from './coin-office.ts'
 export class TestBank {
   readonly number: number
   readonly coins: CoinOffice
-  readonly interOffice: InterOffice
+  readonly #world: World
+  #interOffice: InterOffice
   /** Which of the next messages is lost on its way there, or its answer on the way back. */
   cut: { readonly at: number; readonly what: 'request' | 'answer' } | undefined
   sent = 0
@@ -24,7 +25,17 @@ export class TestBank {
   private constructor(number: number, coins: CoinOffice, world: World) {
     this.number = number
     this.coins = coins
-    const { office, evidence } = coins.office
+    this.#world = world
+    this.#interOffice = this.#open()
+  }
+
+  /** The process is killed, between two transactions, and started anew: it knows what its database does. */
+  restart(): void {
+    this.#interOffice = this.#open()
+  }
+
+  #open(): InterOffice {
+    const { office, evidence } = this.coins.office
     const seat = notarySeatOf(office.secretsOf(WALLET), () => office.clock.now())
     if (!seat) throw new Error('it has joined')
     const transport: Transport = {
@@ -32,12 +43,12 @@ export class TestBank {
         this.sent += 1
         const isCut = this.cut?.at === this.sent
         if (isCut && this.cut?.what === 'request') throw new Unreachable('cut on the way there')
-        const answer = await notaryTransport(world.notary).send(request)
+        const answer = await notaryTransport(this.#world.notary).send(request)
         if (isCut) throw new Unreachable('cut on the way back')
         return answer
       },
     }
-    this.interOffice = createInterOffice(office, { seat, transport, evidence })
+    return createInterOffice(office, { seat, transport, evidence })
   }
 
   static async create(number: number, world: World): Promise<TestBank> {
@@ -61,7 +72,7 @@ export class TestBank {
   async exchange(): Promise<boolean> {
     this.sent = 0
     try {
-      await this.interOffice.exchange()
+      await this.#interOffice.exchange()
       await this.coins.office.evidence.settled()
       return true
     } catch (error) {
@@ -83,11 +94,10 @@ export class TestBank {
 /** Banks whose coins are taken by each other’s vendors, under one root and with one notary. */
 export class CoinBanks {
   readonly world: World
-  readonly all: readonly TestBank[]
+  readonly all: TestBank[] = []
 
-  private constructor(world: World, all: readonly TestBank[]) {
+  private constructor(world: World) {
     this.world = world
-    this.all = all
   }
 
   /** They know each other, and have paid in that much each. */
@@ -95,12 +105,20 @@ export class CoinBanks {
     const world = await createWorld()
     // It reads its own certificate when it starts.
     await world.restart()
-    const all: TestBank[] = []
-    for (let number = 1; number <= count; number++) all.push(await TestBank.create(number, world))
-    const banks = new CoinBanks(world, all)
-    for (const bank of [...all, ...all]) expect(await bank.exchange()).toBe(true)
-    for (const { number } of all) await banks.deposit(number, reserve)
+    const banks = new CoinBanks(world)
+    for (let number = 1; number <= count; number++) await banks.join(reserve)
+    await banks.exchangeAll()
     return banks
+  }
+
+  /** Another one, which the others hear of with their next exchange. */
+  async join(reserve: Amount): Promise<TestBank> {
+    const number = this.all.length + 1
+    const bank = await TestBank.create(number, this.world)
+    this.all.push(bank)
+    expect(await bank.exchange()).toBe(true)
+    await this.deposit(number, reserve)
+    return bank
   }
 
   async deposit(office: number, amount: Amount): Promise<void> {
