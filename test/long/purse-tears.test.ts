@@ -1,3 +1,3 @@
 import { defineTears } from '../schemes/purse/tears.ts'
 
-defineTears({ breadth: 'all' })
+defineTears({ card: 'all', module: 'all' })

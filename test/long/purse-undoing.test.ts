@@ -1,3 +1,3 @@
 import { defineUndoing } from '../schemes/purse/undoing.ts'
 
-defineUndoing({ breadth: 'all' })
+defineUndoing({ card: 'all', module: 'all' })

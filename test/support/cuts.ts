@@ -19,10 +19,10 @@ export interface Size {
 }
 
 /**
- * How much of a product of cuts and of what may follow them is tried: each cut once, with what follows
- * in turn, or all of it.
+ * How much of a product of cuts and of what may follow them is tried: each place once, with ways to cut
+ * and what follows in turn; each place in every way, with what follows in turn; or all of it.
  */
-export type Breadth = 'in turn' | 'all'
+export type Breadth = 'each place' | 'in turn' | 'all'
 
 export function arm({ nvm, field }: Cuttable, cut: Cut): void {
   if (cut.what === 'write') nvm.arm({ atWrite: cut.at, tear: cut.tear })
@@ -45,18 +45,30 @@ export function cutsOf({ writes, apdus }: Size, tears: readonly Tear[] = TEARS):
 /**
  * Those that fall to one of so many things that may follow. In turn each place has all that may follow,
  * as there are no more of them than ways to cut, and each way to cut has all of them in places side by side.
+ * Cut once, places side by side have all ways, and then all ways again with what follows next.
  */
 export function shareOf(
   cuts: readonly Cut[],
   { index, of }: { readonly index: number; readonly of: number },
   breadth: Breadth,
 ): readonly Cut[] {
-  if (breadth === 'all') return cuts
-  return cuts.filter((cut) => (cut.at + wayOf(cut)) % of === index)
+  return cuts.filter((cut) => {
+    const { way, ways } = wayOf(cut)
+    switch (breadth) {
+      case 'all':
+        return true
+      case 'in turn':
+        return (cut.at + way) % of === index
+      case 'each place':
+        return cut.at % ways === way && Math.floor(cut.at / ways) % of === index
+    }
+  })
 }
 
-function wayOf(cut: Cut): number {
-  return cut.what === 'write' ? TEARS.indexOf(cut.tear) : LINK_CUTS.indexOf(cut.cut)
+function wayOf(cut: Cut): { readonly way: number; readonly ways: number } {
+  return cut.what === 'write'
+    ? { way: TEARS.indexOf(cut.tear), ways: TEARS.length }
+    : { way: LINK_CUTS.indexOf(cut.cut), ways: LINK_CUTS.length }
 }
 
 /** From 1, as writes and APDUs are counted. */

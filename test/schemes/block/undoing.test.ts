@@ -1,3 +1,3 @@
 import { defineUndoing } from './undoing.ts'
 
-defineUndoing({ breadth: 'in turn', step: 5 })
+defineUndoing({ breadth: 'each place', step: 5 })

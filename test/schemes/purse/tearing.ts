@@ -190,13 +190,16 @@ function write(at: number, index: number): Cut {
 
 export const tally = new Tally()
 
+/** Of the cuts of either chip. */
+export type Breadths = Readonly<Record<(typeof CHIPS)[number], Breadth>>
+
 /** Every cut of a tap, and the ways out of it. */
-export function testCuts(name: string, makeScene: Flow, breadth: Breadth): void {
+export function testCuts(name: string, makeScene: Flow, breadth: Breadths): void {
   test.for(FOLLOWING)(`${name}, cut anywhere, then: $name`, async ({ index, recover }) => {
     const sizes = await sizesOf(makeScene)
     for (const chip of CHIPS) {
       const cuts = cutsOf(sizes[chip])
-      const share = shareOf(cuts, { index, of: FOLLOWING.length }, breadth)
+      const share = shareOf(cuts, { index, of: FOLLOWING.length }, breadth[chip])
       for (const cut of share) {
         const scene = await makeScene()
         arm(chipOf(chip, scene.issued), cut)

@@ -1,3 +1,3 @@
 import { defineTears } from './tears.ts'
 
-defineTears({ breadth: 'in turn' })
+defineTears({ card: 'in turn', module: 'in turn' })

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'vitest'
 import { moduleChip } from '../../../src/schemes/purse/chips.ts'
-import { arm, cutsOf, disarm, type Breadth } from '../../support/cuts.ts'
+import { arm, cutsOf, disarm } from '../../support/cuts.ts'
 import {
   NEW_PASSCODE,
   tally,
@@ -10,6 +10,7 @@ import {
   till,
   usedCard,
   world,
+  type Breadths,
   type Flow,
 } from './tearing.ts'
 import { audit, changePasscode, Chip, load, PASSCODE, pay } from './world.ts'
@@ -30,7 +31,7 @@ const FLOWS: Readonly<Record<string, Flow>> = {
 }
 
 /** Every cut of a payment, a load, a change of PIN and of issuing, at the card, the module and the journal. */
-export function defineTears({ breadth }: { readonly breadth: Breadth }): void {
+export function defineTears(breadth: Breadths): void {
   afterAll(() => {
     tally.print()
     world.close()

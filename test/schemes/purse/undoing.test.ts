@@ -1,3 +1,3 @@
 import { defineUndoing } from './undoing.ts'
 
-defineUndoing({ breadth: 'in turn' })
+defineUndoing({ card: 'in turn', module: 'each place' })

@@ -1,6 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
 import type { Order } from '../../../src/till/scheme.ts'
-import type { Breadth } from '../../support/cuts.ts'
 import {
   ABANDONED,
   abandoned,
@@ -10,6 +9,7 @@ import {
   testJournal,
   till,
   world,
+  type Breadths,
   type Flow,
   type Where,
 } from './tearing.ts'
@@ -35,7 +35,7 @@ const FLOWS: Readonly<Record<string, Flow>> = {
 }
 
 /** Every cut of a payment at whose tap an earlier order, which was given up, is undone. */
-export function defineUndoing({ breadth }: { readonly breadth: Breadth }): void {
+export function defineUndoing(breadth: Breadths): void {
   afterAll(() => {
     tally.print()
     world.close()

@@ -1,14 +1,15 @@
 import { expect } from 'vitest'
 import type { Amount } from '../../../src/kernel/money.ts'
 import type { Result } from '../../../src/schemes/wallet/phone.ts'
-import { plainWire } from '../../../src/schemes/wallet/phone/wire.ts'
+import { plainWire, type WireMessage } from '../../../src/schemes/wallet/phone/wire.ts'
 import { ASK_LIFE, done, lost, type Books, type Holder, type PhoneWorld } from './phone-world.ts'
 
 /** What people do with phones that lose messages. */
 /** Loses messages of the contacts that follow, by their place among them. */
 export class Loser {
   readonly #places: readonly number[]
-  passed = 0
+  /** On which leg each message was that came along. */
+  readonly legs: WireMessage['leg'][] = []
   lost = 0
 
   constructor(...places: readonly number[]) {
@@ -18,8 +19,8 @@ export class Loser {
   on(...holders: readonly Holder[]): void {
     for (const holder of holders) {
       holder.wire = async (message) => {
-        const isLost = this.#places.includes(this.passed)
-        this.passed += 1
+        const isLost = this.#places.includes(this.legs.length)
+        this.legs.push(message.leg)
         if (!isLost) return message.bytes
         this.lost += 1
         throw lost(message)

@@ -1,0 +1,3 @@
+import { defineLost } from '../schemes/wallet/phone-lost.ts'
+
+defineLost({ step: 1 })
