@@ -38,8 +38,17 @@ export function disarm({ nvm, field }: Cuttable): void {
 export function cutsOf({ writes, apdus }: Size, tears: readonly Tear[] = TEARS): Cut[] {
   return [
     ...upTo(writes).flatMap((at) => tears.map((tear) => ({ what: 'write', at, tear }) as const)),
-    ...upTo(apdus).flatMap((at) => LINK_CUTS.map((cut) => ({ what: 'apdu', at, cut }) as const)),
+    ...linkCuts(apdus, 'all'),
   ]
+}
+
+/** Every APDU on its way, each once with the ways in turn, or in every way. */
+export function linkCuts(apdus: number, breadth: Breadth): Cut[] {
+  return upTo(apdus).flatMap((at) =>
+    LINK_CUTS.filter((_, way) => breadth !== 'each place' || at % LINK_CUTS.length === way).map(
+      (cut) => ({ what: 'apdu', at, cut }) as const,
+    ),
+  )
 }
 
 /**

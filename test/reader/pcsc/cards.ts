@@ -1,16 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { LinkCut } from '../../../src/card/field.ts'
-import type { Tear } from '../../../src/card/nvm.ts'
 import type { Bytes } from '../../../src/kernel/bytes.ts'
 import type { READER_PROFILES } from '../../../src/kernel/storage-apdu.ts'
+import type { Cut } from '../../support/cuts.ts'
 import type { Lab } from './lab.ts'
-
-/** Where a tap is cut: in a page write of the card, or in an APDU on its way. */
-export type Cut =
-  | { readonly what: 'write'; readonly at: number; readonly tear: Tear }
-  | { readonly what: 'apdu'; readonly at: number; readonly cut: LinkCut }
 
 export interface ScriptedAnswer {
   /** What goes over the wire, length and all, in hexadecimal. */

@@ -1,0 +1,3 @@
+import { defineModule } from '../reader/pcsc/module.ts'
+
+defineModule('all')

@@ -1,0 +1,3 @@
+import { defineSwaps } from '../reader/pcsc/swaps.ts'
+
+defineSwaps(Number.POSITIVE_INFINITY)

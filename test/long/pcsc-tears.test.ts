@@ -1,0 +1,3 @@
+import { defineTears } from '../reader/pcsc/tears.ts'
+
+defineTears('all')

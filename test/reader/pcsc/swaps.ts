@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Channel } from '../../../src/reader/channel.ts'
+import { upTo } from '../../support/cuts.ts'
+import { skippedLoudly } from './lab.ts'
+import { Places, rehearse, takeOut, tap, type Place } from './paying.ts'
+import { SCHEMES, type Scheme } from './schemes.ts'
+import { Watching } from './watching.ts'
+
+const isSkipped = skippedLoudly('cards swapped in the middle of a payment over real PC/SC')
+
+let places: Places
+const opened: Scheme[] = []
+
+/** @param most so many gaps between APDUs, all over the payment: every swap waits for the service to look. */
+export function defineSwaps(most: number): void {
+  beforeAll(async () => {
+    if (!isSkipped) places = await Places.open()
+  })
+  afterAll(async () => {
+    for (const scheme of opened) scheme.close()
+    await places?.stop()
+  })
+
+  test.skipIf(isSkipped).for(Object.entries(SCHEMES))(
+    '%s: a card that is swapped between APDUs makes no money',
+    async ([name, open]) => {
+      const scheme = open()
+      opened.push(scheme)
+      const { apdus } = await rehearse(places, scheme)
+      const all = upTo(apdus - 1)
+      const step = Math.ceil(all.length / most)
+      const gaps = all.filter((gap) => gap % step === 0)
+      const results = await Promise.all(
+        gaps.map((after) => places.free.use((place) => swapAfter(scheme, place, after))),
+      )
+      console.log(
+        `${name} over PC/SC: ${results.length} of ${all.length} swaps in the middle, none made money`,
+      )
+    },
+  )
+}
+
+/** Another customer's card comes in the middle of the payment, faster than the reader looks. */
+async function swapAfter(scheme: Scheme, place: Place, apdus: number): Promise<void> {
+  const { reader, readers, cards } = place
+  const watching = new Watching(readers.slot(reader.name))
+  const sale = await scheme.sale()
+  const other = await scheme.sale()
+  await cards.make(sale.card, sale.memory, sale.options)
+  await cards.make(other.card, other.memory, other.options)
+  await cards.insert(sale.card, reader.port)
+  const channel = await watching.card()
+  let sent = 0
+  const swapped: Channel = {
+    atr: channel.atr,
+    async transmit(apdu) {
+      sent += 1
+      if (sent === apdus + 1) {
+        await cards.pull(sale.card)
+        const seen = cards.insertSeen(other.card, reader.port)
+        await channel.transmit(apdu).catch(() => {})
+        await seen
+      }
+      return channel.transmit(apdu)
+    },
+  }
+  const result = await sale.tap(swapped)
+  expect(['torn', 'refused', 'unfinished']).toContain(result)
+  await takeOut(cards, other.card, watching)
+  await other.settled((await cards.look(other.card)).memory, 0)
+  await cards.insert(sale.card, reader.port)
+  expect(await tap(sale, await watching.card())).toBe('done')
+  await takeOut(cards, sale.card, watching)
+  await sale.settled((await cards.look(sale.card)).memory, 1)
+}
