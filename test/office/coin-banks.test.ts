@@ -62,13 +62,19 @@ test('coins of each are accepted and settled by the other’s vendors', async ()
   ).toEqual([])
   // Nothing is paid for coins of another bank before it has said anything.
   expect(await one.coins.balance('merchant', shops[0].merchant)).toBe(0n)
-  expect(await abroad(one.coins.office.db, 1)).toMatchObject([
-    { bank: 2, state: 'awaited', coins: 1, value: 50n },
-  ])
+  const takings = `/api/tills/${shops[0].number}/takings`
+  const fifty = { count: 1, amount: '50' }
+  expect(await one.coins.done('GET', '/api/coins')).toMatchObject({
+    others: [{ bank: 2, currency: 'EUR', state: 'awaited', ...fifty }],
+  })
+  expect(await one.coins.done('GET', takings)).toMatchObject({ awaited: fifty, paid: { count: 0 } })
   await exchangeAll()
   expect(await one.coins.balance('merchant', shops[0].merchant)).toBe(50n)
   expect(await two.coins.balance('merchant', shops[1].merchant)).toBe(15n)
-  expect(await abroad(one.coins.office.db, 1)).toMatchObject([{ bank: 2, state: 'paid' }])
+  expect(await one.coins.done('GET', '/api/coins')).toMatchObject({
+    others: [{ bank: 2, currency: 'EUR', state: 'paid', ...fifty }],
+  })
+  expect(await one.coins.done('GET', takings)).toMatchObject({ paid: fifty, awaited: { count: 0 } })
   await group.checkSettled()
   expect(await free()).toEqual([1035n, 965n])
   for (const { coins } of banks) expect(await coins.cases()).toEqual([])
@@ -193,8 +199,8 @@ describe('coins are given back when no other bank can claim them any more', () =
       bank: 1,
       currency: 'EUR',
       state: 'expired',
-      coins: 1,
-      value: 20n,
+      count: 1,
+      amount: 20n,
     })
     await group.checkSettled()
   })

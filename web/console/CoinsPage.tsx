@@ -82,21 +82,37 @@ function OneCurrency({ sums }: { readonly sums: Sums }) {
   )
 }
 
+type Claimed = CoinBank['others'][number]
+type Standing = 'awaited' | 'paid' | 'refused'
+
 interface OtherBank {
   readonly bank: string
   readonly currency: string
-  readonly claimed: { readonly count: number; readonly amount: string } | undefined
+  /** Its coins that tills here have claimed, by what came of them. */
+  readonly claimed: Readonly<Partial<Record<Standing, Sum>>>
   readonly balance: string | undefined
+}
+
+type Sum = Pick<Claimed, 'count' | 'amount'>
+
+function standingOf(state: Claimed['state']): Standing {
+  return state === 'awaited' || state === 'paid' ? state : 'refused'
+}
+
+function claimedColumn(label: string, standing: Standing): Column<OtherBank> {
+  return {
+    label,
+    figures: true,
+    cell: ({ claimed: { [standing]: sum }, currency }) =>
+      sum ? <CoinSum of={sum} currency={currency} /> : 'none',
+  }
 }
 
 const columns: readonly Column<OtherBank>[] = [
   { label: 'Bank', lead: true, cell: ({ bank }) => bank },
-  {
-    label: 'Its coins claimed here',
-    figures: true,
-    cell: ({ claimed, currency }) =>
-      claimed ? <CoinSum of={claimed} currency={currency} /> : 'none',
-  },
+  claimedColumn('Its word awaited', 'awaited'),
+  claimedColumn('Paid by it', 'paid'),
+  claimedColumn('Not paid', 'refused'),
   {
     label: 'Owed to it',
     figures: true,
@@ -112,25 +128,31 @@ function OtherBanks({
   others,
   accounts,
 }: {
-  readonly others: CoinBank['others']
+  readonly others: readonly Claimed[]
   readonly accounts: readonly Account[]
 }) {
   const rows = new Map<string, OtherBank>()
-  for (const { bank, currency, count, amount } of others) {
-    const claimed = { count, amount }
-    rows.set(`${bank} ${currency}`, {
-      bank: `Bank ${bank}`,
+  const rowOf = (number: string, currency: string): OtherBank =>
+    rows.get(`${number} ${currency}`) ?? {
+      bank: `Bank ${number}`,
       currency,
-      claimed,
+      claimed: {},
       balance: undefined,
-    })
+    }
+  for (const { bank, currency, state, count, amount } of others) {
+    const row = rowOf(String(bank), currency)
+    const standing = standingOf(state)
+    const before = row.claimed[standing] ?? { count: 0, amount: '0' }
+    const sum = {
+      count: before.count + count,
+      amount: String(BigInt(before.amount) + BigInt(amount)),
+    }
+    rows.set(`${bank} ${currency}`, { ...row, claimed: { ...row.claimed, [standing]: sum } })
   }
   for (const { owner, currency, balance } of accounts) {
     const number = WITH_BANK.exec(owner)?.[1]
     if (number === undefined) continue
-    const key = `${number} ${currency}`
-    const claimed = rows.get(key)?.claimed
-    rows.set(key, { bank: `Bank ${number}`, currency, claimed, balance })
+    rows.set(`${number} ${currency}`, { ...rowOf(number, currency), balance })
   }
   if (rows.size === 0) return null
   return (

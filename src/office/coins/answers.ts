@@ -4,6 +4,7 @@ import { cardIdText, currencyCode, instantNumber } from '../http.ts'
 import { digestText } from '../digest-text.ts'
 import { ELEMENT_ROLES } from './coinage.ts'
 import { COIN_STATES } from './view.ts'
+import { ABROAD_STATES } from './banks/abroad.ts'
 
 /** What the office’s API answers of coins. */
 
@@ -92,7 +93,15 @@ export const coinBankJson = z
       }),
     ),
     others: z
-      .array(heapJson.extend({ bank: bankNumber, currency: currencyCode }))
+      .array(
+        heapJson.extend({
+          bank: bankNumber,
+          currency: currencyCode,
+          state: z.enum(ABROAD_STATES).meta({
+            description: 'What their bank says; awaited: nothing yet. Paid: their money has come',
+          }),
+        }),
+      )
       .meta({ description: 'Coins of other banks that tills of this office have claimed' }),
   })
   .meta({ id: 'CoinBank' })

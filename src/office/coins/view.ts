@@ -227,12 +227,16 @@ export async function takingsOf(
     select outcome, count(*)::integer as count, sum(value)::bigint as amount from (
       select distinct on (claim.coin) claim.value,
         case
-          when s.account is null and claim.bank <> ${bank} then 'awaited'
-          when s.creditor is null then 'contested'
-          when s.creditor in (${own}) and s.account is not null then 'paid'
+          when claim.bank = ${bank} and s.creditor is null then 'contested'
+          when claim.bank = ${bank} and s.creditor in (${own}) and s.account is not null then 'paid'
+          when claim.bank = ${bank} then 'refused'
+          when a.verdict is null then 'awaited'
+          when a.verdict = 'contested' then 'contested'
+          when a.verdict = 'accepted' and a.creditor in (${own}) then 'paid'
           else 'refused'
         end as outcome
       from coin_claim claim left join coin_spend s on s.coin = claim.coin
+        left join coin_abroad a on a.coin = claim.coin
       where claim.creditor in (${own}) order by claim.coin
     ) as claimed group by outcome`.execute(db)
   const { rows: accounts } = await sql<{ balance: bigint }>`
@@ -316,24 +320,4 @@ export async function coinSums(db: Kysely<Tables>, at: Instant): Promise<readonl
         .map(({ value, count }) => ({ value, count })),
     }
   })
-}
-
-/** Coins of another bank that tills of this office have claimed. */
-export interface ForeignCoins extends Heap {
-  readonly bank: number
-  readonly currency: CurrencyCode
-}
-
-/** @param bank this office’s. */
-export async function foreignCoins(
-  db: Kysely<Tables>,
-  bank: number,
-): Promise<readonly ForeignCoins[]> {
-  const { rows } = await sql<ForeignCoins>`
-    select bank, currency, count(*)::integer as count, sum(value)::bigint as amount from (
-      select distinct on (coin) bank, currency, value from coin_claim
-      where bank <> ${bank} order by coin
-    ) as claimed
-    group by bank, currency order by bank, currency`.execute(db)
-  return rows
 }

@@ -11,12 +11,12 @@ import {
   type ElementJson,
   type TakingsJson,
 } from '../coins/answers.ts'
+import { abroad } from '../coins/banks/abroad.ts'
 import { coinSchemeOf } from '../coins/elements.ts'
 import { COINS_AT_ONCE } from '../coins/sale.ts'
 import {
   COIN_LISTS,
   coinSums,
-  foreignCoins,
   listCoins,
   listElements,
   takingsOf,
@@ -67,10 +67,7 @@ export function coinViewRoutes(app: Api, { office }: Desk): void {
     },
     async () => {
       const bank = bankNumber()
-      const [sums, others] = await Promise.all([
-        coinSums(db, office.clock.now()),
-        foreignCoins(db, bank),
-      ])
+      const [sums, others] = await Promise.all([coinSums(db, office.clock.now()), abroad(db, bank)])
       return { bank, sums: sums.map(sumsToJson), others: others.map(withHeap) }
     },
   )

@@ -1,12 +1,13 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 import { toHex } from '../../../kernel/bytes.ts'
 import type { CoinNews, CoinVerdictWord } from '../../../kernel/coin-acts.ts'
-import type { Amount, CurrencyCode } from '../../../kernel/money.ts'
+import type { CurrencyCode } from '../../../kernel/money.ts'
 import type { Instant } from '../../../kernel/ports.ts'
 import { post, type AccountName, type Transfer } from '../../ledger/accounts.ts'
 import { packed } from '../../packed.ts'
 import type { Tables } from '../../tables.ts'
 import { bankAccount, creditOf, ownersOf } from '../elements.ts'
+import type { Heap } from '../view.ts'
 
 export type CoinWord = Extract<CoinNews, { readonly kind: 'coin' }>
 
@@ -97,42 +98,25 @@ export const ABROAD_STATES = [
 ] as const
 export type AbroadState = (typeof ABROAD_STATES)[number]
 
-export interface AbroadLine {
+export interface AbroadLine extends Heap {
   readonly bank: number
   readonly currency: CurrencyCode
   readonly state: AbroadState
-  readonly coins: number
-  readonly value: Amount
 }
 
-/** All coins of other banks that vendors here claim, or those of one merchant, summed up. */
-export async function abroad(
-  db: Kysely<Tables>,
-  bank: number,
-  merchant?: string,
-): Promise<readonly AbroadLine[]> {
-  const { rows } = await sql<{
-    bank: number
-    currency: CurrencyCode
-    verdict: CoinVerdictWord | null
-    ours: boolean
-    coins: bigint
-    value: Amount
-  }>`
-    select a.bank, a.currency, a.verdict, coalesce(a.office = ${bank}, false) as ours,
-      count(*) as coins, sum(a.value)::bigint as value
-    from coin_abroad a
-    where ${merchant ?? null}::bigint is null or exists (
-      select from coin_claim c join coin_element e on e.id = c.creditor
-        join till on till.number = e.till
-      where c.coin = a.coin and till.merchant = ${merchant ?? null}::bigint
-    )
-    group by 1, 2, 3, 4 order by 1, 2, 3, 4`.execute(db)
-  return rows.map(({ verdict, ours, coins, ...row }) => ({
-    ...row,
-    coins: Number(coins),
-    state: stateOf(verdict, ours),
-  }))
+/**
+ * All coins of other banks that vendors here claim, summed up.
+ *
+ * @param bank this office’s.
+ */
+export async function abroad(db: Kysely<Tables>, bank: number): Promise<readonly AbroadLine[]> {
+  const { rows } = await sql<
+    Omit<AbroadLine, 'state'> & { verdict: CoinVerdictWord | null; ours: boolean }
+  >`
+    select bank, currency, verdict, coalesce(office = ${bank}, false) as ours,
+      count(*)::integer as count, sum(value)::bigint as amount
+    from coin_abroad group by 1, 2, 3, 4 order by 1, 2, 3, 4`.execute(db)
+  return rows.map(({ verdict, ours, ...row }) => ({ ...row, state: stateOf(verdict, ours) }))
 }
 
 function stateOf(verdict: CoinVerdictWord | null, ours: boolean): AbroadState {
