@@ -209,7 +209,7 @@ export const CARD_SCHEMES = {
     balanceMax: COIN_CARD_MAX,
     unblock: unblockCoins,
     traffic: coinTraffic,
-    cheats: new Set<Cheat>(['withhold', 'deny']),
+    cheats: new Set<Cheat>(['withhold', 'deny', 'tokenTwice', 'overcharge']),
     tell: tellCoin,
     tellModule: tellCoin,
   },

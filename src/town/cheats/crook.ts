@@ -17,10 +17,10 @@ import {
   withAmount,
   withOwnBalance,
   withPreviousBalance,
-  withTokens,
   type Invention,
   type Told,
 } from './block.ts'
+import { withTokens } from './tokens.ts'
 
 /** What a vendor does at one tap, amounts in minor units. */
 export interface Cheating {
@@ -124,9 +124,10 @@ export class Crook {
     }
     const tokens = this.#tokens(record, desk)
     const isReused = tokens.some((token) => this.#spent.includes(token))
-    const kept = desk.journal.intend({ ...record, tokens: isReused ? [] : tokens })
-    this.#spent.push(...tokens.filter((token) => !this.#spent.includes(token)))
     const shown = tokens === record.tokens ? record : withTokens(record, tokens)
+    const { evidence } = shown
+    const kept = desk.journal.intend({ ...record, evidence, tokens: isReused ? [] : tokens })
+    this.#spent.push(...tokens.filter((token) => !this.#spent.includes(token)))
     const told = tell(shown, honest, cheating, desk)
     return this.#keep(kept, told, cheating)
   }
