@@ -121,10 +121,10 @@ async function report(
   { json }: { readonly json: boolean },
   io: Io,
 ): Promise<void> {
-  const { offices, sums, wrong } = await readReport(db)
+  const { offices, coins, sums, wrong } = await readReport(db)
   if (json) {
     const text = JSON.stringify(
-      { offices, sums, wrong },
+      { offices, coins, sums, wrong },
       (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value),
       2,
     )
@@ -137,6 +137,13 @@ async function report(
       `office ${one.office}, ${one.currency}: free ${money(one.free)}, issued ${money(one.issued)}, ` +
         `permitted ${money(one.permitted)}, paid ${money(one.paid)}, received ${money(one.received)}, ` +
         `waiting ${money(one.waiting)}${since(one.waitingSince)}`,
+    )
+  }
+  for (const { bank, currency: code, paid, waiting, waitingSince, refused } of coins) {
+    const money = (amount: bigint) => formatAmount(amount, currency(code))
+    io.out(
+      `coins of bank ${bank}, ${code}: paid to others ${money(paid)}, ` +
+        `waiting ${money(waiting)}${since(waitingSince)}, not paid ${money(refused)}`,
     )
   }
   const isSound = wrong.length === 0 && sums.every(({ sum }) => sum === 0n)

@@ -69,12 +69,45 @@ export interface OfficeReport extends Reserve {
   readonly permitted: Amount
 }
 
+/** What other banks’ vendors claim of a bank’s coins, by what it has said, in one currency. */
+export interface CoinReport {
+  readonly bank: OfficeNumber
+  readonly currency: CurrencyCode
+  /** Accepted, and their money has gone. */
+  readonly paid: Amount
+  /** Accepted, and waiting for the bank’s reserve. */
+  readonly waiting: Amount
+  /** By the notary’s clock, of what it has said of them; undefined if nothing waits. */
+  readonly waitingSince: Instant | undefined
+  /** Not accepted, so far. */
+  readonly refused: Amount
+}
+
 export interface NotaryReport {
   readonly offices: readonly OfficeReport[]
+  readonly coins: readonly CoinReport[]
   /** Σ of all accounts of that currency, the world’s included: always 0. */
   readonly sums: readonly { readonly currency: CurrencyCode; readonly sum: Amount }[]
   /** Accounts whose balance is not what their transfers say: always none. */
   readonly wrong: readonly string[]
+}
+
+async function readCoins(db: NotaryDb): Promise<readonly CoinReport[]> {
+  const { rows } = await sql<Omit<CoinReport, 'waitingSince'> & { waiting_since: bigint | null }>`
+    select bank, currency,
+      coalesce(sum(value) filter (where verdict = 'accepted' and state = 'settled'), 0) as paid,
+      coalesce(sum(value) filter (where state = 'waiting'), 0) as waiting,
+      min(changed_at) filter (where state = 'waiting') as waiting_since,
+      coalesce(sum(value) filter (where verdict <> 'accepted'), 0) as refused
+    from coin group by bank, currency order by bank, currency`.execute(db)
+  return rows.map(({ waiting_since, ...row }) => ({
+    ...row,
+    waitingSince: instantOf(waiting_since),
+  }))
+}
+
+function instantOf(at: bigint | null): Instant | undefined {
+  return at === null ? undefined : Number(at)
 }
 
 export async function readReport(db: NotaryDb): Promise<NotaryReport> {
@@ -117,8 +150,9 @@ export async function readReport(db: NotaryDb): Promise<NotaryReport> {
   return {
     offices: rows.map(({ waiting_since, ...row }) => ({
       ...row,
-      waitingSince: waiting_since === null ? undefined : Number(waiting_since),
+      waitingSince: instantOf(waiting_since),
     })),
+    coins: await readCoins(db),
     sums: sums.rows,
     wrong: wrong.rows.map(({ name }) => name),
   }

@@ -124,9 +124,14 @@ test('an office joins a notary, gets reserve, and changes its key', async () => 
   await expect(does('notary withdraw 2 400.01 --currency SEK --reason back')).rejects.toThrow(
     'there is not so much',
   )
+  await sql`
+    insert into coin (id, bank, step, verdict, currency, value, state, parties, changed_at)
+    values ('\\x0002000000000001', 2, 1, 'contested', 'SEK', 700, 'settled', '{3}', 0)`.execute(
+    opened.db,
+  )
   expect(await does('notary report')).toBe(
     'office 2, SEK: free 400.00, issued 0.00, permitted 0.00, paid 0.00, received 0.00, ' +
-      'waiting 0.00\nThe books agree: every sum is 0.',
+      'waiting 0.00\ncoins of bank 2, SEK: paid to others 0.00, waiting 0.00, not paid 7.00\nThe books agree: every sum is 0.',
   )
   expect(await does('notary cases')).toBe('No cases.')
   await notary.stop()

@@ -4,6 +4,7 @@ import { FormatError } from '../../src/kernel/errors.ts'
 import type { NotaryAct } from '../../src/kernel/notary.ts'
 import { generatePrivateKey, type PrivateKey } from '../../src/kernel/p256.ts'
 import { orderReserve } from '../../src/notary/operator.ts'
+import { readReport } from '../../src/notary/reports.ts'
 import { bankSubject, certify, NO_ELEMENT } from '../../src/schemes/coin/certificates.ts'
 import { bankCertificate } from '../../src/schemes/coin/office/bank.ts'
 import { createWorld, START, type Bank, type World } from './world.ts'
@@ -204,6 +205,13 @@ describe('what a bank says of a coin', () => {
     expect(await say(north, decision('000000000002', change))).toBe('other value')
     expect(await say(north, decision('000000000002', { step: 3 }))).toBe('known waiting')
   })
+})
+
+test('the report sums up what was paid, waits and was refused', async () => {
+  const { coins } = await readReport(world.opened.db)
+  expect(coins).toEqual([
+    { bank: 1, currency: 'EUR', paid: 500n, waiting: 500n, waitingSince: START, refused: 0n },
+  ])
 })
 
 test('what a bank has said last is remembered, and never goes back', async () => {
