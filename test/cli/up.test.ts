@@ -1,51 +1,19 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Running } from '../support/running.ts'
 import { kontant } from './run.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-
-/** `kontant up` as a process of its own, so that signals and exit statuses are real. */
-class Up {
-  readonly process: ChildProcess
-  output = ''
-
-  constructor(data: string, port: number) {
-    const { DATABASE_URL: _database, ...env } = process.env
-    this.process = spawn(process.execPath, [MAIN, 'up', '--data', data, '--port', String(port)], {
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    this.process.stdout?.on('data', (text) => (this.output += String(text)))
-    this.process.stderr?.on('data', (text) => (this.output += String(text)))
-  }
-
-  /** Until it has printed that, or ended. */
-  async says(text: string): Promise<void> {
-    while (!this.output.includes(text)) {
-      const { stdout, stderr } = this.process
-      if (this.process.exitCode !== null || !stdout || !stderr) throw new Error(this.output)
-      await Promise.race([once(stdout, 'data'), once(stderr, 'data'), once(this.process, 'exit')])
-    }
-  }
-
-  async stop(): Promise<number | null> {
-    const ended = once(this.process, 'exit')
-    this.process.kill('SIGINT')
-    const [status] = await ended
-    return status as number | null
-  }
-}
+const startUp = (data: string, port: number) =>
+  Running.start('up', '--data', data, '--port', String(port))
 
 describe('kontant up', () => {
   let data = ''
   let port = 0
-  let up: Up
+  let up: Running
   let password = ''
 
   const call = async (at: number, path: string, body?: object, headers = {}) => {
@@ -69,12 +37,12 @@ describe('kontant up', () => {
   beforeAll(async () => {
     data = mkdtempSync(join(tmpdir(), 'kontant-up-'))
     port = await freePorts()
-    up = new Up(data, port)
+    up = startUp(data, port)
     await up.says('Five things to try:')
     password = /password (\S+)/.exec(up.output)?.[1] ?? ''
   })
   afterAll(async () => {
-    if (up.process.exitCode === null) await up.stop()
+    await up.stop()
     rmSync(data, { recursive: true, force: true })
   })
 
@@ -315,7 +283,7 @@ describe('kontant up', () => {
   })
 
   test('says so when its port is taken', async () => {
-    const second = new Up(mkdtempSync(join(tmpdir(), 'kontant-up-')), port)
+    const second = startUp(mkdtempSync(join(tmpdir(), 'kontant-up-')), port)
     await second.says('is taken').catch(() => {})
     if (second.process.exitCode === null) await once(second.process, 'exit')
     expect(second.output).toContain(`port ${port} is taken: stop what uses it, or choose another`)
@@ -327,7 +295,7 @@ describe('kontant up', () => {
     const { lastBatch } = before as { lastBatch: number }
     expect(lastBatch).toBeGreaterThanOrEqual(3)
     expect(await up.stop()).toBe(0)
-    up = new Up(data, port)
+    up = startUp(data, port)
     await up.says('Five things to try:')
     expect(up.output).toContain(`password ${password}`)
     const { json: state } = await call(port + 1, '/api/state')

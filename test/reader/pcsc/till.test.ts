@@ -1,47 +1,15 @@
-import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
+import type { SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
+import { MAIN, Running } from '../../support/running.ts'
 import { Lab, skippedLoudly } from './lab.ts'
 
-const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url))
-
 const isSkipped = skippedLoudly('`kontant till --reader` and `kontant card serve`')
-
-/** A command of ours in a process of its own. */
-class Running {
-  readonly #child: ChildProcess
-  output = ''
-
-  constructor(child: ChildProcess) {
-    this.#child = child
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (text) => (this.output += String(text)))
-    }
-  }
-
-  /** Until it has printed that. */
-  async says(text: string): Promise<void> {
-    const { stdout, stderr } = this.#child
-    while (!this.output.includes(text)) {
-      if (this.#child.exitCode !== null || !stdout || !stderr) throw new Error(this.output)
-      await Promise.race([once(stdout, 'data'), once(stderr, 'data'), once(this.#child, 'exit')])
-    }
-  }
-
-  async stop(): Promise<number | null> {
-    if (this.#child.exitCode !== null) return this.#child.exitCode
-    const ended = once(this.#child, 'exit')
-    this.#child.kill('SIGINT')
-    const [status] = (await ended) as [number | null]
-    return status
-  }
-}
 
 const STDIO: SpawnOptions = { stdio: ['ignore', 'pipe', 'pipe'] }
 const data = mkdtempSync(join(tmpdir(), 'kontant-reader-'))
@@ -55,8 +23,7 @@ afterAll(async () => {
 })
 
 function start(...argv: readonly string[]): Running {
-  const { DATABASE_URL: _database, ...env } = process.env
-  const one = new Running(spawn(process.execPath, [MAIN, ...argv], { env, ...STDIO }))
+  const one = Running.start(...argv)
   running.push(one)
   return one
 }

@@ -1,39 +1,25 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cardWith } from '../../card/cards.ts'
 import { kontant } from '../../cli/run.ts'
+import { MAIN, Running } from '../../support/running.ts'
 import { Lab, skippedLoudly } from './lab.ts'
 
-const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url))
 const ATR = '3b8f8001804f0ca000000306030001000000006a'
 
 const isSkipped = skippedLoudly('other programs and our commands at a served card')
 
 let lab: Lab
 let image: string
-let serving: Awaited<ReturnType<typeof serve>>
+let serving: Running
 
 /** `kontant card serve`, until it says that the card is in. */
-async function serve(card: string) {
+async function serve(card: string): Promise<Running> {
   const command = [process.execPath, MAIN, 'card', 'serve', card, '--cards', lab.directory]
-  const child = lab.spawn(command, { stdio: ['ignore', 'pipe', 'inherit'] })
-  let said = ''
-  child.stdout?.on('data', (data) => (said += String(data)))
-  while (!said.includes('is in reader')) {
-    if (child.exitCode !== null || !child.stdout) throw new Error(`it ended: ${said}`)
-    await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
-  }
-  return {
-    async stop() {
-      const ended = once(child, 'exit')
-      child.kill('SIGINT')
-      const [status] = (await ended) as [number | null]
-      return status
-    },
-  }
+  const one = new Running(lab.spawn(command, { stdio: ['ignore', 'pipe', 'pipe'] }))
+  await one.says('is in reader')
+  return one
 }
 
 /** The service looks a few times a second: the tool is asked until it sees the card. */
