@@ -83,7 +83,7 @@ const ELEMENT_SIZE = 8
 /**
  * Makes a vendor element for a till. The one before stays good for what it has taken.
  *
- * @throws {OfficeError} `not_found`.
+ * @throws {OfficeError} `not_found` or `till_stopped`.
  */
 export async function makeVendorElement(
   office: Office,
@@ -93,6 +93,9 @@ export async function makeVendorElement(
   const coinage = coinageOf(office, scheme, 'body.scheme')
   const till = await lockTill(trx, number)
   if (!till) throw new OfficeError('not_found', `There is no till ${number}.`, 'params.number')
+  if (till.stopped_at !== null) {
+    throw new OfficeError('till_stopped', `Till ${number} was stopped: it gets no vendor element.`)
+  }
   const secrets = office.secretsOf(scheme)
   const at = office.clock.now()
   const currency = currencyOf(till.currency)

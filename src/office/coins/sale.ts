@@ -11,7 +11,7 @@ import { lockCard } from '../registry/cards.ts'
 import { lockTill } from '../registry/tills.ts'
 import type { Tables } from '../tables.ts'
 import { onlineWallet } from '../wallets/online.ts'
-import type { ElementId, NewCoin } from './coinage.ts'
+import type { Coinage, ElementId, NewCoin } from './coinage.ts'
 import { coinageOf, coinFloat, coinSchemeOf, lockElement } from './elements.ts'
 
 /** Coins are good for a year. */
@@ -105,17 +105,26 @@ interface Sale {
   }
 }
 
+/** Undefined where even the largest would be too many: nobody counts out millions of them. */
+function countedOut(coinage: Coinage, amount: Amount): readonly Amount[] | undefined {
+  const largest = coinage.denominations.at(-1) ?? 0n
+  return amount > largest * BigInt(COINS_AT_ONCE) ? undefined : coinage.denominate(amount)
+}
+
 async function sell(office: Office, trx: Transaction<Tables>, sale: Sale): Promise<Sold> {
   const { scheme, currency, element, wanted, bound, payer } = sale
   const { random, clock } = office
   const coinage = coinageOf(office, scheme)
   const at = clock.now()
-  const values = wanted.values ?? coinage.denominate(wanted.amount)
   const room = Math.min(COINS_AT_ONCE, coinage.left(element.known, element.sold))
-  if (values.length > room) {
+  const values = wanted.values ?? countedOut(coinage, wanted.amount)
+  if (!values || values.length > room) {
+    const many = values?.length ?? `more than ${COINS_AT_ONCE}`
     const advice = room === 0 ? 'It is used up: renew it.' : 'Buy fewer, or larger ones.'
-    const message = `That takes ${values.length} coins, and ${room} can be made at once. ${advice}`
-    throw new OfficeError('conflict', message)
+    throw new OfficeError(
+      'conflict',
+      `That takes ${many} coins, and ${room} can be made at once. ${advice}`,
+    )
   }
   const firstSerial = await takeSerials(trx, values.length)
   const expires = at + COIN_LIFE

@@ -204,7 +204,10 @@ export interface VendorOrder extends Validity {
 
 /** The same for a vendor element. */
 export function makeVendor(bank: Bank, report: Uint8Array, order: VendorOrder): Made {
-  const { key, responses } = chipReport.decode(report)
+  const { identityKey, key, responses } = chipReport.decode(report)
+  if (identityKey.length > 0) {
+    throw new FormatError('chipReport.identityKey', 'expected none: this chip is a card')
+  }
   const { element, till, currency, keepMax, otherBanks, office } = order
   const own = certifyElement(bank, order, key, {
     role: 'vendor element',
