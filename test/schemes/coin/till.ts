@@ -63,6 +63,7 @@ export class Till {
   readonly key = generatePrivateKey()
   readonly path: string
   policy: Policy = POLICY
+  policyVersion = 3
   hot: ReadonlySet<CardId> = new Set()
   store: Store
 
@@ -99,7 +100,7 @@ export class Till {
 
   /** @param module undefined: its slot is empty. */
   desk(module: Channel | undefined): Desk {
-    const { world, store, policy, hot } = this
+    const { world, store, policy, policyVersion, hot } = this
     const clock = { now: () => world.now }
     return {
       till: this.vendor.till,
@@ -108,7 +109,7 @@ export class Till {
       key: this.key,
       currency: EUR,
       policy,
-      policyVersion: 3,
+      policyVersion,
       clock,
       random: world.random,
       secrets: new Uint8Array(),
