@@ -83,6 +83,29 @@ describe('an order', () => {
     },
   )
 
+  test('that is done gives its card what that is still owed, and no other card', async () => {
+    const handedOver = { given: 600n, change: 100n }
+    const owing: TillScheme = {
+      ...toyScheme,
+      async settle(channel, record, desk) {
+        const shown = await toyScheme.show(channel, desk)
+        if (shown.result !== 'shown' || shown.view.card !== record.card) return undefined
+        return { result: 'done', record, view: shown.view, handedOver }
+      },
+    }
+    const { till, reopen } = await openTown({}, [owing])
+    const card = new ToyCard(1)
+    const first = await tap(till, card, pay('a'))
+    const known = { ...first, view: { ...viewOf(first), lastAt: START } }
+    expect(first).not.toHaveProperty('handedOver')
+    expect(await tap(till, new ToyCard(2), pay('a'))).toEqual(known)
+    const reopened = reopen()
+    expect(await tap(reopened, card, pay('a'))).toMatchObject({ result: 'done', handedOver })
+    const apdus = card.apdus
+    expect(await reopened.tap({ ...channelTo(card), atr: utf8('else') }, pay('a'))).toEqual(known)
+    expect([card.apdus, card.writes]).toEqual([apdus, 1])
+  })
+
   test('that is unfinished with one card is not charged to another', async () => {
     const { till } = await openTown()
     const [card, other] = [new ToyCard(1), new ToyCard(2)]
