@@ -98,6 +98,45 @@ test('a coin spent at both banks: paid once, and the case is against the card', 
   expect(against).toEqual([['proven', ada.card]])
 })
 
+test('a coin that vendors of both banks claim is its bank’s to say, and then theirs for good', async () => {
+  const [one, two] = banks
+  const eve = await one.coins.customer(10n, [10n])
+  const clone = eve.clone()
+  await payAndReport(eve, shops[0], 10n)
+  await payAndReport(clone, shops[1], 10n)
+  const before = await two.coins.balance('merchant', shops[1].merchant)
+  await exchangeAll()
+  expect(await one.coins.balance('suspense', '')).toBe(10n)
+  const { rows } = await sql<{ coin: string }>`
+    select coin from coin_spend where creditor is null`.execute(one.coins.office.db)
+  const award = async ({ coins }: TestBank, to: object) => {
+    const url = `/api/coins/${rows[0]?.coin}/award`
+    const { status, json } = await coins.office.call('operator', 'POST', url, {
+      ...to,
+      reason: 'seen',
+    })
+    return [status, json]
+  }
+  const says = (message: string) => [
+    409,
+    { error: { message: expect.stringContaining(message) as string } },
+  ]
+  const vendor = { vendor: shops[1].vendor.element }
+  expect(await award(two, vendor)).toMatchObject(says('Ask bank 1'))
+  expect(await award(one, { vendor: eve.card })).toMatchObject(says('does not claim'))
+  for (const wrong of [{}, { ...vendor, till: shops[0].number }]) {
+    expect(await award(one, wrong)).toMatchObject([400, { error: { field: 'body' } }])
+  }
+  expect(await award(one, vendor)).toEqual([200, {}])
+  await exchangeAll()
+  expect(await two.coins.balance('merchant', shops[1].merchant)).toBe(before + 10n)
+  expect(await one.coins.balance('suspense', '')).toBe(0n)
+  expect(await award(one, { till: shops[0].number })).toMatchObject(says('is bank 2’s'))
+  expect(await award(one, vendor)).toEqual([200, {}])
+  await exchangeAll()
+  await group.checkSettled()
+})
+
 test('whichever message or answer is lost: everything is done once', async () => {
   const [one, two] = banks
   const [, bert] = customers

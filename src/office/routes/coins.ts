@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Bytes } from '../../kernel/bytes.ts'
 import { positiveAmountText } from '../amount-text.ts'
-import { awardCoin } from '../coins/award.ts'
+import { awardCoin, type Awarded } from '../coins/award.ts'
 import { makeVendorElement } from '../coins/elements.ts'
 import { refundLost } from '../coins/refunds.ts'
 import { buyForCard, buyForTill, COINS_AT_ONCE, type Sold, type Wanted } from '../coins/sale.ts'
@@ -202,24 +202,44 @@ export function coinRoutes(app: Api, { office }: Desk): void {
     '/api/coins/:id/award',
     {
       schema: {
-        summary: 'Say whose a coin is that several tills claim',
+        summary: 'Say whose a coin is that several vendors claim',
         params: z.object({ id: cardIdText.meta({ description: 'A coin: 16 hexadecimal digits' }) }),
-        body: z.strictObject({ till: z.int().min(1), reason }),
+        body: z.strictObject({
+          till: z.int().min(1).optional(),
+          vendor: cardIdText
+            .optional()
+            .meta({ description: 'A vendor element, also of another bank; or else a till' }),
+          reason,
+        }),
         response: answers(nothing),
       },
     },
     async (request) => {
       const { id: coin } = request.params
-      const { till, reason: why } = request.body
-      await db.transaction().execute(async (trx) => {
-        await awardCoin(office, trx, { coin, till })
+      const { reason: why, ...body } = request.body
+      const to = awardedOf(body)
+      const till = await db.transaction().execute(async (trx) => {
+        const awarded = await awardCoin(office, trx, coin, to)
         const act = { person: actorOf(request).id, act: 'coin.award', subject: `coin:${coin}` }
-        await recordAct(trx, { ...act, detail: { till, reason: why } }, office.clock.now())
+        await recordAct(trx, { ...act, detail: { ...to, reason: why } }, office.clock.now())
+        return awarded
       })
-      events.emit({ type: 'till', till })
+      if (till !== undefined) events.emit({ type: 'till', till })
       return {}
     },
   )
+}
+
+function awardedOf({
+  till,
+  vendor,
+}: {
+  readonly till?: number | undefined
+  readonly vendor?: string | undefined
+}): Awarded {
+  if (till !== undefined && vendor === undefined) return { till }
+  if (vendor !== undefined && till === undefined) return { vendor }
+  throw new OfficeError('bad_input', 'Say either a till or a vendor element.', 'body')
 }
 
 function wantedOf(body: {

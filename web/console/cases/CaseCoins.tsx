@@ -191,13 +191,17 @@ function AwardDialog({
   readonly onAwarded: () => void
 }) {
   const tillName = useTillName()
-  const tills = [...new Set(claims.flatMap(({ creditor }) => elements.get(creditor)?.till ?? []))]
-  const [till, setTill] = useState<string>('')
+  const creditors = [...new Set(claims.map(({ creditor }) => creditor))]
+  const nameOf = (creditor: string) => {
+    const element = elements.get(creditor)
+    return element?.till == null ? partyText(creditor, element) : tillName(element.till)
+  }
+  const [vendor, setVendor] = useState('')
   const [reason, setReason] = useState('')
   const { busy, problem, run } = useAction(
     useCallback(
-      async (chosen: number, why: string) => {
-        await post(`api/coins/${coin}/award`, { till: chosen, reason: why })
+      async (chosen: string, why: string) => {
+        await post(`api/coins/${coin}/award`, { vendor: chosen, reason: why })
         onClose()
         onAwarded()
       },
@@ -211,18 +215,18 @@ function AwardDialog({
       opened
       busy={busy}
       problem={problem}
-      disabled={till === '' || reason.trim().length < REASON_MIN}
-      onSubmit={() => run(Number(till), reason.trim())}
+      disabled={vendor === '' || reason.trim().length < REASON_MIN}
+      onSubmit={() => run(vendor, reason.trim())}
       onClose={onClose}
     >
       <p>
         <Money amount={value} currency={currency} /> lies in suspense. It goes to one of those who
         claim it, for good, whatever comes in later.
       </p>
-      <Radio.Group label="It belongs to" value={till} onChange={setTill}>
+      <Radio.Group label="It belongs to" value={vendor} onChange={setVendor}>
         <Stack gap="xs" mt={6}>
-          {tills.map((one) => (
-            <Radio key={one} value={String(one)} label={tillName(one)} />
+          {creditors.map((one) => (
+            <Radio key={one} value={one} label={nameOf(one)} />
           ))}
         </Stack>
       </Radio.Group>
