@@ -167,6 +167,9 @@ const ACTS: Readonly<Record<string, Act>> = {
     refused: [
       ['without a reason', { reason: '' }, 400, 'bad_input', 'body.reason'],
       ['to no till', { till: 0 }, 400, 'bad_input', 'body.till'],
+      ['to no element', { vendor: 'pier' }, 400, 'bad_input', 'body.vendor'],
+      ['to nobody', { till: undefined }, 400, 'bad_input', 'body'],
+      ['to a till and an element', { vendor: '00000000000000ff' }, 400, 'bad_input', 'body'],
       ['by a holder', { role: 'cardholder' }, 403, 'not_allowed'],
       ['no coin', { coin: '00000000000000ff' }, 404, 'not_found', 'params.id'],
       ['a coin that nobody claims', {}, 404, 'not_found', 'params.id'],
