@@ -58,6 +58,8 @@ interface Lie {
   readonly transfer?: Partial<Transfer>
   readonly countersigner?: PrivateKey
   readonly held?: HeldCoin
+  /** What the vendor answers, and with which coins. Default: a receipt. */
+  readonly answer?: (paid: readonly HeldCoin[]) => Pick<Transfer, 'kind'> & { back: HeldCoin[] }
   readonly certificates?: readonly Bytes[]
 }
 
@@ -77,19 +79,28 @@ function evidenceWith(lie: Lie): Bytes {
   const { identity, element } = asked
   const body = authorisation.encode({ identity, element, request: digest })
   const receipt = openMessage(transfer, settlement.decode(honest.settlement).transfer).content
+  const signed = signMessage(transfer, given, keys.payer)
+  const taken = coins.map((held) => ({ ...held, hops: [...held.hops, signed] }))
+  const { kind, back: returned } = lie.answer?.(taken) ?? { kind: receipt.kind, back: [] }
+  const answer: Transfer = {
+    ...receipt,
+    kind,
+    request: given.request,
+    coins: returned.map((held) => readCoin(held).digest),
+  }
   const content: Evidence = {
     ...honest,
     payment: [
       payment.encode({
         request: askedBytes,
-        transfer: signMessage(transfer, given, keys.payer),
+        transfer: signed,
         countersignature: sign(lie.countersigner ?? keys.identity, body),
         coins: [...coins],
       }),
     ],
     settlement: settlement.encode({
-      transfer: signMessage(transfer, { ...receipt, request: given.request }, keys.vendor),
-      coins: [],
+      transfer: signMessage(transfer, answer, keys.vendor),
+      coins: returned,
     }),
     certificates: [...(lie.certificates ?? honest.certificates)],
   }
@@ -179,6 +190,15 @@ const rows: readonly { readonly name: string; readonly expected: readonly string
 
 test.each(rows)('a payment with another one in: $name', ({ expected, lie }) => {
   expect(resultOf(lie)).toEqual(expected)
+})
+
+test('coins that went back have bought nothing', () => {
+  const sale = { amount: 10n, till: vendor.till }
+  const returned: Lie = { answer: (paid) => ({ kind: 'return', back: [...paid] }) }
+  for (const [lie, paid] of [[{}, sale] as const, [returned, undefined] as const]) {
+    const verdict = verifyCoins(evidenceWith(lie), context)
+    expect(verdict).toMatchObject({ ok: true, entry: { findings: [], paid } })
+  }
 })
 
 describe('an element that the office does not know', () => {

@@ -4,7 +4,8 @@ import { TEARS, type Nvm, type Tear } from '../../../src/card/nvm.ts'
 import { invariant } from '../../../src/kernel/errors.ts'
 import type { Amount } from '../../../src/kernel/money.ts'
 import { countingFuse, PowerLost } from '../../../src/till/fuse.ts'
-import type { TapResult } from '../../../src/till/scheme.ts'
+import { recordOf } from '../../../src/schemes/coin/till/journal.ts'
+import type { JournalRecord, TapResult } from '../../../src/till/scheme.ts'
 import { buy, directoryOf, pay, Redemption, Till } from './till.ts'
 import { Counter, paid, World, type Chip, type Customer, type Vendor } from './world.ts'
 
@@ -109,6 +110,7 @@ export function defineTearing({ ways }: TearingOptions): void {
             wealth: (await scene.wealth()) + office.total,
             cases: office.cases,
             units: till.units,
+            told: till.records().filter(tellsUnit).length,
             note,
           }).toEqual({
             where,
@@ -120,6 +122,7 @@ export function defineTearing({ ways }: TearingOptions): void {
             cases: [],
             // A unit is sold with what was paid, and not lost with what was not.
             units: stands ? 0 : 1,
+            told: stands ? 1 : 0,
             note: isGivenUp && isTaken ? 'given' : 'none',
           })
           const name = `${cut.kind} ${'which' in cut ? cut.which : ''}`.trim()
@@ -164,6 +167,12 @@ function arm(scene: Scene, cut: Cut, tear: string): void {
 function disarm(scene: Scene): void {
   for (const which of MEMORIES) scene.memory(which).arm(undefined)
   for (const which of LINKS) scene.link(which).field.arm(undefined)
+}
+
+/** Whether it tells the office that it has sold the unit. */
+function tellsUnit(record: JournalRecord): boolean {
+  const { tokens, outcome } = recordOf(record)
+  return tokens.length > 0 && outcome.length > 0
 }
 
 /** A till whose power went is switched on again. */
