@@ -62,6 +62,16 @@ describe('coins from an online wallet to a merchant', () => {
     expect(await town.cases()).toEqual([])
   })
 
+  test('what did not make the amount is nothing that a till did wrong', async () => {
+    const [customer, shop] = [await town.customer(10n, [10n]), await town.shop()]
+    expect(await shop.tap(customer, pay(7n))).toMatchObject({ status: 'cannot_pay' })
+    await shop.report()
+    const { rejected } = await town.done<{ rejected: number }>('GET', '/api/progress')
+    await shop.report(shop.records().map((one) => ({ ...one, evidence: NOTHING })))
+    const after = await town.done<{ rejected: number }>('GET', '/api/progress')
+    expect([rejected, after.rejected]).toEqual([0, 1])
+  })
+
   test('a holder buys with their own session, once for each key, and no more than there is', async () => {
     const customer = await town.customer(50n)
     const { api } = town.office

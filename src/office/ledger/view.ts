@@ -181,9 +181,13 @@ export interface Progress {
     readonly settled: number
     readonly refuted: number
   }
+  /** Items of evidence that say nothing, and should not have come. */
   readonly rejected: number
   readonly openCases: { readonly proven: number; readonly suspected: number }
 }
+
+/** Of evidence that is not wrong: nothing has come of what a till asked for, or it cannot be told yet. */
+const BLAMELESS = ['no_outcome', 'unknown_element']
 
 export async function progressOf(db: Kysely<Tables>): Promise<Progress> {
   const { rows } = await sql<Record<string, string>>`
@@ -196,7 +200,7 @@ export async function progressOf(db: Kysely<Tables>): Promise<Progress> {
       (select count(*) from entry where settlement = 'held') as held,
       (select count(*) from entry where settlement = 'settled') as settled,
       (select count(*) from entry where refuted) as refuted,
-      (select count(*) from rejected_item) as rejected,
+      (select count(*) from rejected_item where not reason = any(${BLAMELESS})) as rejected,
       (select count(*) from "case" where strength = 'proven' and not withdrawn and resolved_at is null)
         as proven,
       (select count(*) from "case" where strength = 'suspected' and not withdrawn and resolved_at is null)
