@@ -41,11 +41,21 @@ export interface WordedCase {
 /** Of a case: what is proven against a card speaks of no vendor. */
 export function caseWords({ kind, strength, suspects: [first] }: WordedCase): CaseWords {
   const words = CASE_WORDS[kind]
+  if (kind === 'unauthorised-amount' && strength === 'suspected') {
+    return { ...words, happened: PASSED_ON, advice: MAY_HAVE_LOST_ITS_JOURNAL }
+  }
   const isOwn = kind === 'card-key-extracted' || words.advice.includes(OF_ELEMENTS)
   if (strength !== 'proven' || first?.kind !== 'card' || isOwn) return words
   const happened = kind === 'fork' ? FORKED_ITSELF : words.happened
   return { ...words, happened, advice: PROVEN_CARD }
 }
+
+const PASSED_ON: CaseWords['happened'] = (who) =>
+  `${who} handed in coins that its vendor element took, and none of the units that were sold for them, though its policy lets it sell listed products only.`
+const MAY_HAVE_LOST_ITS_JOURNAL = [
+  'A till whose journal is lost learns from the vendor element alone what that took last. This is rare: look for others.',
+  ...LOOK_FIRST,
+]
 
 const FORKED_ITSELF: CaseWords['happened'] = (_who, card) =>
   `Two payments were each made from the same balance of ${card}, and both have its stamp. One card gives one number once: its chip was copied, or an older state was put back.`
