@@ -1,8 +1,9 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto'
-import { cmac } from '@noble/ciphers/aes.js'
+import { cmac, gcm } from '@noble/ciphers/aes.js'
 import { concat, utf8, type Bytes } from './bytes.ts'
 import { FormatError } from './errors.ts'
 import type { RandomSource } from './ports.ts'
+import { isWiping, noted } from './wiping.ts'
 
 const GCM_NONCE_SIZE = 12
 const GCM_TAG_SIZE = 16
@@ -60,14 +61,25 @@ export function unseal(key: Uint8Array, sealed: Uint8Array, context: Uint8Array)
     throw new FormatError('sealed', `expected at least ${GCM_NONCE_SIZE + GCM_TAG_SIZE} bytes`)
   }
   const nonce = sealed.subarray(0, GCM_NONCE_SIZE)
-  const tag = sealed.subarray(sealed.length - GCM_TAG_SIZE)
-  const decipher = createDecipheriv('aes-256-gcm', key, nonce).setAAD(context).setAuthTag(tag)
+  const body = sealed.subarray(GCM_NONCE_SIZE)
   try {
-    return concat(
-      decipher.update(sealed.subarray(GCM_NONCE_SIZE, sealed.length - GCM_TAG_SIZE)),
-      decipher.final(),
-    )
+    // Node.js leaves a copy of the plaintext in memory that it gives back.
+    return isWiping()
+      ? noted(gcm(key, nonce, context).decrypt(body))
+      : decryptGcm(key, nonce, context, body)
   } catch {
     throw new FormatError('sealed', 'does not open with this key')
   }
+}
+
+function decryptGcm(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  context: Uint8Array,
+  body: Uint8Array,
+): Bytes {
+  const size = body.length - GCM_TAG_SIZE
+  const opening = createDecipheriv('aes-256-gcm', key, nonce).setAAD(context)
+  opening.setAuthTag(body.subarray(size))
+  return concat(opening.update(body.subarray(0, size)), opening.final())
 }

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { FormatError } from './errors.ts'
+import { room } from './wiping.ts'
 
 export type Bytes = Uint8Array<ArrayBuffer>
 
@@ -10,13 +11,18 @@ export function utf8(text: string): Bytes {
 }
 
 export function concat(...parts: readonly Uint8Array[]): Bytes {
-  const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
+  const joined = room(parts.reduce((size, part) => size + part.length, 0))
   let offset = 0
   for (const part of parts) {
     joined.set(part, offset)
     offset += part.length
   }
   return joined
+}
+
+/** Another array with the same bytes. */
+export function copyOf(bytes: Uint8Array): Bytes {
+  return concat(bytes)
 }
 
 /** Lower-case hexadecimal, two digits a byte. */

@@ -1,4 +1,4 @@
-import { concat, toHex, utf8, type Bytes } from './bytes.ts'
+import { concat, copyOf, toHex, utf8, type Bytes } from './bytes.ts'
 import { FormatError } from './errors.ts'
 import type { Instant } from './ports.ts'
 
@@ -50,7 +50,7 @@ export class Reader {
 
   constructor(bytes: Uint8Array) {
     // One copy of all: what was decoded must not change with the buffer that it came in.
-    this.#bytes = new Uint8Array(bytes)
+    this.#bytes = copyOf(bytes)
   }
 
   take(size: number, path: string): Bytes {

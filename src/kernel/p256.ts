@@ -1,11 +1,14 @@
 import {
+  createECDH,
   createPrivateKey,
   createPublicKey,
+  createSign,
   diffieHellman,
   generateKeyPairSync,
   hkdfSync,
   sign as nodeSign,
   verify as nodeVerify,
+  type ECDH,
   type KeyObject,
 } from 'node:crypto'
 import { seal, unseal } from './aes.ts'
@@ -19,6 +22,10 @@ export const SIGNATURE_SIZE = 64
 /** x ‖ y, 32 bytes each, big endian: an uncompressed point (SEC 1, 2.3.3) without its leading 04. */
 export const PUBLIC_KEY_SIZE = 64
 const COORDINATE_SIZE = 32
+/** Before the coordinates of a point (SEC 1, 2.3.3). */
+const UNCOMPRESSED = Uint8Array.of(0x04)
+/** The scalar of the base point: nobody’s key. */
+const ONE = fromHex('01'.padStart(2 * COORDINATE_SIZE, '0'))
 
 export interface PublicKey {
   readonly kind: 'p256-public'
@@ -30,6 +37,16 @@ export interface PrivateKey {
   readonly kind: 'p256-private'
   readonly handle: KeyObject
   readonly publicKey: PublicKey
+}
+
+/**
+ * A private key for the moment. There is no handle of it: OpenSSL would wipe what that holds only when it
+ * is collected.
+ */
+export interface FleetingKey {
+  readonly kind: 'p256-fleeting'
+  readonly scalar: Bytes
+  readonly pkcs8: Bytes
 }
 
 /** @throws {FormatError} if `bytes` is not a point on the curve P-256. */
@@ -123,24 +140,47 @@ export function isScalar(bytes: Uint8Array): boolean {
 }
 
 /**
- * The key of a scalar that somebody has computed. The copies that this makes are wiped; OpenSSL wipes
- * its own when the key is collected.
+ * Hands `work` the key of a scalar that somebody has computed, and nothing after it: all that was made of
+ * the scalar is wiped.
  *
  * @throws {FormatError} if {@link isScalar} says that it is none: OpenSSL would take some of those.
  */
-export function privateKeyFromScalar(scalar: Uint8Array, field = 'scalar'): PrivateKey {
-  if (!isScalar(scalar)) throw new FormatError(field, 'is not a scalar of the curve P-256')
+export function withScalar<T>(scalar: Uint8Array, work: (key: FleetingKey) => T): T {
+  if (!isScalar(scalar)) throw new FormatError('scalar', 'is not a scalar of the curve P-256')
   const pkcs8 = concat(PKCS8_BEFORE_SCALAR, scalar)
+  const own = pkcs8.subarray(PKCS8_BEFORE_SCALAR.length)
   try {
-    return importPrivateKey(pkcs8, field)
+    return work({ kind: 'p256-fleeting', scalar: own, pkcs8 })
   } finally {
     pkcs8.fill(0)
   }
 }
 
+export function publicKeyOfFleeting({ scalar }: FleetingKey): PublicKey {
+  return withAgreement(scalar, (agreement) => publicKeyFrom(agreement.getPublicKey().subarray(1)))
+}
+
+/** Of a pair that is handed in and out again: its next private key overwrites this one. */
+function withAgreement<T>(scalar: Bytes, work: (agreement: ECDH) => T): T {
+  const agreement = createECDH('prime256v1')
+  agreement.setPrivateKey(scalar)
+  try {
+    return work(agreement)
+  } finally {
+    agreement.setPrivateKey(ONE)
+  }
+}
+
 /** ECDSA with SHA-256 (FIPS 186-5) over `message`; {@link SIGNATURE_SIZE} bytes. */
-export function sign(key: PrivateKey, message: Uint8Array): Bytes {
-  return new Uint8Array(nodeSign('sha256', message, { key: key.handle, dsaEncoding: 'ieee-p1363' }))
+export function sign(key: PrivateKey | FleetingKey, message: Uint8Array): Bytes {
+  const dsaEncoding = 'ieee-p1363'
+  if (key.kind === 'p256-private') {
+    return new Uint8Array(nodeSign('sha256', message, { key: key.handle, dsaEncoding }))
+  }
+  const pkcs8 = Buffer.from(key.pkcs8.buffer, key.pkcs8.byteOffset, key.pkcs8.length)
+  // Unlike the function for all of it, this makes no handle of the key.
+  const signing = createSign('sha256').update(message)
+  return new Uint8Array(signing.sign({ key: pkcs8, format: 'der', type: 'pkcs8', dsaEncoding }))
 }
 
 /** Whether `signature` is `key`'s over exactly these bytes. */
@@ -160,18 +200,38 @@ export function sealTo(
   random: RandomSource,
 ): Bytes {
   const ephemeral = generatePrivateKey()
-  const key = sharedKey(ephemeral.handle, recipient.handle, ephemeral.publicKey.bytes)
-  return concat(ephemeral.publicKey.bytes, seal(key, plaintext, context, random))
+  const key = sharedKey(ephemeral, recipient, ephemeral.publicKey.bytes)
+  const sealed = seal(key, plaintext, context, random)
+  key.fill(0)
+  return concat(ephemeral.publicKey.bytes, sealed)
 }
 
 /** @throws {FormatError} if `sealed` was not made by {@link sealTo} for this key and context. */
-export function openSealed(recipient: PrivateKey, sealed: Uint8Array, context: Uint8Array): Bytes {
+export function openSealed(
+  recipient: PrivateKey | FleetingKey,
+  sealed: Uint8Array,
+  context: Uint8Array,
+): Bytes {
   const ephemeral = publicKeyFrom(sealed.subarray(0, PUBLIC_KEY_SIZE), 'sealed.ephemeral')
-  const key = sharedKey(recipient.handle, ephemeral.handle, ephemeral.bytes)
-  return unseal(key, sealed.subarray(PUBLIC_KEY_SIZE), context)
+  const key = sharedKey(recipient, ephemeral, ephemeral.bytes)
+  try {
+    return unseal(key, sealed.subarray(PUBLIC_KEY_SIZE), context)
+  } finally {
+    key.fill(0)
+  }
 }
 
-function sharedKey(privateKey: KeyObject, publicKey: KeyObject, salt: Uint8Array): Bytes {
-  const secret = diffieHellman({ privateKey, publicKey })
-  return new Uint8Array(hkdfSync('sha256', secret, salt, utf8('kontant seal'), 32))
+function sharedKey(own: PrivateKey | FleetingKey, other: PublicKey, salt: Uint8Array): Bytes {
+  const secret = agree(own, other)
+  const key = hkdfSync('sha256', secret, salt, utf8('kontant seal'), 32)
+  secret.fill(0)
+  return new Uint8Array(key)
+}
+
+function agree(own: PrivateKey | FleetingKey, other: PublicKey): Uint8Array {
+  if (own.kind === 'p256-private') {
+    return diffieHellman({ privateKey: own.handle, publicKey: other.handle })
+  }
+  const point = concat(UNCOMPRESSED, other.bytes)
+  return withAgreement(own.scalar, (agreement) => agreement.computeSecret(point))
 }

@@ -4,9 +4,10 @@ import { FormatError } from '../../src/kernel/errors.ts'
 import {
   generatePrivateKey,
   isScalar,
-  privateKeyFromScalar,
+  publicKeyOfFleeting,
   sign,
   verify,
+  withScalar,
 } from '../../src/kernel/p256.ts'
 
 const ORDER = 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551'
@@ -27,10 +28,12 @@ describe('a private key from its scalar', () => {
         '7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299',
     ],
   ])('%s', (hex, point) => {
-    const key = privateKeyFromScalar(fromHex(hex))
-    expect(toHex(key.publicKey.bytes)).toBe(point)
-    expect(verify(key.publicKey, utf8('x'), sign(key, utf8('x')))).toBe(true)
-    expect(verify(generatePrivateKey().publicKey, utf8('x'), sign(key, utf8('x')))).toBe(false)
+    withScalar(fromHex(hex), (key) => {
+      const publicKey = publicKeyOfFleeting(key)
+      expect(toHex(publicKey.bytes)).toBe(point)
+      expect(verify(publicKey, utf8('x'), sign(key, utf8('x')))).toBe(true)
+      expect(verify(generatePrivateKey().publicKey, utf8('x'), sign(key, utf8('x')))).toBe(false)
+    })
   })
 
   test.each([
@@ -43,14 +46,21 @@ describe('a private key from its scalar', () => {
     ['33 bytes', '01'.repeat(33), false],
   ])('%s', (_, hex, good) => {
     expect(isScalar(fromHex(hex))).toBe(good)
-    const make = () => privateKeyFromScalar(fromHex(hex))
+    const make = () => withScalar(fromHex(hex), publicKeyOfFleeting)
     if (good) expect(make).not.toThrow()
     else expect(make).toThrow(FormatError)
   })
 
-  test('what is handed in stays as it was', () => {
+  test('what is handed in stays as it was, and what was handed out is wiped', () => {
     const given = scalar(7)
-    privateKeyFromScalar(given)
+    const key = withScalar(given, ({ pkcs8 }) => pkcs8)
     expect(given).toEqual(scalar(7))
+    expect(key.length).toBeGreaterThan(given.length)
+    expect(key.every((byte) => byte === 0)).toBe(true)
+    expect(() =>
+      withScalar(given, () => {
+        throw new Error('work')
+      }),
+    ).toThrow('work')
   })
 })

@@ -1,4 +1,6 @@
+import { copyOf } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
+import { room } from '../../kernel/wiping.ts'
 import { divide, multiply, ORDER, power } from './galois.ts'
 
 /**
@@ -17,7 +19,7 @@ const GENERATOR: Uint8Array = generatorPolynomial()
 /** Parity, then the message. */
 export function encode(message: Uint8Array): Uint8Array {
   invariant(message.length === MESSAGE_BITS, `a message has ${MESSAGE_BITS} bits`)
-  const remainder = new Uint8Array(PARITY_BITS)
+  const remainder = room(PARITY_BITS)
   for (let at = MESSAGE_BITS - 1; at >= 0; at--) {
     const feedback = (message[at] ?? 0) ^ (remainder[PARITY_BITS - 1] ?? 0)
     remainder.copyWithin(1, 0)
@@ -27,7 +29,7 @@ export function encode(message: Uint8Array): Uint8Array {
       remainder[bit] = (remainder[bit] ?? 0) ^ (GENERATOR[bit] ?? 0)
     }
   }
-  const word = new Uint8Array(WORD_BITS)
+  const word = room(WORD_BITS)
   word.set(remainder)
   word.set(message, PARITY_BITS)
   return word
@@ -46,7 +48,7 @@ export function decode(word: Uint8Array): Uint8Array | undefined {
   if (!locator) return undefined
   const errors = chienSearch(locator)
   if (errors.length !== locator.length - 1) return undefined
-  const message = word.slice(PARITY_BITS)
+  const message = copyOf(word.subarray(PARITY_BITS))
   for (const position of errors) {
     const at = position - PARITY_BITS
     if (at >= 0) message[at] = (message[at] ?? 0) ^ 1

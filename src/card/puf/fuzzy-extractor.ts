@@ -2,6 +2,7 @@ import { concat, secretsEqual, utf8, type Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import { hmacSha256 } from '../../kernel/hash.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
+import { noted, room, wiping } from '../../kernel/wiping.ts'
 import { decode, encode, ERRORS_MAX, MESSAGE_BITS, WORD_BITS } from './bch.ts'
 import { bitAt } from './noisy-puf.ts'
 
@@ -47,27 +48,24 @@ export function fuzzyExtractor(repetition: number = REPETITION): FuzzyExtractor 
     helperSize: offsetSize + CHECK_SIZE,
     generate(response, random) {
       invariant(response.length === offsetSize, `a response has ${responseBits} bits`)
-      const message = unpack(random.bytes(Math.ceil(MESSAGE_BITS / 8)), MESSAGE_BITS)
-      const offset = xor(response, pack(repeat(encode(message), repetition)))
-      const helper = concat(offset, derive(message, CHECK, offset).subarray(0, CHECK_SIZE))
-      const key = derive(message, KEY)
-      message.fill(0)
-      return { key, helper }
+      const made = wiping(() => {
+        const drawn = noted(random.bytes(Math.ceil(MESSAGE_BITS / 8)))
+        const message = unpack(drawn, MESSAGE_BITS)
+        const offset = xor(response, pack(repeat(encode(message), repetition)))
+        return concat(derive(message, KEY), offset, checkOf(message, offset))
+      })
+      return { key: made.subarray(0, KEY_SIZE), helper: made.subarray(KEY_SIZE) }
     },
     reproduce(response, helper) {
       if (response.length !== offsetSize || helper.length !== offsetSize + CHECK_SIZE)
         return undefined
       const offset = helper.subarray(0, offsetSize)
-      const word = majorities(xor(response, offset), repetition)
-      const message = decode(word)
-      word.fill(0)
-      if (!message) return undefined
-      const check = derive(message, CHECK, offset).subarray(0, CHECK_SIZE)
-      const key = derive(message, KEY)
-      message.fill(0)
-      if (secretsEqual(check, helper.subarray(offsetSize))) return key
-      key.fill(0)
-      return undefined
+      return wiping(() => {
+        const message = decode(majorities(xor(response, offset), repetition))
+        if (!message) return undefined
+        const check = checkOf(message, offset)
+        return secretsEqual(check, helper.subarray(offsetSize)) ? derive(message, KEY) : undefined
+      })
     },
   }
 }
@@ -99,14 +97,15 @@ const KEY = utf8('kontant puf key')
 const CHECK = utf8('kontant puf check')
 
 function derive(message: Uint8Array, purpose: Bytes, ...context: Uint8Array[]): Bytes {
-  const packed = pack(message)
-  const derived = hmacSha256(packed, concat(purpose, ...context))
-  packed.fill(0)
-  return derived
+  return hmacSha256(pack(message), concat(purpose, ...context))
+}
+
+function checkOf(message: Uint8Array, offset: Uint8Array): Bytes {
+  return derive(message, CHECK, offset).subarray(0, CHECK_SIZE)
 }
 
 function repeat(word: Uint8Array, repetition: number): Uint8Array {
-  const repeated = new Uint8Array(word.length * repetition)
+  const repeated = room(word.length * repetition)
   for (const [at, bit] of word.entries()) {
     repeated.fill(bit, at * repetition, (at + 1) * repetition)
   }
@@ -114,7 +113,7 @@ function repeat(word: Uint8Array, repetition: number): Uint8Array {
 }
 
 function majorities(packed: Uint8Array, repetition: number): Uint8Array {
-  const word = new Uint8Array(WORD_BITS)
+  const word = room(WORD_BITS)
   for (let at = 0; at < WORD_BITS; at++) {
     let ones = 0
     for (let copy = 0; copy < repetition; copy++) ones += bitAt(packed, at * repetition + copy)
@@ -124,12 +123,14 @@ function majorities(packed: Uint8Array, repetition: number): Uint8Array {
 }
 
 function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return a.map((byte, at) => byte ^ (b[at] ?? 0))
+  const sum = room(a.length)
+  for (const [at, byte] of a.entries()) sum[at] = byte ^ (b[at] ?? 0)
+  return sum
 }
 
 /** One byte a bit to 8 bits a byte, the rest 0. */
 function pack(bits: Uint8Array): Bytes {
-  const packed = new Uint8Array(Math.ceil(bits.length / 8))
+  const packed = room(Math.ceil(bits.length / 8))
   for (let at = 0; at < bits.length; at++) {
     packed[at >> 3] = (packed[at >> 3] ?? 0) | ((bits[at] ?? 0) << (7 - (at & 7)))
   }
@@ -137,5 +138,7 @@ function pack(bits: Uint8Array): Bytes {
 }
 
 function unpack(packed: Uint8Array, size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, at) => bitAt(packed, at))
+  const bits = room(size)
+  for (let at = 0; at < size; at++) bits[at] = bitAt(packed, at)
+  return bits
 }

@@ -2,10 +2,12 @@ import { concat, utf8, type Bytes } from '../../kernel/bytes.ts'
 import { hmacSha256 } from '../../kernel/hash.ts'
 import {
   isScalar,
-  privateKeyFromScalar,
-  type PrivateKey,
+  publicKeyOfFleeting,
+  withScalar,
+  type FleetingKey,
   type PublicKey,
 } from '../../kernel/p256.ts'
+import { wiping } from '../../kernel/wiping.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
 import type { FuzzyExtractor } from './fuzzy-extractor.ts'
 import { enrol, type Puf } from './noisy-puf.ts'
@@ -32,16 +34,16 @@ export class KeyGenerator {
     const response = enrol(this.#puf, CHALLENGE)
     const { key, helper } = this.#extractor.generate(response, random)
     response.fill(0)
-    return { helper, publicKey: withScalar(key, ({ publicKey }) => publicKey) }
+    return { helper, publicKey: withKey(key, publicKeyOfFleeting) }
   }
 
   /**
    * Hands the key to `work` and to nothing after it. Undefined if the PUF was read too badly, which
    * another try may cure.
    */
-  use<T>(helper: Uint8Array, work: (key: PrivateKey) => T): T | undefined {
+  use<T>(helper: Uint8Array, work: (key: FleetingKey) => T): T | undefined {
     const key = this.#key(helper)
-    return key && withScalar(key, work)
+    return key && withKey(key, work)
   }
 
   /**
@@ -63,12 +65,12 @@ export class KeyGenerator {
   }
 }
 
-/** Wipes `key`, and the scalar that it makes; OpenSSL wipes its own copy when the key is collected. */
-function withScalar<T>(key: Bytes, work: (key: PrivateKey) => T): T {
-  const scalar = scalarOf(key)
+/** Wipes `key`, and the scalar that it makes. */
+function withKey<T>(key: Bytes, work: (key: FleetingKey) => T): T {
+  const scalar = wiping(() => scalarOf(key))
   key.fill(0)
   try {
-    return work(privateKeyFromScalar(scalar))
+    return withScalar(scalar, work)
   } finally {
     scalar.fill(0)
   }

@@ -1,6 +1,6 @@
 import { concat, type Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
-import { hmacSha256 } from '../../kernel/hash.ts'
+import { DIGEST_SIZE, hmacSha256 } from '../../kernel/hash.ts'
 import type { RandomSource } from '../../kernel/ports.ts'
 
 /** A physical unclonable function: what it answers is in its structure and nowhere in a memory. */
@@ -59,10 +59,13 @@ export class NoisyPuf implements Puf {
 
   #ideal(challenge: Uint8Array): Bytes {
     const size = Math.ceil(this.responseBits / 8)
-    const blocks = Array.from({ length: Math.ceil(size / 32) }, (_, index) =>
-      hmacSha256(this.#structure, concat(Uint8Array.of(index), challenge)),
-    )
-    const response = concat(...blocks).slice(0, size)
+    const response = new Uint8Array(size)
+    for (let at = 0; at < size; at += DIGEST_SIZE) {
+      const index = Uint8Array.of(at / DIGEST_SIZE)
+      const block = hmacSha256(this.#structure, concat(index, challenge))
+      response.set(block.subarray(0, size - at), at)
+      block.fill(0)
+    }
     const last = size - 1
     response[last] = (response[last] ?? 0) & (0xff << (8 * size - this.responseBits))
     return response

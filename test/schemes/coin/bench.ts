@@ -4,7 +4,7 @@ import { fuzzyExtractor } from '../../../src/card/puf/fuzzy-extractor.ts'
 import { KeyGenerator } from '../../../src/card/puf/key-generator.ts'
 import type { Bytes } from '../../../src/kernel/bytes.ts'
 import { invariant } from '../../../src/kernel/errors.ts'
-import type { PrivateKey } from '../../../src/kernel/p256.ts'
+import { importPrivateKey, type PrivateKey } from '../../../src/kernel/p256.ts'
 import {
   COIN_AID,
   HELPER_SIZE,
@@ -28,7 +28,7 @@ export function crackedKey(chip: Chip, element: keyof typeof HELPERS): PrivateKe
   const { aid, at } = HELPERS[element]
   const helper = chip.nvm.snapshot().slice(at, at + HELPER_SIZE)
   const generator = new KeyGenerator(chip.silicon.part(aid), fuzzyExtractor())
-  const key = generator.use(helper, (used) => used)
+  const key = generator.use(helper, ({ pkcs8 }) => importPrivateKey(pkcs8))
   invariant(key, 'the PUF gives the key')
   return key
 }

@@ -4,7 +4,7 @@ import { fuzzyExtractor } from '../../../src/card/puf/fuzzy-extractor.ts'
 import { fromHex, toHex, utf8, concat, type Bytes } from '../../../src/kernel/bytes.ts'
 import { hmacSha256 } from '../../../src/kernel/hash.ts'
 import type { LayoutLine } from '../../../src/kernel/message.ts'
-import { privateKeyFromScalar } from '../../../src/kernel/p256.ts'
+import { publicKeyOfFleeting, withScalar } from '../../../src/kernel/p256.ts'
 import { ROLE_OID } from '../../../src/schemes/coin/certificates.ts'
 import { COIN_CASES } from '../../../src/office/coins/rules.ts'
 import { COIN_SW, INS } from '../../../src/schemes/coin/instructions.ts'
@@ -101,5 +101,5 @@ test('the example of the fuzzy extractor', () => {
   expect(toHex(check.subarray(0, 16))).toBe(toHex(value('check')))
   const scalar = hmacSha256(key, concat(utf8('kontant puf scalar'), Uint8Array.of(0)))
   expect(toHex(scalar)).toBe(toHex(value('scalar')))
-  expect(toHex(privateKeyFromScalar(scalar).publicKey.bytes)).toBe(toHex(value('public')))
+  expect(toHex(withScalar(scalar, publicKeyOfFleeting).bytes)).toBe(toHex(value('public')))
 })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeCommand } from '../../../src/kernel/apdu.ts'
 import { concat, fromHex, toHex, utf8, type Bytes } from '../../../src/kernel/bytes.ts'
 import type { LayoutLine } from '../../../src/kernel/message.ts'
-import { openSealed, privateKeyFromScalar } from '../../../src/kernel/p256.ts'
+import { importPrivateKey, openSealed, withScalar } from '../../../src/kernel/p256.ts'
 import { pinBlock } from '../../../src/kernel/pin.ts'
 import {
   isCertifiedBy,
@@ -205,7 +205,8 @@ test('the cost of each act', async () => {
 
 const keys = example('keys')
 const said = example('messages')
-const key = (name: string) => privateKeyFromScalar(keys(`${name} key`))
+const key = (name: string) =>
+  withScalar(keys(`${name} key`), ({ pkcs8 }) => importPrivateKey(pkcs8))
 
 describe('the examples', () => {
   test('certificates', () => {

@@ -1,8 +1,15 @@
-import { response, SW, type CommandApdu, type ResponseApdu } from '../../../kernel/apdu.ts'
+import {
+  response,
+  SW,
+  type CommandApdu,
+  type ResponseApdu,
+  type StatusWord,
+} from '../../../kernel/apdu.ts'
 import { bytesEqual, type Bytes } from '../../../kernel/bytes.ts'
 import { amount } from '../../../kernel/message.ts'
 import { publicKeyFrom } from '../../../kernel/p256.ts'
 import { sum } from '../../../kernel/money.ts'
+import { lasting, wiping } from '../../../kernel/wiping.ts'
 import type { Applet, AppletHost, AppletSession, CommandHandler } from '../../../card/applet.ts'
 import type { Silicon } from '../../../card/puf/silicon.ts'
 import {
@@ -301,35 +308,40 @@ class CoinSession implements AppletSession {
 
   /** Receipt and change from a vendor element; or a bank that has settled it in another way. */
   #settle(data: Bytes): ResponseApdu {
+    return response(wiping(() => this.#settled(data)))
+  }
+
+  /** A status word. */
+  #settled(data: Bytes): StatusWord {
     const opened = this.#core.crypto.open(data, CONTEXT.settlement)
-    if (!opened) return response(COIN_SW.NOT_FOR_ME)
+    if (!opened) return COIN_SW.NOT_FOR_ME
     const content = settlement.decode(opened)
     const signed = openMessage(transfer, content.transfer)
     const { giver, taker, request: id } = signed.content
     const slot = this.#slots.find(id)
-    if (!slot || !bytesEqual(taker, this.#own.own.element)) return response(COIN_SW.NOT_FOUND)
+    if (!slot || !bytesEqual(taker, this.#own.own.element)) return COIN_SW.NOT_FOUND
     if (bytesEqual(giver, NO_ELEMENT)) return this.#close(signed, slot)
-    if (!bytesEqual(giver, slot.vendor)) return response(COIN_SW.NOT_FOUND)
+    if (!bytesEqual(giver, slot.vendor)) return COIN_SW.NOT_FOUND
     const body = this.#slots.body(slot)
-    if (!body) return response(COIN_SW.NOT_FOUND)
+    if (!body) return COIN_SW.NOT_FOUND
     if (!this.#core.crypto.verify(signed, publicKeyFrom(body.vendorKey))) {
-      return response(COIN_SW.BAD_SIGNATURE)
+      return COIN_SW.BAD_SIGNATURE
     }
-    if (slot.state === 'settled') return response(SW.OK)
+    if (slot.state === 'settled') return SW.OK
     const coins = content.coins.map(readCoin)
     const refusal = this.#refusalOfCoins(coins, signed.content, slot, body)
-    return refusal === undefined ? this.#take(content, signed, slot) : response(refusal)
+    return refusal ?? this.#take(content, signed, slot)
   }
 
   /** Its bank makes good for coins that no vendor can redeem any more: none is to get them again. */
-  #close(signed: Signed<Transfer>, slot: Slot): ResponseApdu {
+  #close(signed: Signed<Transfer>, slot: Slot): StatusWord {
     const { kind, coins } = signed.content
     if (!this.#core.crypto.verify(signed, this.#own.bank.publicKey)) {
-      return response(COIN_SW.BAD_SIGNATURE)
+      return COIN_SW.BAD_SIGNATURE
     }
-    if (kind !== 'return' || coins.length > 0) return response(COIN_SW.BAD_COIN)
+    if (kind !== 'return' || coins.length > 0) return COIN_SW.BAD_COIN
     this.#core.puf.notes.write(this.#slots.free(slot))
-    return response(SW.OK)
+    return SW.OK
   }
 
   /** In the order of {@link COIN_SW}. */
@@ -349,16 +361,16 @@ class CoinSession implements AppletSession {
     return valueOf(coins) === dueOf(given, body) ? undefined : COIN_SW.NOT_ENOUGH
   }
 
-  #take(content: Settlement, signed: Signed<Transfer>, slot: Slot): ResponseApdu {
+  #take(content: Settlement, signed: Signed<Transfer>, slot: Slot): StatusWord {
     const enclosed = this.#core.enclose(content.coins.map((held) => passedOn(held, signed)))
-    if (isRefused(enclosed)) return response(enclosed)
+    if (isRefused(enclosed)) return enclosed
     const { parts, ownSeeds } = enclosed
     this.#core.puf.notes.write(
       ...parts,
       this.#core.countPart({ ownSeeds }),
       this.#slots.settle(slot),
     )
-    return response(SW.OK)
+    return SW.OK
   }
 
   #status(): ResponseApdu {
@@ -407,7 +419,7 @@ class CoinSession implements AppletSession {
 
   /** What the bank wrote: read once a session. @throws {FormatError} if somebody else has. */
   get #own(): Plan {
-    this.#plan ??= readPlan(this.#core.plan)
+    this.#plan ??= lasting(() => readPlan(this.#core.plan))
     return this.#plan
   }
 }

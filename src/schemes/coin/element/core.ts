@@ -3,6 +3,7 @@ import { bytesEqual, concat, type Bytes } from '../../../kernel/bytes.ts'
 import { invariant } from '../../../kernel/errors.ts'
 import { DIGEST_SIZE, sha256 } from '../../../kernel/hash.ts'
 import { message, octets, uint16, uint32, uint8, type ValueOf } from '../../../kernel/message.ts'
+import { wiping } from '../../../kernel/wiping.ts'
 import type { AppletHost, MemoryPart } from '../../../card/applet.ts'
 import { CHALLENGES, ErasablePuf, recordSize } from '../../../card/puf/erasable-puf.ts'
 import { RecordTampered } from '../../../card/puf/rooted-memory.ts'
@@ -193,9 +194,12 @@ export class ElementCore {
     const { seed } = register.decode(bytes)
     if (this.registers.list().some((known) => known.seed === seed)) return response(SW.OK)
     if (seed >= BANK_SEEDS) return response(COIN_SW.DEAD_REGISTER)
-    const held = this.#peek(bytes, seed)
-    if (!held) return response(COIN_SW.DEAD_REGISTER)
-    if (!isGood(readCoin(held))) return response(COIN_SW.BAD_COIN)
+    const refusal = wiping(() => {
+      const held = this.#peek(bytes, seed)
+      if (!held) return COIN_SW.DEAD_REGISTER
+      return isGood(readCoin(held)) ? undefined : COIN_SW.BAD_COIN
+    })
+    if (refusal !== undefined) return response(refusal)
     const [index] = this.registers.free()
     if (index === undefined) return response(COIN_SW.NO_ROOM)
     this.puf.notes.write(this.registers.fill(index, bytes))
@@ -215,14 +219,21 @@ export class ElementCore {
 
   /**
    * Computes coins on the fly and uses them up: what `work` makes of them is durable with their erasure,
-   * and only then leaves.
+   * and only then leaves. All that shows them is wiped.
    *
    * @throws {PufFailed} if one does not come out of the PUF. Then none is used up.
    */
-  spend<T>(
+  spend(
     coins: readonly CoinRegister[],
-    work: (coins: readonly ReadCoin[]) => { parts: readonly MemoryPart[]; result: T },
-  ): T {
+    work: (coins: readonly ReadCoin[]) => { parts: readonly MemoryPart[]; result: Bytes },
+  ): Bytes {
+    return wiping(() => this.#spend(coins, work))
+  }
+
+  #spend(
+    coins: readonly CoinRegister[],
+    work: (coins: readonly ReadCoin[]) => { parts: readonly MemoryPart[]; result: Bytes },
+  ): Bytes {
     this.#spendOnCoins(coins.length)
     const registers = coins.map((known) => this.registers.read(known))
     const done = this.puf.once(

@@ -2,7 +2,7 @@ import { seal, unseal } from '../../../kernel/aes.ts'
 import { utf8, type Bytes } from '../../../kernel/bytes.ts'
 import { unlessMalformed } from '../../../kernel/errors.ts'
 import { hmacSha256 } from '../../../kernel/hash.ts'
-import { openSealed, sealTo, sign, type PrivateKey, type PublicKey } from '../../../kernel/p256.ts'
+import { openSealed, sealTo, sign, type FleetingKey, type PublicKey } from '../../../kernel/p256.ts'
 import type { Message } from '../../../kernel/message.ts'
 import type { AppletHost } from '../../../card/applet.ts'
 import { fuzzyExtractor } from '../../../card/puf/fuzzy-extractor.ts'
@@ -79,7 +79,10 @@ export class CryptographicElement {
 
   /** That these bytes are of this element’s own making. @throws {PufFailed} */
   mark(bytes: Bytes): Bytes {
-    return hmacSha256(this.secret(MARK), bytes)
+    const key = this.secret(MARK)
+    const made = hmacSha256(key, bytes)
+    key.fill(0)
+    return made
   }
 
   /** For this element alone, in its own memory: `purpose` is not used for anything else. @throws {PufFailed} */
@@ -129,7 +132,7 @@ export class CryptographicElement {
     for (let done = CIPHERED; done < size; done += CIPHERED) this.#host.spend('aes-gcm-more')
   }
 
-  #use<T>(work: (key: PrivateKey) => T): T {
+  #use<T>(work: (key: FleetingKey) => T): T {
     this.#host.spend('puf')
     const done = this.#generator.use(this.#helper(), (key) => ({ result: work(key) }))
     if (!done) throw new PufFailed('no key came out of the PUF')

@@ -4,6 +4,7 @@ import { invariant } from '../../../kernel/errors.ts'
 import { DIGEST_SIZE, sha256 } from '../../../kernel/hash.ts'
 import type { ValueOf } from '../../../kernel/message.ts'
 import { sum } from '../../../kernel/money.ts'
+import { lasting, wiping } from '../../../kernel/wiping.ts'
 import { publicKeyFrom } from '../../../kernel/p256.ts'
 import type { Applet, AppletHost, AppletSession } from '../../../card/applet.ts'
 import type { Silicon } from '../../../card/puf/silicon.ts'
@@ -11,7 +12,7 @@ import { NO_ELEMENT, type Confirmed } from '../certificates.ts'
 import { Chunks } from '../chunks.ts'
 import { registersFor, stockOf, type CoinRegister } from './coin-registers.ts'
 import { selectExact } from './coin-selector.ts'
-import { answering, ElementCore, isRefused, OWN_AREA_AT, STAGES } from './core.ts'
+import { answering, ElementCore, isRefused, OWN_AREA_AT, STAGES, type Refused } from './core.ts'
 import { refusalOfForm, type Forms } from './forms.ts'
 import { COIN_SW, INS } from '../instructions.ts'
 import { openMessage } from '../../../kernel/signed-message.ts'
@@ -208,24 +209,29 @@ class VendorSession implements AppletSession {
    * same outcome, until another one is decided.
    */
   #accept(data: Bytes): ResponseApdu {
+    const answer = wiping(() => this.#accepted(data))
+    return isRefused(answer) ? response(answer) : response(SW.OK, answer)
+  }
+
+  /** The outcome. */
+  #accepted(data: Bytes): Bytes | Refused {
     const order = acceptOrder.decode(data)
     const customer = this.#check.customerOf(order, undefined)
-    if (isRefused(customer)) return response(customer)
+    if (isRefused(customer)) return customer
     const opened = this.#core.crypto.open(order.sealed, CONTEXT.payment)
-    if (!opened) return response(COIN_SW.NOT_FOR_ME)
+    if (!opened) return COIN_SW.NOT_FOR_ME
     const received = this.#check.read(opened, customer)
-    if (isRefused(received)) return response(received)
+    if (isRefused(received)) return received
     const last = this.#outbox.last()
-    if (last && bytesEqual(last.request, received.digest))
-      return response(SW.OK, outcome.encode(last))
-    if (this.#outbox.isWaiting) return response(COIN_SW.NOT_NOW)
+    if (last && bytesEqual(last.request, received.digest)) return outcome.encode(last)
+    if (this.#outbox.isWaiting) return COIN_SW.NOT_NOW
     const { number } = received.asked.content
-    if (this.#outbox.number - number >= DECIDED_WINDOW) return response(COIN_SW.TOO_OLD)
-    if (this.#outbox.isDecided(number)) return response(COIN_SW.DECIDED)
+    if (this.#outbox.number - number >= DECIDED_WINDOW) return COIN_SW.TOO_OLD
+    if (this.#outbox.isDecided(number)) return COIN_SW.DECIDED
     const refusal = this.#check.refusalOfCoins(received)
-    if (refusal !== undefined) return response(refusal)
+    if (refusal !== undefined) return refusal
     const decision = order.mode === 'take' ? this.#decide(received) : RETURN
-    return response(SW.OK, outcome.encode(this.#carryOut(received, decision)))
+    return this.#carryOut(received, decision)
   }
 
   /** Gives everything back if the change that was there when it asked has gone to somebody else. */
@@ -259,7 +265,7 @@ class VendorSession implements AppletSession {
   }
 
   /** From here on it is decided: one write, then the outcome. */
-  #carryOut(received: Received, decision: Decision): Outcome {
+  #carryOut(received: Received, decision: Decision): Bytes {
     const { customer, paid, asked, digest, coins } = received
     const { kind, kept } = decision
     return this.#core.spend(decision.change, (change) => {
@@ -296,7 +302,7 @@ class VendorSession implements AppletSession {
         this.#core.countPart({ sequence, ownSeeds: enclosed.ownSeeds }),
         this.#outbox.decide(decided, asked.content.number),
       ]
-      return { parts, result: decided }
+      return { parts, result: outcome.encode(decided) }
     })
   }
 
@@ -329,9 +335,9 @@ class VendorSession implements AppletSession {
         }),
       }
       const parts = [this.#core.countPart({ sequence }), this.#outbox.decide(decided, undefined)]
-      return { parts, result: decided }
+      return { parts, result: outcome.encode(decided) }
     })
-    return response(SW.OK, outcome.encode(done))
+    return response(SW.OK, done)
   }
 
   #sign(
@@ -368,7 +374,7 @@ class VendorSession implements AppletSession {
 
   /** What the bank wrote: read once a session. @throws {FormatError} if somebody else has. */
   get #own(): VendorData {
-    this.#plan ??= readVendorPlan(this.#core.plan)
+    this.#plan ??= lasting(() => readVendorPlan(this.#core.plan))
     return this.#plan
   }
 }
