@@ -113,7 +113,9 @@ describe('a payment', () => {
     const card = await office.card()
     const [at, other] = [counter(), counter()]
     await at.tap(card, pay())
-    const order = pay()
+    // The last of them: what the old request would have sold, the new one sells.
+    at.stock(50_00n, 1)
+    const order = { ...pay(), products: [{ product: 3, quantity: 1 }] }
     card.field.arm({ atApdu: 2, cut: 'before' })
     expect(said(await at.tap(card, order))).toBe('unfinished')
     card.field.arm(undefined)
