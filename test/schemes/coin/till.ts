@@ -57,9 +57,9 @@ export function closeTills(): void {
 }
 
 /** A till with a journal in a file, and a vendor element in its slot. */
-export class Till {
+export class Till<V extends Pick<Vendor, 'chip' | 'till'> = Vendor> {
   readonly world: World
-  readonly vendor: Vendor
+  readonly vendor: V
   readonly key = generatePrivateKey()
   readonly path: string
   policy: Policy = POLICY
@@ -67,7 +67,7 @@ export class Till {
   hot: ReadonlySet<CardId> = new Set()
   store: Store
 
-  constructor(world: World, vendor: Vendor, path?: string) {
+  constructor(world: World, vendor: V, path?: string) {
     this.world = world
     this.vendor = vendor
     stores += 1

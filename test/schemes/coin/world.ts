@@ -123,6 +123,14 @@ export interface VendorOptions {
   readonly float: readonly Amount[]
 }
 
+/** All that a chip is, what cannot be copied of a real one included. */
+export interface ChipImage {
+  readonly structure: Bytes
+  /** The memory of its PUF’s control logic. */
+  readonly control: Bytes
+  readonly nvm: Bytes
+}
+
 /** A chip, its silicon and a reader before it. */
 export class Chip {
   readonly world: World
@@ -132,18 +140,24 @@ export class Chip {
   readonly nvm: Nvm
   readonly field: Field
 
-  constructor(world: World, kind: ChipKind, from?: Chip, rate: 106 | 424 = 106) {
+  constructor(world: World, kind: ChipKind, from?: Chip | ChipImage, rate: 106 | 424 = 106) {
+    const image = from instanceof Chip ? from.image : from
     this.world = world
-    this.structure = from?.structure ?? world.random.bytes(32)
+    this.structure = image?.structure ?? world.random.bytes(32)
     this.silicon = new Silicon({
       structure: this.structure,
       noise: world.random,
       bitErrorRate: world.bitErrorRate,
-      ...(from && { control: from.silicon.control.snapshot() }),
+      ...(image && { control: image.control }),
     })
     this.design = kind === 'card' ? coinChip(this.silicon, rate) : vendorChip(this.silicon)
-    this.nvm = isoCardNvm(this.design, from?.nvm.snapshot())
+    this.nvm = isoCardNvm(this.design, image?.nvm)
     this.field = new Field(new IsoCard(this.nvm, this.design, world.random))
+  }
+
+  get image(): ChipImage {
+    const { structure, silicon, nvm } = this
+    return { structure, control: silicon.control.snapshot(), nvm: nvm.snapshot() }
   }
 
   async tapped<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
