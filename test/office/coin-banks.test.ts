@@ -4,7 +4,8 @@ import { fromHex } from '../../src/kernel/bytes.ts'
 import { cardIdOf } from '../../src/kernel/ids.ts'
 import type { Amount } from '../../src/kernel/money.ts'
 import { abroad } from '../../src/office/coins/banks/abroad.ts'
-import { GRACE, SILENT_MAX } from '../../src/office/coins/grace.ts'
+import { exchangeState } from '../../src/office/coins/banks/exchange-store.ts'
+import { GRACE, OFFLINE_MAX, SILENT_MAX } from '../../src/office/coins/grace.ts'
 import { COIN_LIFE } from '../../src/office/coins/sale.ts'
 import { setCardStatus } from '../../src/office/registry/cards.ts'
 import { pay } from '../schemes/coin/till.ts'
@@ -189,13 +190,12 @@ describe('coins are given back when no other bank can claim them any more', () =
 
   test('expired: a claim that the other bank brings late is waited for, and paid', async () => {
     const [one, two] = banks
-    const [, bert] = customers
     const ada = await one.coins.customer(40n)
     await ada.buyCoins([40n])
+    const bert = await two.coins.customer(30n)
     await bert.buyCoins([30n])
     await payAndReport(ada, shops[1], 40n)
     const before = [await online(one, ada), await online(two, bert), await earned(two, shops[1])]
-    const { total: held } = await bert.status()
     await group.pass(COIN_LIFE + GRACE + DAY)
     // Of bank 2 nothing was heard since they expired, by bank 1: its vendors may have them.
     await one.exchange()
@@ -214,7 +214,7 @@ describe('coins are given back when no other bank can claim them any more', () =
     expect(await online(one, ada)).toBe(before[0])
     expect(await earned(two, shops[1])).toBe((before[2] ?? 0n) + 40n)
     // Nobody claims these, and everybody was heard.
-    expect(await online(two, bert)).toBe((before[1] ?? 0n) + held)
+    expect(await online(two, bert)).toBe((before[1] ?? 0n) + 30n)
     await group.checkSettled()
   })
 
@@ -241,6 +241,24 @@ describe('coins are given back when no other bank can claim them any more', () =
       count: 1,
       amount: 20n,
     })
+    await group.checkSettled()
+  })
+
+  test('what names somebody unknown keeps a bank from saying that it has shown all, for 30 days', async () => {
+    const [one, two] = banks
+    const { db } = two.coins.office
+    await exchangeAll()
+    await group.pass(DAY)
+    // Bank 1 has not made his element known.
+    const ivan = await one.coins.customer(10n, [10n])
+    await payAndReport(ivan, shops[1], 10n)
+    const { shownUpTo: before } = await exchangeState(db)
+    await two.exchange()
+    expect((await exchangeState(db)).shownUpTo).toBe(before)
+    await group.pass(OFFLINE_MAX + DAY)
+    await two.exchange()
+    expect((await exchangeState(db)).shownUpTo).toBe(group.world.clock.now() - OFFLINE_MAX)
+    await exchangeAll()
     await group.checkSettled()
   })
 
