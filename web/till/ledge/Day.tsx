@@ -81,14 +81,16 @@ function Closed({ day }: { readonly day: Extract<CashUp, { result: 'closed' }> }
   const { scheme, batch, count, paid } = day
   if (scheme === 'coin') {
     return (
-      <dl className={classes.facts} role="status">
-        <div>
-          <dt>Handed in</dt>
-          <dd>
-            {count} {count === 1 ? 'coin' : 'coins'}, <Money amount={paid} currency={currency} />
-          </dd>
-        </div>
-      </dl>
+      <div role="status">
+        <dl className={classes.facts}>
+          <div>
+            <dt>Handed in</dt>
+            <dd>
+              {count} {count === 1 ? 'coin' : 'coins'}, <Money amount={paid} currency={currency} />
+            </dd>
+          </div>
+        </dl>
+      </div>
     )
   }
   return (
