@@ -90,7 +90,7 @@ const caseFileSchema = z.strictObject({
   batches: z.array(bytes.upTo(BATCH_SIZE_MAX)),
   /** Of cards, as they came: each record in them is signed by its card. */
   synchronisations: z.array(bytes.upTo(BATCH_SIZE_MAX)),
-  /** Of cases about coins only. */
+  /** Of cases about coins, and about what was sold for them. */
   coins: coinsSchema.optional(),
 })
 type Payload = z.output<typeof caseFileSchema>

@@ -4,7 +4,7 @@ import { abs, sum, type Amount } from '../../kernel/money.ts'
 import type { CaseKind, Finding } from '../ledger/findings.ts'
 import { tracePolicy, type Allowed, type Sale } from '../ledger/tracing.ts'
 import { usedToken } from '../used-token.ts'
-import type { GoodCoins } from './coinage.ts'
+import type { GoodCoins, TillWords } from './coinage.ts'
 
 /** What was sold for coins. No record of a card: its digest is that of the evidence. */
 export interface CoinSale extends Sale {
@@ -12,7 +12,7 @@ export interface CoinSale extends Sale {
   /** Whether all that it says to be tokens are some, and in its currency. */
   readonly tokensAre: 'tokens' | 'not all tokens'
   /** Whose journal was lost has no tokens to show, and may have sold by them. */
-  readonly knows: 'the order' | 'the outcome'
+  readonly knows: TillWords['knows']
 }
 
 /**
