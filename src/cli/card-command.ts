@@ -1,4 +1,4 @@
-import type { TillNumber } from '../kernel/ids.ts'
+import type { CardId, TillNumber } from '../kernel/ids.ts'
 import type { CurrencyCode } from '../kernel/money.ts'
 import { didYouMean } from '../town/nearest.ts'
 import { SCHEME_NAMES, type SchemeName } from '../town/scheme-names.ts'
@@ -6,6 +6,7 @@ import { ENDINGS } from './card-endings.ts'
 import {
   actOf,
   atOffice,
+  cardNumberOf,
   currencyOf,
   DEFAULT_DATA,
   portOf,
@@ -25,6 +26,17 @@ export type CardCommand =
       readonly passcode: string | undefined
       /** Number of the person who holds it. */
       readonly holder: string | undefined
+      readonly office: string
+      readonly login: string
+    })
+  | (CardPlace & {
+      readonly act: 'renew'
+      readonly image: string
+      /** Of the card whose place it takes. */
+      readonly id: CardId
+      readonly lost: boolean
+      readonly reason: string
+      readonly passcode: string | undefined
       readonly office: string
       readonly login: string
     })
@@ -64,7 +76,16 @@ interface CardPlace {
   readonly json: boolean
 }
 
-export const CARD_ACTS = ['issue', 'module', 'show', 'list', 'clone', 'unblock', 'serve'] as const
+export const CARD_ACTS = [
+  'issue',
+  'renew',
+  'module',
+  'show',
+  'list',
+  'clone',
+  'unblock',
+  'serve',
+] as const
 
 /** @throws {UsageError} */
 export function parseCard(argv: readonly string[], environment: Environment): CardCommand {
@@ -78,6 +99,7 @@ const CARD_WORDS = { cards: 'value', json: 'flag' } as const
 
 const CARD_PARSERS: Readonly<Record<(typeof CARD_ACTS)[number], CardParser>> = {
   issue: (argv, environment) => parseIssue(argv, environment),
+  renew: (argv, environment) => parseRenew(argv, environment),
   module: (argv, environment) => parseModule(argv, environment),
   unblock: (argv) => parseUnblock(argv),
   show: (argv) => {
@@ -169,6 +191,28 @@ function parseIssue(argv: readonly string[], environment: Environment): CardComm
     currency: currencyOf('card', options.currency),
     passcode: options.passcode === undefined ? undefined : digits('passcode', options.passcode),
     holder: options.holder === undefined ? undefined : personNumber(options.holder),
+  }
+}
+
+function parseRenew(argv: readonly string[], environment: Environment): CardCommand {
+  const place = { office: 'value', login: 'value' } as const
+  const why = { id: 'value', reason: 'value', lost: 'flag', passcode: 'value' } as const
+  const { options, positionals } = read('card', argv, { ...CARD_WORDS, ...place, ...why }, ['CARD'])
+  const { id, reason, passcode } = options
+  if (id === undefined) {
+    throw new UsageError('in the place of which? --id CARD, its number in the console', 'card')
+  }
+  if (reason === undefined)
+    throw new UsageError('why? --reason TEXT stays in the audit log', 'card')
+  return {
+    ...cardPlace(options),
+    ...atOffice('card', options, environment),
+    act: 'renew',
+    image: imageName(positionals[0]),
+    id: cardNumberOf('card', id),
+    lost: options.lost ?? false,
+    reason,
+    passcode: passcode === undefined ? undefined : digits('passcode', passcode),
   }
 }
 

@@ -5,20 +5,28 @@ import { asked } from './asking.ts'
 import type { CardDirectory } from './card-directory.ts'
 import type { CardCommand, ModuleScheme } from './card-command.ts'
 import { InputError, print, type Io } from './io.ts'
-import { issueToImage, moduleToImage } from './issuing.ts'
+import { issueToImage, moduleToImage, renewToImage, type IssuedImage } from './issuing.ts'
 import { readLogin } from './login.ts'
 import { UsageError } from './options.ts'
 
 type IssueCommand = Extract<CardCommand, { act: 'issue' }>
+type RenewCommand = Extract<CardCommand, { act: 'renew' }>
 type ModuleCommand = Extract<CardCommand, { act: 'module' }>
 
-/** `kontant card issue`, `module`: what an office makes. */
+/** `kontant card issue`, `renew`, `module`: what an office makes. */
 export async function issueCard(
-  command: IssueCommand | ModuleCommand,
+  command: IssueCommand | RenewCommand | ModuleCommand,
   cards: CardDirectory,
   io: Io,
 ): Promise<void> {
-  return command.act === 'issue' ? issue(command, cards, io) : makeModule(command, cards, io)
+  switch (command.act) {
+    case 'issue':
+      return issue(command, cards, io)
+    case 'renew':
+      return renew(command, cards, io)
+    case 'module':
+      return makeModule(command, cards, io)
+  }
 }
 
 async function issue(command: IssueCommand, cards: CardDirectory, io: Io): Promise<void> {
@@ -29,11 +37,27 @@ async function issue(command: IssueCommand, cards: CardDirectory, io: Io): Promi
   const { file, ...codes } = await asked(office, () =>
     issueToImage(client, cards, { name, scheme, balance, currency: code, passcode, holder }),
   )
-  const secrets =
-    codes.unblocking === undefined
-      ? `Its passcode is ${codes.passcode}: it is shown this once.`
-      : `Its PIN is ${codes.passcode}, its unblocking code ${codes.unblocking}: they are shown this once.`
-  print(io, json, { card: name, file, ...codes }, [`${file} is a new card. ${secrets}`])
+  print(io, json, { card: name, file, ...codes }, [`${file} is a new card. ${secretsIn(codes)}`])
+}
+
+async function renew(
+  { image: name, office, json, login, id, ...order }: RenewCommand,
+  cards: CardDirectory,
+  io: Io,
+): Promise<void> {
+  await checkFree(cards, name)
+  const client = officeClient(fetchedWay(office), await readLogin(login))
+  const { file, ...codes } = await asked(office, () =>
+    renewToImage(client, cards, { ...order, name, card: id }),
+  )
+  const lines = [`${file} takes the place of card ${id}. ${secretsIn(codes)}`]
+  print(io, json, { card: name, file, replaces: id, ...codes }, lines)
+}
+
+function secretsIn({ passcode, unblocking }: Omit<IssuedImage, 'file'>): string {
+  return unblocking === undefined
+    ? `Its passcode is ${passcode}: it is shown this once.`
+    : `Its PIN is ${passcode}, its unblocking code ${unblocking}: they are shown this once.`
 }
 
 async function makeModule(

@@ -10,6 +10,7 @@ export async function runCard(command: CardCommand, io: Io): Promise<void> {
   const cards = new CardDirectory(command.cards)
   switch (command.act) {
     case 'issue':
+    case 'renew':
     case 'module':
       return (await import('./card-issue.ts')).issueCard(command, cards, io)
     case 'show': {

@@ -1,9 +1,9 @@
-import { unlessMalformed } from '../kernel/errors.ts'
-import { parseCardId, type CardId, type TillNumber } from '../kernel/ids.ts'
+import type { CardId, TillNumber } from '../kernel/ids.ts'
 import type { CardChoice } from './chosen-card.ts'
 import {
   actOf,
   atOffice,
+  cardNumberOf,
   DEFAULT_DATA,
   DEFAULT_PORT,
   read,
@@ -104,7 +104,7 @@ export function parseCoins(argv: readonly string[], environment: Environment): C
         act,
         json,
         ...atOffice('coins', options, environment),
-        id: cardNumber(id),
+        id: cardNumberOf('coins', id),
         reason,
       }
     }
@@ -137,17 +137,8 @@ function ofWhom(
   if (given.length !== 1) {
     throw new UsageError('of whom? --card NAME, --reader NAME, --id CARD or --till N', 'coins')
   }
-  if (id !== undefined) return { id: cardNumber(id) }
+  if (id !== undefined) return { id: cardNumberOf('coins', id) }
   return till === undefined ? choiceOf(options) : { till: tillNumber(till) }
-}
-
-function cardNumber(text: string): CardId {
-  const id = unlessMalformed(() => parseCardId(text.toLowerCase()))
-  if (id !== undefined) return id
-  throw new UsageError(
-    `"${text}" is no number of a card: expected 16 hexadecimal digits, as the console has it`,
-    'coins',
-  )
 }
 
 function tillNumber(text: string): TillNumber {

@@ -179,7 +179,7 @@ async function refund(command: Of<'refund'>, io: Io): Promise<void> {
   const { refunded } = await asked(office, () =>
     session.post(`/api/cards/${id}/coins/refund`, { reason }, coinRefundJson),
   )
-  const amount = coin ? money(refunded, coin.currency) : refunded
+  const amount = coin && refunded !== '0' ? money(refunded, coin.currency) : 'Nothing'
   print(io, json, { card: id, refunded }, [`${amount} went to the online wallet of its holder.`])
 }
 

@@ -151,6 +151,8 @@ ${EXIT}
   card: `kontant card issue CARD [--scheme block|purse|wallet|coin] [--balance 25.00] [--currency EUR]
                         [--passcode 4821] [--holder N] [--office URL] [--login FILE]
                         [--cards DIR] [--json]
+kontant card renew CARD --id OLD --reason TEXT [--lost] [--passcode 4821] [--office URL]
+                        [--login FILE] [--cards DIR] [--json]
 kontant card module CARD --till N [--scheme purse|coin] [--office URL] [--login FILE]
                         [--cards DIR] [--json]
 kontant card show CARD      [--cards DIR] [--json]
@@ -165,6 +167,9 @@ module.
 
   issue    asks the office for a new card and writes it to a new image. Prints the passcode, once;
            of any but a block card the PIN and the code that unblocks it
+  renew    the same in the place of another card, which no till takes any more: what it held by its
+           records goes to the new one, of a wallet to its holder's online wallet. Coins do not:
+           \`kontant coins refund\` gives them back
   module   the same for the security module of a till, without which it cannot serve purse cards,
            or with --scheme coin for its vendor element, without which it takes no coins
   show     what can be read from a card without secrets
@@ -177,6 +182,9 @@ module.
 
   --cards DIR      where the images are; default ${DEFAULT_DATA}/cards
   --scheme         the card technology; default block
+  --id OLD         number of the card whose place it takes, as the console has it
+  --lost           somebody else may still hold that one: tills are told to refuse it
+  --reason TEXT    stays in the audit log
   --till N         the till's number, as the console has it
   --code CODE      the unblocking code
   --balance        what it holds at first; default 0
@@ -255,8 +263,8 @@ nothing is lost if they stay on the way.
   load     coins that were bought and are not there yet
   list     what the office knows of its coins, newest first: when each ends, and who has it
   takings  what a till has bought, holds, was paid, and what waits
-  refund   gives back what a lost card held, once it is renewed as lost; CARD is its number in the
-           console. Says which till has still to report
+  refund   gives back what a lost card held, once \`kontant card renew\` has put another in its place;
+           CARD is its number in the console. Says which till has still to report
   cash-up  has a till that runs give up the coins of its vendor element, to be paid for them
 
   AMOUNT           such as 25.00, in as few coins as it takes; or the coins: 20+5

@@ -1,9 +1,9 @@
 import { invariant } from '../kernel/errors.ts'
-import type { TillNumber } from '../kernel/ids.ts'
+import type { CardId, TillNumber } from '../kernel/ids.ts'
 import type { CurrencyCode } from '../kernel/money.ts'
 import { CARD_SCHEMES, cardScheme, type ChipKind } from '../town/chips.ts'
 import type { SchemeName } from '../town/scheme-names.ts'
-import type { OfficeClient } from '../town/town-office.ts'
+import type { IssuedCard, NewChip, OfficeClient, Renewing } from '../town/town-office.ts'
 import { TownCard, TownChip } from '../town/town-card.ts'
 import type { CardDirectory } from './card-directory.ts'
 import type { ModuleScheme } from './card-command.ts'
@@ -36,17 +36,52 @@ export async function issueToImage(
   cards: CardDirectory,
   { name, scheme, balance, currency, passcode, holder }: ImageOrder,
 ): Promise<IssuedImage> {
+  return writeToImage(cards, { name, scheme }, (chip) =>
+    client.issueCard({
+      scheme,
+      label: name,
+      ...chip,
+      balance,
+      currency,
+      ...(passcode !== undefined && { passcode }),
+      ...(holder !== undefined && { holder }),
+    }),
+  )
+}
+
+export interface RenewalOrder extends Renewing {
+  readonly name: string
+  /** Whose place it takes. */
+  readonly card: CardId
+  /** Made up if there is none. */
+  readonly passcode: string | undefined
+}
+
+/** Has the office make a new card in the place of another, and writes it to a new image. */
+export async function renewToImage(
+  client: OfficeClient,
+  cards: CardDirectory,
+  { name, card, passcode, lost, reason }: RenewalOrder,
+): Promise<IssuedImage> {
+  const scheme = await client.schemeOf(card)
+  return writeToImage(cards, { name, scheme }, (chip) =>
+    client.renewCard(
+      card,
+      { ...chip, ...(passcode !== undefined && { passcode }) },
+      { lost, reason },
+    ),
+  )
+}
+
+/** @param make what the office makes of a blank chip. */
+async function writeToImage(
+  cards: CardDirectory,
+  { name, scheme }: Pick<ImageOrder, 'name' | 'scheme'>,
+  make: (chip: NewChip) => Promise<IssuedCard>,
+): Promise<IssuedImage> {
   const number = chipNumber()
   const card = TownCard.blank({ name, scheme, number, random: systemRandom })
-  const issued = await client.issueCard({
-    scheme,
-    label: name,
-    ...(await introduced(card)),
-    balance,
-    currency,
-    ...(passcode !== undefined && { passcode }),
-    ...(holder !== undefined && { holder }),
-  })
+  const issued = await make(await introduced(card))
   const chip = cardScheme(scheme).card
   checkWritten(
     await card.tap(undefined, (channel) => chip.write(channel, issued.plan, systemRandom)),

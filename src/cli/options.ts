@@ -1,4 +1,6 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
+import { unlessMalformed } from '../kernel/errors.ts'
+import { parseCardId, type CardId } from '../kernel/ids.ts'
 import { CURRENCY_CODES, isCurrencyCode, type CurrencyCode } from '../kernel/money.ts'
 import { didYouMean } from '../town/nearest.ts'
 
@@ -44,6 +46,16 @@ export function actOf<A extends string>(
   if (act !== undefined) return act
   const hint = word === undefined ? '' : didYouMean(word, acts)
   throw new UsageError(`expected one of ${acts.join(', ')} after "${topic}".${hint}`, topic)
+}
+
+/** @throws {UsageError} */
+export function cardNumberOf(topic: Topic, text: string): CardId {
+  const id = unlessMalformed(() => parseCardId(text.toLowerCase()))
+  if (id !== undefined) return id
+  throw new UsageError(
+    `"${text}" is no number of a card: expected 16 hexadecimal digits, as the console has it`,
+    topic,
+  )
 }
 
 /** @param count how many ports follow it that are needed as well, itself included. */

@@ -156,7 +156,11 @@ export class IssuingDesk {
     const { client } = this.#town.officeOfCard(lost.name)
     const { number: uid, report } = chip
     const { passcode = this.#madeUpPasscode() } = this.#cardWords(card.name)
-    const issued = await client.renewLost(idOf(lost), { uid, passcode, ...(report && { report }) })
+    const issued = await client.renewCard(
+      idOf(lost),
+      { uid, passcode, ...(report && { report }) },
+      { lost: true, reason: 'the town says so' },
+    )
     this.#plans.set(card.name, issued)
     return this.issue(card, undefined)
   }

@@ -25,6 +25,7 @@ import {
 import { coinRefundJson, coinsSoldJson, vendorElementJson } from '../office/coins/answers.ts'
 import type { Api } from '../office/http.ts'
 import { policyToJson } from '../office/registry/policies.ts'
+import { SCHEME_NAMES } from './scheme-names.ts'
 import type {
   IssuedCard,
   OfficeAccount,
@@ -266,9 +267,12 @@ export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {})
       const sold = await session.post(`/api/tills/${till}/coins`, body, coinsSoldJson)
       return sold.coins.map(({ register }) => fromBase64(register))
     },
-    async renewLost(card, { uid, passcode, report }) {
+    async schemeOf(card) {
+      return (await session.get(`/api/cards/${card}`, schemeJson)).scheme
+    },
+    async renewCard(card, { uid, passcode, report }, why) {
       const told = report && { report: toBase64(report) }
-      const body = { ...told, uid: toHex(uid), passcode, lost: true, reason: 'the town says so' }
+      const body = { ...told, ...why, uid: toHex(uid), passcode }
       return issuedCard(await session.post(`/api/cards/${card}/renew`, body, issuedJson))
     },
     async refundCoins(card) {
@@ -288,6 +292,9 @@ export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {})
     },
   }
 }
+
+/** Of a card, all that is asked here. */
+const schemeJson = z.object({ scheme: z.enum(SCHEME_NAMES) })
 
 function issuedCard({ card, plan, passcode, unblocking }: IssuedJson): IssuedCard {
   return {

@@ -39,8 +39,9 @@ export interface OfficeClient {
   ): Promise<readonly Bytes[]>
   /** @returns what to load on the till's vendor element. */
   buyFloat(till: TillNumber, values: readonly Amount[]): Promise<readonly Bytes[]>
-  /** A lost card is blocked, and another one takes its place. */
-  renewLost(card: CardId, chip: NewChip): Promise<IssuedCard>
+  schemeOf(card: CardId): Promise<SchemeName>
+  /** Another card takes the place of one that is broken, or lost: that one is blocked. */
+  renewCard(card: CardId, chip: NewChip, why: Renewing): Promise<IssuedCard>
   /** Of a card that cannot pay any more. */
   refundCoins(card: CardId): Promise<void>
   ledger(card: CardId): Promise<readonly OfficeRow[]>
@@ -82,7 +83,13 @@ export interface NewCard {
 }
 
 /** The chip of a card that takes the place of another. */
-export type NewChip = Required<Pick<NewCard, 'uid' | 'passcode'>> & Pick<NewCard, 'report'>
+export type NewChip = Pick<NewCard, 'uid' | 'passcode' | 'report'>
+
+export interface Renewing {
+  /** Whether somebody else may still hold the old one. */
+  readonly lost: boolean
+  readonly reason: string
+}
 
 export interface IssuedCard {
   readonly id: CardId

@@ -61,7 +61,7 @@ export async function refundLost(
   const at = office.clock.now()
   const awaited = await awaitedFor(office, trx, id, at)
   if (awaited) {
-    const message = `${awaited} may still hold a payment of card ${id}: wait until it has reported.`
+    const message = `${awaited} may still hold a payment of card ${id}: wait until it has reported a later one.`
     throw new OfficeError('conflict', message)
   }
   const { rows } = await sql<Refundable>`
