@@ -12,10 +12,11 @@ import classes from './Network.module.css'
 /** What the module in the till's slot counts: a purse module the day, a vendor element its coins. */
 export function Day() {
   const { module } = useHeard().state
-  const { data: float } = useResource<Float>(module === true ? 'api/float' : undefined)
+  const { data: float, problem } = useResource<Float>(module === true ? 'api/float' : undefined)
   const [answer, setAnswer] = useState<CashUp>()
   const close = useAction(useCallback(async () => setAnswer(await cashUp()), []))
-  if (module === null) return null
+  // Which of the two it is, the module says: no button before that.
+  if (module === null || (module && !float && !problem)) return null
   const coins = module && float?.result === 'float' ? float : undefined
   return (
     <section className={classes.network} aria-labelledby="day-title">
