@@ -84,8 +84,8 @@ export const outcome = message('outcome', {
   kind: choice(['paid', 'returned', 'surrendered']),
   request: octets(DIGEST_SIZE, 'SHA-256 of the request; of a surrender of its transfer'),
   element: octets(ELEMENT_ID_SIZE, 'coin element; 00 of a surrender'),
-  amount: value('that the vendor has, minor units'),
-  change: value('that went back, minor units'),
+  amount: amount(8, {}, 'that the vendor has, minor units'),
+  change: amount(8, {}, 'that went back, minor units'),
   settlement: varOctets({ max: PAYMENT_MAX + SEAL_SIZE }, 'sealed to the coin element'),
   evidence: varOctets({ max: EVIDENCE_MAX }, 'sealed to the office'),
 })

@@ -21,7 +21,7 @@ import type {
   TillScheme,
 } from '../../till/scheme.ts'
 import { CHUNK_SIZE, COIN_SW } from './instructions.ts'
-import { FCI_SIZE, IDENTITY_AID, SCHEME } from './message.ts'
+import { FCI_SIZE, IDENTITY_AID, SCHEME, VALUE_MAX } from './message.ts'
 import {
   deliver,
   done,
@@ -33,7 +33,7 @@ import {
   type CardStatus,
 } from './till/delivery.ts'
 import { floatOf } from './till/float.ts'
-import { cannotPay, refused } from './till/statuses.ts'
+import { cannotPay, refused, tooMuch } from './till/statuses.ts'
 import { CoinCard, VendorElement, VendorGone, type Answer, type Introduction } from './terminal.ts'
 import { closeDay, intend, journalOutcome, recover, recordOf } from './till/journal.ts'
 
@@ -216,6 +216,7 @@ class Tap {
     if (desk.isHot(status.card)) return refused('hot_card')
     const tokens = tokensFor(order, desk)
     if (!tokens) return refused('no_token')
+    if (order.amount > VALUE_MAX) return tooMuch(desk.currency)
     const limit = desk.stoppedBy(order, status.total - order.amount)
     if (limit !== undefined) return refused('over_limit', limit)
     return this.#pay(order, tokens)

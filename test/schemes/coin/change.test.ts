@@ -13,6 +13,7 @@ import {
   REGISTERS,
   settlement,
   transfer,
+  VALUE_MAX,
   VENDOR_AID,
   type Coin,
   type HeldCoin,
@@ -285,6 +286,52 @@ test('a vendor element signs no two transfers with one number', async () => {
     return openMessage(transfer, settlement.decode(content.settlement).transfer).content.sequence
   })
   expect(numbers).toEqual([1, 2, 3, 4])
+})
+
+describe('sums that are more than one coin can be', () => {
+  const LARGE = 3_000_000_000n
+
+  /** Pays 4,000,000,000 with two coins, if there is change. */
+  async function rich(float: readonly bigint[]) {
+    const customer = await world.customer({ coins: [LARGE, LARGE], pinFreeMax: VALUE_MAX })
+    const vendor = await world.vendor({ float })
+    return { customer, vendor, counter: new Counter(customer, vendor) }
+  }
+
+  test('are paid, given back and surrendered', async () => {
+    for (const mode of ['take', 'return'] as const) {
+      const { customer, vendor, counter } = await rich([2_000_000_000n])
+      const outcome = await counter.with(async (card, element) => {
+        const { shown, presentation } = await counter.ask(card, element, 4_000_000_000n)
+        const { data: sealed } = await card.pay(presentation)
+        const { bank, identity, element: own } = shown
+        const decided = await element.accept({ mode, bank: [bank], identity, element: own, sealed })
+        if (typeof decided === 'number') throw new Error('it is decided')
+        await element.confirm(decided)
+        expect(await card.settle(decided.settlement)).toMatchObject({ sw: 0x9000 })
+        return decided
+      })
+      const [amount, change] = mode === 'take' ? [4_000_000_000n, 2_000_000_000n] : [0n, 2n * LARGE]
+      expect(outcome).toMatchObject({ amount, change })
+      expect(await customer.status()).toMatchObject({ total: change, open: [] })
+      if (mode === 'return') continue
+      const surrendered = await vendor.chip.tapped(async (slot) =>
+        (await VendorElement.connect(slot))?.surrender(),
+      )
+      expect(surrendered).toMatchObject({ amount: 2n * LARGE })
+    }
+  })
+
+  test('a card says how much less it could pay, and not more than anybody can ask for', async () => {
+    const { counter } = await rich([])
+    const { sw, data } = await counter.with(async (card, element) => {
+      const { presentation } = await counter.ask(card, element, 4_000_000_000n)
+      return card.pay(presentation)
+    })
+    expect(sw).toBe(COIN_SW.CANNOT_PAY)
+    const view = new DataView(data.buffer, data.byteOffset)
+    expect([view.getUint32(0), view.getUint32(4)]).toEqual([1_000_000_000, 0])
+  })
 })
 
 describe('a vendor element remembers 1024 requests', () => {

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sum, type Amount } from '../../../src/kernel/money.ts'
+import { FLOAT_MAX, REGISTERS } from '../../../src/schemes/coin/message.ts'
 import {
   selectCoins,
   selectExact,
@@ -8,6 +9,7 @@ import {
   type Impossible,
   type Stock,
 } from '../../../src/schemes/coin/element/coin-selector.ts'
+import { Chance } from '../../fuzz/chance.ts'
 
 const LIMITS = { paidMax: 10, changeMax: 10 }
 const stocks = (countMax: number) =>
@@ -159,6 +161,31 @@ describe('the coin selector', () => {
     expect(seen.found).toBeGreaterThan(100)
     expect(seen.impossible).toBeGreaterThan(40)
     expect(seen.change).toBeGreaterThan(30)
+  })
+
+  test('answers, whatever denominations there are', () => {
+    const chance = new Chance(3)
+    const odd = (length: number, count: number) =>
+      Array.from({ length }, () => ({ value: BigInt(1 + chance.below(2 ** 31)), count }))
+    const [own, float] = [odd(REGISTERS, 1), odd(FLOAT_MAX, 1)]
+    const [largest, next] = own.map(({ value }) => value).toSorted((a, b) => (a > b ? -1 : 1))
+    expect(largest && next).toBeDefined()
+    const amount = (largest ?? 0n) + (next ?? 0n)
+    const found = selectCoins(own, float, amount, LIMITS)
+    if (!('paid' in found)) throw new Error('two coins are that much')
+    expect(sum(found.paid) - found.change).toBe(amount)
+    const none = selectCoins(own, float, 1_000_000_007n, LIMITS) as Impossible
+    expect(none.shortBy).toBeGreaterThan(0n)
+    expect(none.overBy).toBeGreaterThan(0n)
+  })
+
+  test('finds every amount that coins make as there are some', () => {
+    const series = [2000n, 1000n, 500n, 200n, 100n, 50n, 20n, 10n, 5n, 2n, 1n]
+    const own = series.map((value) => ({ value, count: 3 }))
+    for (let amount = 1n; amount <= 2000n; amount += 7n) {
+      const found = selectCoins(own, [], amount, LIMITS)
+      expect('paid' in found && sum(found.paid), `${amount}`).toBe(amount)
+    }
   })
 
   test('moves no more coins than a transfer can', () => {

@@ -3,6 +3,7 @@ import { cardIdOf } from '../../../src/kernel/ids.ts'
 import { currency } from '../../../src/kernel/money.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import { COIN_SW } from '../../../src/schemes/coin/instructions.ts'
+import { VALUE_MAX } from '../../../src/schemes/coin/message.ts'
 import { COIN_STATUSES } from '../../../src/schemes/coin/till/statuses.ts'
 import { coinTill } from '../../../src/schemes/coin/till.ts'
 import type { Order } from '../../../src/till/scheme.ts'
@@ -97,6 +98,16 @@ const ROWS: readonly Row[] = [
     name: 'more than the policy allows',
     expected: 'over_limit',
     before: (till) => (till.policy = { ...POLICY, paymentMax: 4n }),
+  },
+  {
+    name: 'more than a request can ask for',
+    expected: 'over_limit',
+    order: pay(VALUE_MAX + 1n),
+  },
+  {
+    name: 'no PIN for the most that it can ask for',
+    expected: 'passcode_needed',
+    order: pay(VALUE_MAX),
   },
   {
     name: 'a card under another root',

@@ -50,6 +50,7 @@ import {
   settlement,
   status,
   transfer,
+  VALUE_MAX,
   valueOf,
   type ReadCoin,
   type Request,
@@ -250,7 +251,9 @@ class CoinSession implements AppletSession {
     if ('paid' in chosen) return registersFor(chosen.paid, usable)
     const write = (value: bigint) => amount(4).write(value, 'by')
     const { shortBy, overBy } = chosen
-    return response(COIN_SW.CANNOT_PAY, new Uint8Array([...write(shortBy), ...write(overBy)]))
+    // What no request can ask for is no way out.
+    const more = asked.amount + overBy > VALUE_MAX ? 0n : overBy
+    return response(COIN_SW.CANNOT_PAY, new Uint8Array([...write(shortBy), ...write(more)]))
   }
 
   /**

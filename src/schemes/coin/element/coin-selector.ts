@@ -29,8 +29,14 @@ export interface SelectionLimits {
 }
 
 /**
+ * Sums of each side that are looked at. Of coins as there are some there are not so many; of odd
+ * denominations there would be millions, and a chip has to answer.
+ */
+export const SUMS_MAX = 0x8000
+
+/**
  * Chooses what to pay with. Of all ways the one that moves the fewest coins, there and back; of those
- * the one with the least change.
+ * the one with the least change. Beyond {@link SUMS_MAX} it does not look, the largest coins first.
  */
 export function selectCoins(
   own: readonly Stock[],
@@ -38,16 +44,18 @@ export function selectCoins(
   amount: Amount,
   { paidMax, changeMax }: SelectionLimits,
 ): Choice | Impossible {
-  const changes = reachable(float, changeMax, totalOf(own) - amount)
-  const most = amount + [...changes.keys()].reduce((a, b) => (a > b ? a : b), 0n)
-  const payable = reachable(own, paidMax, most)
-  const [best] = [...changes]
-    .flatMap(([change, given]) => {
-      const paid = payable.get(amount + change)
-      return paid ? [{ choice: { paid, change }, moved: paid.length + given.length }] : []
-    })
-    .toSorted((a, b) => a.moved - b.moved || Number(a.choice.change - b.choice.change))
-  return best?.choice ?? nearest(own, float, amount, { paidMax, changeMax })
+  const changes = reachable(float, changeMax, { from: 0n, to: totalOf(own) - amount })
+  const most = amount + BigInt(Math.max(...changes.keys()))
+  const payable = reachable(own, paidMax, { from: amount, to: most })
+  let best: { readonly change: number; readonly paid: Way; readonly moved: number } | undefined
+  for (const [change, given] of changes) {
+    const paid = payable.get(Number(amount) + change)
+    const moved = given.coins + (paid?.coins ?? 0)
+    const isBetter = !best || moved < best.moved || (moved === best.moved && change < best.change)
+    if (paid && isBetter) best = { change, paid, moved }
+  }
+  if (best) return { paid: coinsOf(best.paid), change: BigInt(best.change) }
+  return nearest(own, float, amount, { paidMax, changeMax })
 }
 
 /** The fewest coins that are exactly so much; undefined if none are. */
@@ -56,7 +64,8 @@ export function selectExact(
   amount: Amount,
   coinsMax: number,
 ): readonly Amount[] | undefined {
-  return reachable(own, coinsMax, amount).get(amount)
+  const way = reachable(own, coinsMax, { from: amount, to: amount }).get(Number(amount))
+  return way && coinsOf(way)
 }
 
 function totalOf(stocks: readonly Stock[]): Amount {
@@ -70,46 +79,73 @@ function nearest(
   amount: Amount,
   { paidMax, changeMax }: SelectionLimits,
 ): Impossible {
-  const paidSums = ascending(reachable(own, paidMax, totalOf(own)))
-  const changeSums = ascending(reachable(float, changeMax, totalOf(own)))
-  let below = 0n
-  let above: Amount | undefined
+  const all = { from: 0n, to: totalOf(own) }
+  const asked = Number(amount)
+  const paidSums = ascending(reachable(own, paidMax, all))
+  const changeSums = ascending(reachable(float, changeMax, all))
+  let below = 0
+  let above: number | undefined
   let next = 0
   for (const paid of paidSums) {
     // Up to here a change leaves more than the amount, from there on at most that.
-    while (next < changeSums.length && paid - (changeSums[next] ?? 0n) > amount) next++
+    while (next < changeSums.length && paid - (changeSums[next] ?? 0) > asked) next++
     const [enough, least] = [changeSums[next - 1], changeSums[next]]
     if (enough !== undefined && (above === undefined || paid - enough < above))
       above = paid - enough
     if (least !== undefined && paid - least > below) below = paid - least
   }
-  return { shortBy: amount - below, overBy: above === undefined ? 0n : above - amount }
+  const overBy = above === undefined ? 0 : above - asked
+  return { shortBy: BigInt(asked - below), overBy: BigInt(overBy) }
 }
 
-function ascending(sums: ReadonlyMap<Amount, unknown>): readonly Amount[] {
-  return [...sums.keys()].toSorted((a, b) => (a < b ? -1 : 1))
+function ascending(sums: ReadonlyMap<number, unknown>): readonly number[] {
+  return [...sums.keys()].toSorted((a, b) => a - b)
 }
 
-/** Every sum up to `most` that so many coins make, each with the fewest coins that do. */
+/** How a sum is made: the coin that came last, and the rest. */
+interface Way {
+  readonly coins: number
+  readonly last?: Amount
+  readonly rest?: Way
+}
+
+function coinsOf({ last, rest }: Way): readonly Amount[] {
+  return last === undefined || !rest ? [] : [...coinsOf(rest), last]
+}
+
+interface Bounds {
+  readonly from: Amount
+  readonly to: Amount
+}
+
+/**
+ * Every sum within bounds that so many coins make, each with the fewest coins that do. Sums of a few coins
+ * of 4 bytes are numbers that JavaScript has exactly, and finds faster than bigints.
+ */
 function reachable(
   stocks: readonly Stock[],
   coinsMax: number,
-  most: Amount,
-): ReadonlyMap<Amount, readonly Amount[]> {
-  let sums = new Map<Amount, readonly Amount[]>([[0n, []]])
-  for (const { value, count } of stocks) {
-    const extended = new Map(sums)
-    for (const [reached, coins] of sums) {
-      let [total, taken] = [reached, coins]
-      for (let more = 1; more <= count && taken.length < coinsMax; more++) {
-        total += value
-        taken = [...taken, value]
+  { from, to }: Bounds,
+): ReadonlyMap<number, Way> {
+  const [least, most] = [Number(from), Number(to)]
+  const sums = new Map<number, Way>([[0, { coins: 0 }]])
+  for (const { value, count } of stocks.toSorted((a, b) => Number(b.value - a.value))) {
+    const step = Number(value)
+    for (const [reached, way] of [...sums]) {
+      // Not even with coins like this one, and those that follow are smaller.
+      if (reached + (coinsMax - way.coins) * step < least) {
+        if (sums.get(reached) === way) sums.delete(reached)
+        continue
+      }
+      let [total, rest] = [reached, way]
+      for (let more = 1; more <= count && rest.coins < coinsMax; more++) {
+        total += step
+        rest = { coins: rest.coins + 1, last: value, rest }
         if (total > most) break
-        const known = extended.get(total)
-        if (!known || taken.length < known.length) extended.set(total, taken)
+        const known = sums.get(total)
+        if (known ? rest.coins < known.coins : sums.size < SUMS_MAX) sums.set(total, rest)
       }
     }
-    sums = extended
   }
   return sums
 }

@@ -25,7 +25,7 @@ const HEAD_SIZE = 25 + DECIDED_SIZE
 /** Two payments with the longest chains, their certificates, and the seals. */
 export const OUTBOX_SIZE = 49_152
 const LOCK_SIZE = 12 + 16
-const OUTCOME_MAX = 62 + PAYMENT_MAX + SEAL_SIZE + EVIDENCE_MAX + LOCK_SIZE
+const OUTCOME_MAX = 70 + PAYMENT_MAX + SEAL_SIZE + EVIDENCE_MAX + LOCK_SIZE
 invariant(OUTCOME_MAX <= OUTBOX_SIZE, 'there is room for any outcome')
 
 /**

@@ -1,5 +1,6 @@
 import { formatAmount, type Amount, type Currency } from '../../../kernel/money.ts'
 import type { Refusal } from '../../../till/scheme.ts'
+import { VALUE_MAX } from '../message.ts'
 
 /**
  * What a till says to a tap. The order is the order of the checks: the first that applies is the answer.
@@ -66,6 +67,12 @@ export function refused(
   explanation: string = EXPLANATIONS[status],
 ): Refusal {
   return { result: 'refused', status, explanation }
+}
+
+/** More than a request can ask for. */
+export function tooMuch(currency: Currency): Refusal {
+  const most = `${formatAmount(VALUE_MAX, currency)} ${currency.code}`
+  return refused('over_limit', `One payment in coins is at most ${most}. Split the purchase.`)
 }
 
 /** What a card says that it cannot pay exactly: the nearest amounts that it could. */
