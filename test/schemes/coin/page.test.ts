@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { MESSAGE_BITS, WORD_BITS } from '../../../src/card/puf/bch.ts'
 import { fuzzyExtractor } from '../../../src/card/puf/fuzzy-extractor.ts'
 import { fromHex, toHex, utf8, concat, type Bytes } from '../../../src/kernel/bytes.ts'
 import { hmacSha256 } from '../../../src/kernel/hash.ts'
@@ -84,6 +85,23 @@ test('the role is the object identifier', () => {
     bytes = [Number(number & 0x7fn) | (last ? 0 : 0x80), ...bytes]
   }
   expect(toHex(ROLE_OID)).toBe(`69${toHex(Uint8Array.from(bytes))}`)
+})
+
+test('what a bias of the PUF costs', () => {
+  const rows = rowsAfter('**Bias.**').map(([ones = '', ...bits]) => [parseInt(ones), ...bits])
+  // Of three bits that hide one, by how many of them are ones: the likelier of the two that it can be.
+  const guessed = (p: number) =>
+    [0, 1, 2, 3].reduce((sum, ones) => {
+      const likelihood = (same: number) => p ** same * (1 - p) ** (3 - same)
+      const ways = [1, 3, 3, 1][ones] ?? 0
+      return sum + ways * Math.max(likelihood(ones), likelihood(3 - ones))
+    }, 0)
+  expect(rows).toEqual(
+    [50, 51, 52, 53, 55, 60].map((percent) => {
+      const gained = WORD_BITS * Math.log2(guessed(percent / 100))
+      return [percent, gained.toFixed(1), (MESSAGE_BITS - gained).toFixed(1)]
+    }),
+  )
 })
 
 test('the example of the fuzzy extractor', () => {
