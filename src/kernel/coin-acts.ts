@@ -25,6 +25,16 @@ const elementId = bytes.of(ELEMENT_ID_SIZE)
 const currency = z.enum(CURRENCY_CODES)
 const step = z.int().min(1).max(0x7fffffff)
 
+/** Whether other banks’ tills are to take a card: it was lost, its element is not alone, or it is good again. */
+export const CARD_STATES = ['stopped', 'free'] as const
+
+const cardState = {
+  element: elementId,
+  /** Of this bank’s words about its cards: of one card the highest counts. */
+  number: z.int().min(1),
+  state: z.enum(CARD_STATES),
+}
+
 /** What a bank says of a coin of its own that another bank’s vendor claims, in the order of its checks. */
 export const COIN_VERDICTS = [
   /** Signed with the bank’s key, and not in its books. */
@@ -89,6 +99,8 @@ export const COIN_ACTS = [
       to: z.array(office).max(PARTS_MAX),
     })
     .refine(namesCreditor, WRONG_CREDITOR),
+  /** Tells all other banks that their tills are not to take a card of this one, or may again. */
+  z.strictObject({ act: z.literal('card'), ...cardState }),
   /** That everything before was said: the notary remembers it, and with it all that came before. */
   z.strictObject({
     act: z.literal('said'),
@@ -111,6 +123,7 @@ export const ELEMENTS_RESULTS = [
   'known',
 ] as const
 export const SHOW_COINS_RESULTS = ['no bank', 'shown'] as const
+export const CARD_RESULTS = ['no bank', 'not yours', 'known'] as const
 export const SAID_RESULTS = ['no bank', 'known'] as const
 export const DECIDE_REFUSALS = [
   'no bank',
@@ -137,6 +150,7 @@ const entry = z.discriminatedUnion('kind', [
     evidence,
     certificates: z.array(certificate).max(CERTIFICATES_MAX),
   }),
+  z.strictObject({ kind: z.literal('card'), from: office, ...cardState }),
   /** What its bank says of a coin; if it is accepted, its money has come. */
   z.strictObject({ kind: z.literal('coin'), ...verdict }).refine(namesCreditor, WRONG_CREDITOR),
 ])
@@ -164,6 +178,10 @@ export const COIN_RESULTS = [
     state: z.enum(DECISION_STATES),
   }),
   z.strictObject({ act: z.literal('decide'), result: z.enum(DECIDE_REFUSALS) }),
+  z.strictObject({
+    act: z.literal('card'),
+    result: z.enum(CARD_RESULTS),
+  }),
   z.strictObject({
     act: z.literal('said'),
     result: z.enum(SAID_RESULTS),

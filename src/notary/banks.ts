@@ -124,6 +124,29 @@ export async function showCoins(
   })
 }
 
+/** Tells every other bank what one says of a card of its own. */
+export async function tellCard(
+  db: NotaryDb,
+  office: OfficeNumber,
+  { element, number, state }: Act<'card'>,
+): Promise<ResultOf<'card'>['result']> {
+  return changeBooks(db, async (trx) => {
+    const known = await banks(trx)
+    if (!known.has(office)) return 'no bank'
+    const { rows } = await sql`
+      select from element where id = ${element} and bank = ${office}`.execute(trx)
+    if (rows.length === 0) return 'not yours'
+    const news = { kind: 'card', from: office, element, number, state } as const
+    const others = [...known.keys()].filter((bank) => bank !== office)
+    const name = `card ${toHex(element)} ${number}`
+    await tell(
+      trx,
+      others.map((to) => ({ to, name, news })),
+    )
+    return 'known'
+  })
+}
+
 /** Never backwards: a bank that was put back to an older state has said it all the same. */
 export async function noteSaid(
   db: NotaryDb,

@@ -15,7 +15,7 @@ import { invariant } from '../kernel/errors.ts'
 import type { Clock, Instant, RandomSource } from '../kernel/ports.ts'
 import { isValidAt } from '../kernel/cvc.ts'
 import type { ReadSubject } from '../schemes/wallet/certificates.ts'
-import { addBank, addElements, noteSaid, showCoins, whoIs } from './banks.ts'
+import { addBank, addElements, noteSaid, showCoins, tellCard, whoIs } from './banks.ts'
 import { readCoinFeed } from './coin-feed.ts'
 import { decide } from './coins.ts'
 import type { NotaryDb } from './database.ts'
@@ -164,6 +164,8 @@ export class Notary {
         return { act: 'who is', ...(await whoIs(db, act)) }
       case 'show coins':
         return { act: 'show coins', result: await showCoins(db, asking.office, act) }
+      case 'card':
+        return { act: 'card', result: await tellCard(db, asking.office, act) }
       case 'said':
         return { act: 'said', result: await noteSaid(db, asking.office, act) }
       case 'decide':

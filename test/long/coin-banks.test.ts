@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Amount } from '../../src/kernel/money.ts'
+import { fromHex } from '../../src/kernel/bytes.ts'
+import { cardIdOf } from '../../src/kernel/ids.ts'
+import { hotChangesSince, setCardStatus } from '../../src/office/registry/cards.ts'
 import { Rewind } from '../../src/town/rewind.ts'
 import { defineSchedules, openMarket, type Market } from '../office/coin-schedules.ts'
 import { pay } from '../schemes/coin/till.ts'
@@ -78,8 +81,14 @@ describe('a bank that joins when others have made elements', () => {
     if (!north) throw new Error('there are two')
     const ada = await north.coins.customer(100n, [10n])
     const old = await north.coins.shop()
+    const lost = await north.coins.customer(0n)
+    await north.coins.office.db
+      .transaction()
+      .execute((trx) => setCardStatus(trx, cardIdOf(fromHex(lost.card)), 'hot', 'lost', 0))
+    await group.exchangeAll()
     const late = await group.join(1000n)
     await group.exchangeAll()
+    expect(await hotChangesSince(late.coins.office.db, 0)).toEqual({ add: [lost.card], remove: [] })
     const eve = await late.coins.customer(100n, [10n])
     const shops = [await late.coins.shop([5n]), await north.coins.shop()] as const
     await payAndReport(ada, shops[0], 5n)

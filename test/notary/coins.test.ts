@@ -125,6 +125,24 @@ test('evidence is carried between banks, each item once', async () => {
   expect(entries.map(({ number, entry }) => [number, entry.kind])).toEqual([[upTo + 1, 'evidence']])
 })
 
+test('what a bank says of its cards the others hear, once', async () => {
+  const card = (element: Bytes): NotaryAct => ({
+    act: 'card',
+    element,
+    number: 4,
+    state: 'stopped',
+  })
+  const { upTo } = await feedOf(south)
+  expect(await say(west, card(CARD))).toBe('no bank')
+  expect(await say(south, card(CARD))).toBe('not yours')
+  expect(await say(north, card(VENDOR))).toBe('not yours')
+  expect(await say(north, card(fromHex('00000000000000ff')))).toBe('not yours')
+  for (const _ of [1, 2]) expect(await say(north, card(CARD))).toBe('known')
+  const { entries } = await feedOf(south, upTo)
+  const entry = { kind: 'card', from: 1, element: CARD, number: 4, state: 'stopped' }
+  expect(entries).toEqual([{ number: upTo + 1, entry }])
+})
+
 describe('what a bank says of a coin', () => {
   type Decide = NotaryAct & { act: 'decide' }
   const owed = (element: Bytes, office: number) => [{ element, office }]

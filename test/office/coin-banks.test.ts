@@ -5,9 +5,10 @@ import { cardIdOf } from '../../src/kernel/ids.ts'
 import type { Amount } from '../../src/kernel/money.ts'
 import { abroad } from '../../src/office/coins/banks/abroad.ts'
 import { exchangeState } from '../../src/office/coins/banks/exchange-store.ts'
+import { takeStops } from '../../src/office/coins/banks/stops.ts'
 import { GRACE, OFFLINE_MAX, SILENT_MAX } from '../../src/office/coins/grace.ts'
 import { COIN_LIFE } from '../../src/office/coins/sale.ts'
-import { setCardStatus } from '../../src/office/registry/cards.ts'
+import { hotChangesSince, setCardStatus } from '../../src/office/registry/cards.ts'
 import { pay } from '../schemes/coin/till.ts'
 import { defineSchedules } from './coin-schedules.ts'
 import { CoinBanks, type TestBank } from '../support/coin-banks.ts'
@@ -33,6 +34,9 @@ beforeEach(() => {
 
 const exchangeAll = () => group.exchangeAll()
 const free = () => group.free()
+
+/** Which cards the bank’s tills are not to take. */
+const hot = async ({ coins }: TestBank) => (await hotChangesSince(coins.office.db, 0)).add
 
 /** Pays at a till, which hands it in to its own bank at once. */
 async function payAndReport(customer: OfficeCustomer, shop: Shop, amount: Amount): Promise<void> {
@@ -97,6 +101,24 @@ test('a coin spent at both banks: paid once, and the case is against the card', 
   await group.checkSettled()
   const against = (await one.coins.cases()).map(({ strength, against: who }) => [strength, ...who])
   expect(against).toEqual([['proven', ada.card]])
+  // It is frozen, for the tills of both.
+  expect(await hot(two)).toEqual([ada.card])
+})
+
+test('a bank’s word about its cards counts for the tills of all, the newest, and about no other’s cards', async () => {
+  const [one, two] = banks
+  const [ada, bert] = customers
+  const stop = async (card: string, from: number, number: number, state: 'stopped' | 'free') => {
+    const news = { kind: 'card', from, element: fromHex(card), number, state } as const
+    await two.coins.office.db.transaction().execute((trx) => takeStops(trx, [news], 0))
+    return hot(two)
+  }
+  expect(await stop(ada.card, 1, 1000, 'free')).toEqual([])
+  expect(await stop(ada.card, 1, 999, 'stopped')).toEqual([])
+  expect(await stop(ada.card, 3, 1001, 'stopped')).toEqual([])
+  expect(await stop(bert.card, 1, 1001, 'stopped')).toEqual([])
+  expect(await stop(ada.card, 1, 1001, 'stopped')).toEqual([ada.card])
+  expect(await hot(one)).toEqual([ada.card])
 })
 
 test('a coin that vendors of both banks claim is its bank’s to say, and then theirs for good', async () => {
@@ -288,6 +310,8 @@ describe('coins are given back when no other bank can claim them any more', () =
     await group.pass(DAY)
     await shops[0].report()
     await one.exchange()
+    await two.exchange()
+    expect(await hot(two)).toEqual(expect.arrayContaining([eve.card, dan.card]))
     const refused = {
       message: expect.stringContaining('Bank 2 may still hold a payment') as string,
     }

@@ -4,7 +4,7 @@ import type { CurrencyCode } from '../../kernel/money.ts'
 import type { Bytea, Int8, Json, NullableBytea, NullableInt8 } from '../columns.ts'
 import type { CoinStep, ElementRole } from './coinage.ts'
 
-/** migrations/0006-coins.sql to 0008-coin-evidence.sql, 0010-coin-banks.sql and 0011-coin-marks.sql. */
+/** migrations/0006-coins.sql to 0008-coin-evidence.sql, and 0010-coin-banks.sql to 0012-coin-stops.sql. */
 export interface CoinTables {
   coin_element: {
     id: string
@@ -66,7 +66,9 @@ export interface CoinTables {
     told: boolean
     said: Generated<bigint>
     shown_up_to: Generated<bigint>
+    stops_told: Generated<bigint>
   }
+  coin_card_abroad: { card: string; bank: number; number: Int8; stopped: boolean }
   coin_part: { evidence: Bytea; bank: number; told: boolean }
   coin_decision: {
     coin: string

@@ -130,11 +130,19 @@ export async function setCardStatus(
     .where('id', '=', id)
     .execute()
   const [wasHot, isHot] = [card.status !== 'active', status !== 'active']
-  if (wasHot !== isHot) {
-    const version = await nextVersion(trx, 'hot')
-    await trx.insertInto('hot_change').values({ version, card: id, hot: isHot, at }).execute()
-  }
+  if (wasHot !== isHot) await setHot(trx, id, isHot, at)
   return 'changed'
+}
+
+/** Puts a card on the hot list, or takes it off; it may be another bank’s. */
+export async function setHot(
+  trx: Transaction<Tables>,
+  card: CardId,
+  hot: boolean,
+  at: Instant,
+): Promise<void> {
+  const version = await nextVersion(trx, 'hot')
+  await trx.insertInto('hot_change').values({ version, card, hot, at }).execute()
 }
 
 export async function setSuccessor(

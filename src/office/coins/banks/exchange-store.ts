@@ -86,7 +86,7 @@ export async function noteSaid(
 
 /** The notary has forgotten: everything is told again, and its news heard from the start. */
 export async function forgetTold(trx: Transaction<Tables>): Promise<void> {
-  await sql`update coin_exchange set heard = 0, told = false`.execute(trx)
+  await sql`update coin_exchange set heard = 0, told = false, stops_told = 0`.execute(trx)
   await sql`update coin_element set told = false where told`.execute(trx)
   await sql`update coin_part set told = false where told`.execute(trx)
   await sql`update coin_decision set told = 0 where told > 0`.execute(trx)

@@ -31,6 +31,7 @@ import {
   untoldElements,
   untoldParts,
 } from './exchange-store.ts'
+import { forgetStopsTold, noteStopsTold, takeStops, untoldStops } from './stops.ts'
 
 /** Whom this office asks: one result an act. */
 export interface NotaryAsker {
@@ -49,7 +50,8 @@ export interface BankExchange {
 
 /** Items of evidence in a request: with their certificates a megabyte and a half at most. */
 const SHOWN_AT_ONCE = 20
-const DECIDED_AT_ONCE = 200
+/** Words about coins or cards in a request. */
+const SAID_AT_ONCE = 200
 const READ_AT_ONCE = 100
 /** How much more has to be shown to say so, ms: nobody waits for minutes. */
 const SAID_EVERY = 10 * 60 * 1000
@@ -93,6 +95,7 @@ class Exchange implements BankExchange {
   async exchange(): Promise<void> {
     await this.#introduce()
     await this.#hear()
+    await this.#tellStops()
     await this.#askWhoIs()
     const { evidence, office } = this.#parts
     await evidence.settled()
@@ -148,6 +151,25 @@ class Exchange implements BankExchange {
     }
   }
 
+  /** Which cards of this bank nobody’s tills are to take, and which they may again. */
+  async #tellStops(): Promise<void> {
+    for (;;) {
+      const stops = await untoldStops(this.#db, SAID_AT_ONCE)
+      const last = stops.at(-1)
+      if (!last) return
+      await this.#parts.notary.ask(
+        stops.map(({ element, version: number, hot }) => ({
+          act: 'card' as const,
+          element: fromHex(element),
+          number,
+          state: hot ? ('stopped' as const) : ('free' as const),
+        })),
+      )
+      await this.#mark()
+      await noteStopsTold(this.#db, last.version)
+    }
+  }
+
   /** Does what is new, page by page: a page and its number in one transaction. */
   async #hear(): Promise<void> {
     const { notary, office } = this.#parts
@@ -188,6 +210,7 @@ class Exchange implements BankExchange {
       if (one.kind === 'bank') return [one.certificate]
       return one.kind === 'evidence' ? one.certificates : []
     })
+    const stops = news.filter((one) => one.kind === 'card')
     const words = news.flatMap((one): readonly CoinWord[] => (one.kind === 'coin' ? [one] : []))
     const banks = await otherBanks(this.#db)
     await this.#db.transaction().execute(async (trx) => {
@@ -209,6 +232,8 @@ class Exchange implements BankExchange {
         at,
       )
       await takeWords(trx, words, bank, at)
+      await takeStops(trx, stops, at)
+      if (news.some(({ kind }) => kind === 'bank')) await forgetStopsTold(trx)
     })
     if (shown.length > 0) evidence.shown()
   }
@@ -301,7 +326,7 @@ class Exchange implements BankExchange {
       })
     }
     for (;;) {
-      const decisions = await untoldDecisions(this.#db, bank, DECIDED_AT_ONCE)
+      const decisions = await untoldDecisions(this.#db, bank, SAID_AT_ONCE)
       if (decisions.length === 0) return
       const said = await notary.ask(
         decisions.map(({ coin, step, verdict, creditor, office, value, currency, to }) => ({
@@ -321,7 +346,7 @@ class Exchange implements BankExchange {
       const told = decisions.filter((_, n) => said[n]?.result === 'known')
       await this.#mark()
       await noteDecisionsTold(this.#db, told)
-      if (told.length < decisions.length || decisions.length < DECIDED_AT_ONCE) return
+      if (told.length < decisions.length || decisions.length < SAID_AT_ONCE) return
     }
   }
 }
