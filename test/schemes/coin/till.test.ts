@@ -2,7 +2,9 @@ import { afterAll, expect, test } from 'vitest'
 import type { Bytes } from '../../../src/kernel/bytes.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import { COIN_SW } from '../../../src/schemes/coin/instructions.ts'
+import { tillWords } from '../../../src/schemes/coin/office/redemption.ts'
 import { recordOf } from '../../../src/schemes/coin/till/journal.ts'
+import { countingFuse, PowerLost } from '../../../src/till/fuse.ts'
 import { buy, closeTills, directoryOf, pay, Redemption, Till } from './till.ts'
 import { World } from './world.ts'
 
@@ -32,6 +34,29 @@ test('a till takes coins, gives change, and the office pays its vendor for each 
   expect(office.total).toBe(48n)
   expect(office.cases).toEqual([])
   expect((await vendor.status()).coins).toBe(0)
+})
+
+test('a till whose journal is lost claims what its vendor element took, and does not say what it sold', async () => {
+  const [payer, next] = [
+    await world.customer({ coins: [10n] }),
+    await world.customer({ coins: [1n] }),
+  ]
+  const vendor = await world.vendor({ till: 10 })
+  const lost = new Till(world, vendor)
+  lost.stock(10n)
+  // Its power goes when it writes down what became of its request.
+  lost.restart(countingFuse(3).fuse)
+  await expect(lost.tap(payer, buy(10n))).rejects.toThrow(PowerLost)
+  const till = new Till(world, vendor)
+  expect(await till.tap(next, pay(1n))).toMatchObject({ result: 'done' })
+  const told = till.records().map(({ evidence }) => tillWords(evidence))
+  expect(told.map((words) => [words?.knows, words?.tokens.length])).toEqual([
+    ['the outcome', 0],
+    ['the order', 0],
+  ])
+  const office = new Redemption(await directoryOf(world, [payer, next, vendor]))
+  office.take(till.records())
+  expect(office.total + (await vendor.status()).total).toBe(11n)
 })
 
 const PAY = 0x54
