@@ -104,7 +104,9 @@ function story(happens: readonly (readonly object[])[]): string {
     policy: { freeAmounts: false },
     products: { tea: { price: '2.50' }, cake: { price: '0.70' }, water: { price: '0.01' } },
     people: Object.fromEntries(CARDS.map((name) => [`holder-${name}`, { online: '50.00' }])),
-    cards: Object.fromEntries(CARDS.map((name) => [name, { scheme: 'coin', holder: `holder-${name}` }])),
+    cards: Object.fromEntries(
+      CARDS.map((name) => [name, { scheme: 'coin', holder: `holder-${name}` }]),
+    ),
     tills: Object.fromEntries(
       all.map((name) => [
         name,
