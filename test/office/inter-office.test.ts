@@ -40,6 +40,10 @@ const HARMS: readonly Harm[] = [
   'office killed',
 ]
 
+/** Each message is harmed in one way or the other; the long campaign harms it in both. */
+const ENDS = ['answer lost', 'office killed'] as const
+const isWhole = process.env['KONTANT_BREADTH'] === 'all'
+
 class Killed extends Error {}
 
 /** The way from an office to its notary, which remembers what passed, and harms one message. */
@@ -490,13 +494,13 @@ describe('a message between office and notary', () => {
 
   test('harmed in any way, at any place, changes nothing in the end', async () => {
     let harmed = 0
-    for (const house of houses) {
+    for (const [index, house] of houses.entries()) {
       await others(house)
       await house.interOffice.exchange()
       const count = house.wire.passed.length
       expect(count).toBeGreaterThanOrEqual(3)
       for (let at = 1; at <= count; at += 1) {
-        for (const how of ['answer lost', 'office killed'] as const) {
+        for (const how of ENDS.filter((_, way) => isWhole || (at + index) % ENDS.length === way)) {
           await harm(house, at, how)
           harmed += 1
         }

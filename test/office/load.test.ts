@@ -2,4 +2,4 @@ import { defineKills } from './kills.ts'
 import { defineLoad } from './load.ts'
 
 defineLoad({ cards: 200, tills: 40, payments: 12 })
-defineKills({ cards: 60, tills: 12, payments: 20 }, 8)
+defineKills({ cards: 60, tills: 12, payments: 20 }, 4)

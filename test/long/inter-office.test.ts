@@ -1,0 +1,3 @@
+process.env['KONTANT_BREADTH'] = 'all'
+
+await import('../office/inter-office.test.ts')
