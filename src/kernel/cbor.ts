@@ -1,5 +1,5 @@
-import { decode, encode, rfc8949EncodeOptions } from 'cborg'
-import { bytesEqual, type Bytes } from './bytes.ts'
+import { encode, rfc8949EncodeOptions } from 'cborg'
+import type { Bytes } from './bytes.ts'
 import { FormatError } from './errors.ts'
 
 /** Core deterministic encoding (RFC 8949, 4.2.1). Integers as number or bigint, `Uint8Array` for bytes. */
@@ -9,56 +9,185 @@ export function encodeCbor(value: unknown): Bytes {
 
 /**
  * Reads one item, deterministically encoded and nothing after it: no floating-point number, no tag, keys
- * of maps text or integers.
+ * of maps text or integers. Every field of bytes is a view into one copy of them all.
  *
  * @throws {FormatError} if the bytes are anything else.
  */
 export function decodeCbor(bytes: Uint8Array, field: string): unknown {
-  const value = parse(bytes, field)
-  checkItem(value, field, 0)
-  // Order of keys and shortest lengths: what encodes to other bytes was not in the one form.
-  if (!bytesEqual(encodeCbor(value), bytes)) {
-    throw new FormatError(field, 'not in core deterministic encoding (RFC 8949, 4.2.1)')
-  }
+  const reader = new CborReader(bytes, field)
+  const value = reader.item(0)
+  reader.finish()
   return value
 }
 
 /** Deeper than anything of ours, and shallow enough that no walk through it overflows the stack. */
 const DEPTH_MAX = 32
 
-/** What the deterministic encoding allows and no message of ours has. */
-function checkItem(item: unknown, field: string, depth: number): void {
-  if (depth > DEPTH_MAX) throw new FormatError(field, `nested deeper than ${DEPTH_MAX}`)
-  if (typeof item === 'number' && !Number.isSafeInteger(item)) {
-    throw new FormatError(field, 'expected no floating-point number')
+/** The first three bits of an item (RFC 8949, 3.1). */
+const MAJOR = { UNSIGNED: 0, NEGATIVE: 1, BYTES: 2, TEXT: 3, ARRAY: 4, MAP: 5 } as const
+
+/** Of major type 7, which is floating-point numbers otherwise (RFC 8949, 3.3). */
+const SIMPLE: ReadonlyMap<number, boolean | null> = new Map([
+  [0xf4, false],
+  [0xf5, true],
+  [0xf6, null],
+])
+
+/** Up to here the five bits behind the major type are the number itself. */
+const IN_FIRST_BYTE_MAX = 23
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** A position in one encoded item. What it reads has no other encoding, so that nothing is encoded again. */
+class CborReader {
+  readonly #bytes: Buffer<ArrayBuffer>
+  readonly #field: string
+  #offset = 0
+
+  constructor(bytes: Uint8Array, field: string) {
+    // A copy: what was decoded must not change with the buffer that it came in.
+    this.#bytes = Buffer.from(new Uint8Array(bytes).buffer)
+    this.#field = field
   }
-  if (Array.isArray(item)) for (const part of item) checkItem(part, field, depth + 1)
-  if (!(item instanceof Map)) return
-  for (const [key, part] of item) {
-    // The library cannot put other keys in order, and says so by an error that is none of ours.
-    if (typeof key !== 'string' && typeof key !== 'number' && typeof key !== 'bigint') {
-      throw new FormatError(field, 'expected text or integers as keys of a map')
+
+  item(depth: number): unknown {
+    if (depth > DEPTH_MAX) throw this.#error(`nested deeper than ${DEPTH_MAX}`)
+    const first = this.#byte()
+    switch (first >> 5) {
+      case MAJOR.UNSIGNED:
+        return this.#number(first)
+      case MAJOR.NEGATIVE:
+        return negative(this.#number(first))
+      case MAJOR.BYTES:
+        return this.#octets(this.#size(first))
+      case MAJOR.TEXT:
+        return this.#text(this.#size(first))
+      case MAJOR.ARRAY:
+        return this.#array(this.#size(first), depth + 1)
+      case MAJOR.MAP:
+        return this.#map(this.#size(first), depth + 1)
+      default:
+        return this.#simple(first)
     }
-    checkItem(key, field, depth + 1)
-    checkItem(part, field, depth + 1)
+  }
+
+  finish(): void {
+    const left = this.#left()
+    if (left > 0) throw this.#error(`${left} bytes too many`)
+  }
+
+  #array(size: number, depth: number): unknown[] {
+    const items: unknown[] = []
+    for (let n = 0; n < size; n += 1) items.push(this.item(depth))
+    return items
+  }
+
+  /** Keys ascend by their encoded bytes (4.2.1), so none is there twice. */
+  #map(size: number, depth: number): Map<unknown, unknown> {
+    const map = new Map<unknown, unknown>()
+    let before: Buffer | undefined
+    for (let n = 0; n < size; n += 1) {
+      const start = this.#offset
+      const key = this.item(depth)
+      if (typeof key !== 'string' && typeof key !== 'number' && typeof key !== 'bigint') {
+        throw this.#error('expected text or integers as keys of a map')
+      }
+      const encoded = this.#bytes.subarray(start, this.#offset)
+      if (before && Buffer.compare(before, encoded) >= 0) {
+        throw this.#error('expected keys of a map in their order, each once')
+      }
+      before = encoded
+      map.set(key, this.item(depth))
+    }
+    return map
+  }
+
+  #octets(size: number): Bytes {
+    const start = this.#skip(size)
+    return new Uint8Array(this.#bytes.buffer, start, size)
+  }
+
+  #text(size: number): string {
+    const start = this.#skip(size)
+    const end = this.#offset
+    // Mostly a short name of our own: that is read without asking what its bytes might mean.
+    if (this.#isAscii(start, end)) return this.#bytes.toString('latin1', start, end)
+    try {
+      return strictUtf8.decode(this.#bytes.subarray(start, end))
+    } catch {
+      throw this.#error('expected UTF-8')
+    }
+  }
+
+  #isAscii(start: number, end: number): boolean {
+    for (let at = start; at < end; at += 1) if ((this.#bytes[at] ?? 0) > 0x7f) return false
+    return true
+  }
+
+  /** What counts what follows: every item of that takes a byte at least. */
+  #size(first: number): number {
+    const size = this.#number(first)
+    const left = this.#left()
+    if (size > left) throw this.#error(`expected ${size} more, ${left} bytes are left`)
+    return Number(size)
+  }
+
+  /** In the fewest bytes that hold it (4.2.1). */
+  #number(first: number): number | bigint {
+    const short = first & 0x1f
+    if (short <= IN_FIRST_BYTE_MAX) return short
+    switch (short) {
+      case 24:
+        return this.#notBelow(IN_FIRST_BYTE_MAX + 1, this.#bytes.readUInt8(this.#skip(1)))
+      case 25:
+        return this.#notBelow(0x100, this.#bytes.readUInt16BE(this.#skip(2)))
+      case 26:
+        return this.#notBelow(0x1_0000, this.#bytes.readUInt32BE(this.#skip(4)))
+      case 27: {
+        const wide = this.#bytes.readBigUInt64BE(this.#skip(8))
+        const number = this.#notBelow(0x1_0000_0000n, wide)
+        return number <= Number.MAX_SAFE_INTEGER ? Number(number) : number
+      }
+      default:
+        throw this.#error('expected no indefinite or reserved length')
+    }
+  }
+
+  #notBelow<N extends number | bigint>(least: N, number: N): N {
+    if (number < least) throw this.#error('expected numbers and lengths in the fewest bytes')
+    return number
+  }
+
+  #simple(first: number): boolean | null {
+    const value = SIMPLE.get(first)
+    if (value === undefined) throw this.#error('expected no tag and no floating-point number')
+    return value
+  }
+
+  #byte(): number {
+    return this.#bytes.readUInt8(this.#skip(1))
+  }
+
+  /** @returns where the bytes begin. */
+  #skip(size: number): number {
+    const left = this.#left()
+    if (size > left) throw this.#error(`expected ${size} bytes, ${left} are left`)
+    const start = this.#offset
+    this.#offset += size
+    return start
+  }
+
+  #left(): number {
+    return this.#bytes.length - this.#offset
+  }
+
+  #error(reason: string): FormatError {
+    return new FormatError(this.#field, `not deterministic CBOR (RFC 8949, 4.2.1): ${reason}`)
   }
 }
 
-function parse(bytes: Uint8Array, field: string): unknown {
-  try {
-    return decode(bytes, {
-      strict: true,
-      allowIndefinite: false,
-      allowUndefined: false,
-      allowNaN: false,
-      allowInfinity: false,
-      rejectDuplicateMapKeys: true,
-      useMaps: true,
-    })
-  } catch (error) {
-    throw new FormatError(
-      field,
-      `not CBOR: ${error instanceof Error ? error.message : 'unreadable'}`,
-    )
-  }
+/** −1 − n (RFC 8949, 3.1). */
+function negative(number: number | bigint): number | bigint {
+  const exact = -1n - BigInt(number)
+  return exact >= Number.MIN_SAFE_INTEGER ? Number(exact) : exact
 }

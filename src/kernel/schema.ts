@@ -36,15 +36,24 @@ export function parseCbor<T extends z.ZodType>(
   bytes: Uint8Array,
   name: string,
 ): z.output<T> {
-  return parseWith(schema, fromMaps(decodeCbor(bytes, name), name), name)
+  return parseWith(schema, fromMaps(decodeCbor(bytes, name), name, []), name)
 }
 
-function fromMaps(value: unknown, field: string): unknown {
-  if (Array.isArray(value)) return value.map((item, index) => fromMaps(item, `${field}[${index}]`))
+/** @param path of `value`: one list for the whole walk, as its name is needed only if something is wrong. */
+function fromMaps(value: unknown, name: string, path: PropertyKey[]): unknown {
+  const within = (step: PropertyKey, item: unknown) => {
+    path.push(step)
+    const object = fromMaps(item, name, path)
+    path.pop()
+    return object
+  }
+  if (Array.isArray(value)) return value.map((item, index) => within(index, item))
   if (!(value instanceof Map)) return value
   const entries = [...value].map(([key, item]) => {
-    if (typeof key !== 'string') throw new FormatError(field, 'expected text as keys of a map')
-    return [key, fromMaps(item, field + stepTo(key))] as const
+    if (typeof key !== 'string') {
+      throw new FormatError(fieldPath(name, path), 'expected text as keys of a map')
+    }
+    return [key, within(key, item)] as const
   })
   return Object.fromEntries(entries)
 }
