@@ -5,6 +5,7 @@ import { FormatError } from './errors.ts'
 import type { RandomSource } from './ports.ts'
 import { isWiping, noted } from './wiping.ts'
 
+const AES_BLOCK_SIZE = 16
 const GCM_NONCE_SIZE = 12
 const GCM_TAG_SIZE = 16
 
@@ -34,9 +35,10 @@ export function aesCbcEncrypt(key: Uint8Array, iv: Uint8Array, plaintext: Uint8A
 /** The inverse of {@link aesCbcEncrypt}: gives bytes for any key, so the caller must check a signature. */
 export function aesCbcDecrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array): Bytes {
   const decipher = createDecipheriv('aes-128-cbc', key, iv).setAutoPadding(false)
+  if (ciphertext.length % AES_BLOCK_SIZE !== 0)
+    throw new FormatError('ciphertext', 'is no whole blocks')
+  // Without padding everything is out with that: `final` would have nothing to say.
   const { buffer, byteOffset, length } = decipher.update(ciphertext)
-  // Without padding everything is out by now: what this still does is to refuse a part of a block.
-  decipher.final()
   return new Uint8Array(buffer, byteOffset, length)
 }
 

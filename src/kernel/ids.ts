@@ -1,5 +1,6 @@
 import { fromHex, toHex, type Bytes } from './bytes.ts'
 import { FormatError } from './errors.ts'
+import { sha256Hex } from './hash.ts'
 
 export const CARD_ID_SIZE = 8
 
@@ -33,4 +34,9 @@ export function cardIdBytes(id: CardId): Bytes {
 
 export function digestOf(bytes: Uint8Array): Digest {
   return toHex(bytes) as Digest
+}
+
+/** Names what was signed: the digest of these bytes. */
+export function digestBy(signed: Uint8Array): Digest {
+  return sha256Hex(signed) as Digest
 }

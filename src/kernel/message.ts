@@ -1,4 +1,4 @@
-import { concat, copyOf, toHex, utf8, type Bytes } from './bytes.ts'
+import { bytesEqual, concat, copyOf, toHex, utf8, type Bytes } from './bytes.ts'
 import { FormatError } from './errors.ts'
 import type { Instant } from './ports.ts'
 
@@ -17,6 +17,8 @@ export interface Message<T> {
   encode(value: T): Bytes
   /** @throws {FormatError} if `bytes` is not the encoding of a value. */
   decode(bytes: Uint8Array): T
+  /** The same without a copy: for bytes that nobody changes as long as the value is looked at. */
+  decodeInPlace(bytes: Bytes): T
 }
 
 export interface LayoutLine {
@@ -48,17 +50,31 @@ export class Reader {
   readonly #bytes: Bytes
   #offset = 0
 
-  constructor(bytes: Uint8Array) {
-    // One copy of all: what was decoded must not change with the buffer that it came in.
-    this.#bytes = copyOf(bytes)
+  constructor(bytes: Bytes) {
+    this.#bytes = bytes
   }
 
   take(size: number, path: string): Bytes {
-    const left = this.#bytes.length - this.#offset
+    const start = this.#pass(size, path)
+    return this.#bytes.subarray(start, this.#offset)
+  }
+
+  /** An unsigned integer, big endian. Exact up to 2^53, and above it still more than that. */
+  integer(size: number, path: string): number {
+    let value = 0
+    for (let at = this.#pass(size, path); at < this.#offset; at += 1) {
+      value = value * 256 + (this.#bytes[at] ?? 0)
+    }
+    return value
+  }
+
+  /** @returns where they begin. */
+  #pass(size: number, path: string): number {
+    const start = this.#offset
+    const left = this.#bytes.length - start
     if (size > left) throw new FormatError(path, `expected ${size} bytes, ${left} are left`)
-    const taken = this.#bytes.subarray(this.#offset, this.#offset + size)
-    this.#offset += size
-    return taken
+    this.#offset = start + size
+    return start
   }
 
   finish(path: string): void {
@@ -69,6 +85,12 @@ export class Reader {
 
 export function message<F extends Fields>(name: string, fields: F): Message<ValueOfFields<F>> {
   const body = struct(fields)
+  const decodeInPlace = (bytes: Bytes) => {
+    const reader = new Reader(bytes)
+    const value = body.read(reader, name)
+    reader.finish(name)
+    return value
+  }
   return {
     name,
     size: body.size,
@@ -78,12 +100,9 @@ export function message<F extends Fields>(name: string, fields: F): Message<Valu
       description,
     })),
     encode: (value) => body.write(value, name),
-    decode(bytes) {
-      const reader = new Reader(bytes)
-      const value = body.read(reader, name)
-      reader.finish(name)
-      return value
-    },
+    // One copy of all: what was decoded must not change with the buffer that it came in.
+    decode: (bytes) => decodeInPlace(copyOf(bytes)),
+    decodeInPlace,
   }
 }
 
@@ -117,7 +136,7 @@ export function constant(expected: number | string): Field<undefined> {
     write: () => bytes,
     read(reader, path) {
       const found = reader.take(bytes.length, path)
-      if (toHex(found) !== toHex(bytes)) {
+      if (!bytesEqual(found, bytes)) {
         throw new FormatError(path, `expected ${toHex(bytes)}, got ${toHex(found)}`)
       }
       return undefined
@@ -189,8 +208,10 @@ export function amount(
       return fromBigInt(value, size)
     },
     read(reader, path) {
-      const bytes = reader.take(size, path)
-      const value = size === 8 ? viewOf(bytes).getBigUint64(0) : BigInt(toNumber(bytes))
+      const value =
+        size === 8
+          ? viewOf(reader.take(size, path)).getBigUint64(0)
+          : BigInt(reader.integer(size, path))
       if (value < min || value > max) {
         throw new FormatError(path, `expected ${min}..${max}, got ${value}`)
       }
@@ -213,7 +234,7 @@ export function choice<const T extends string>(
       return Uint8Array.of(code)
     },
     read(reader, path) {
-      const [code = -1] = reader.take(1, path)
+      const code = reader.integer(1, path)
       const value = values[code]
       if (value === undefined) {
         throw new FormatError(path, `expected 0..${values.length - 1}, got ${code}`)
@@ -283,7 +304,7 @@ function unsigned(
     description:
       min === 0 && max === 2 ** (8 * size) - 1 ? description : `${description}, ${min}..${max}`,
     write: (value, path) => fromBigInt(BigInt(check(value, path)), size),
-    read: (reader, path) => check(toNumber(reader.take(size, path)), path),
+    read: (reader, path) => check(reader.integer(size, path), path),
   }
 }
 
@@ -291,13 +312,6 @@ function fromBigInt(value: bigint, size: number): Bytes {
   const bytes = new Uint8Array(8)
   new DataView(bytes.buffer).setBigUint64(0, value)
   return bytes.slice(8 - size)
-}
-
-/** Big endian. Exact up to 2^53, and above it still more than that. */
-function toNumber(bytes: Bytes): number {
-  let value = 0
-  for (const byte of bytes) value = value * 256 + byte
-  return value
 }
 
 function viewOf(bytes: Bytes): DataView {

@@ -54,7 +54,7 @@ export interface OfficeScheme {
    */
   route(evidence: Uint8Array): number
   /** Checks one item of evidence. Pure: it runs in worker threads. */
-  verify(evidence: Uint8Array, context: VerifyContext): Verdict
+  verify(evidence: Bytes, context: VerifyContext): Verdict
   /**
    * What a stranger must have besides public keys to read these items: it goes into case files and
    * takes the place of the secrets in {@link VerifyContext}. It must open nothing but the cards of the

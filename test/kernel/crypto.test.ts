@@ -11,7 +11,7 @@ import {
 } from '../../src/kernel/aes.ts'
 import { concat, fromHex, secretsEqual, toHex, utf8, type Bytes } from '../../src/kernel/bytes.ts'
 import { FormatError } from '../../src/kernel/errors.ts'
-import { hmacSha256, sha256 } from '../../src/kernel/hash.ts'
+import { hmacSha256, isHmacSha256, sha256, sha256Hex } from '../../src/kernel/hash.ts'
 import {
   exportPrivateKey,
   generatePrivateKey,
@@ -136,7 +136,27 @@ test.each([
     '9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2',
   ],
 ])('HMAC-SHA-256, RFC 4231 test case %i', (_, key, data, mac) => {
-  expect(toHex(hmacSha256(key, data)).slice(0, mac.length)).toBe(mac)
+  const whole = hmacSha256(key, data)
+  expect(toHex(whole).slice(0, mac.length)).toBe(mac)
+  expect(isHmacSha256(key, data, whole)).toBe(true)
+})
+
+// Up to a block, and beyond it, it goes two ways; each leaves nothing behind that the next one finds.
+test('whether a MAC is one is seen of keys and data of every size', () => {
+  for (const keySize of [0, 1, 8, 63, 64, 65, 131]) {
+    for (const dataSize of [0, 1, 4, 63, 64, 65, 200]) {
+      const [key, data] = [repeated(keySize, keySize), repeated(dataSize + 1, dataSize)]
+      const mac = hmacSha256(key, data)
+      expect(isHmacSha256(key, data, mac)).toBe(true)
+      for (const place of [0, 31]) expect(isHmacSha256(key, data, flip(mac, place))).toBe(false)
+      expect(isHmacSha256(key, data, mac.subarray(0, 31))).toBe(false)
+      expect(isHmacSha256(key, concat(data, Uint8Array.of(0)), mac)).toBe(false)
+    }
+  }
+})
+
+test('a digest in digits is the same digest', () => {
+  expect(sha256Hex(utf8('abc'))).toBe(toHex(sha256(utf8('abc'))))
 })
 
 test.each([

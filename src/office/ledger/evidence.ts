@@ -15,7 +15,7 @@ import { secretsVersion } from '../documents.ts'
 import { Placer, type Resolution } from './placer.ts'
 import { knownSecrets, rememberSecrets } from '../registry/card-secrets.ts'
 import { setCardStatus } from '../registry/cards.ts'
-import { findMakerKey, listMakerKeys } from '../registry/keys.ts'
+import { findMakerKey, listKeysToVerify } from '../registry/keys.ts'
 import { stopTill } from '../registry/tills.ts'
 import { reopenCards } from './reopen.ts'
 import type { ItemPlace } from './sorting.ts'
@@ -125,13 +125,8 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
 }
 
 async function loadVerifyContext(office: Office) {
-  const keys = await listMakerKeys(office.db)
   return {
-    keys: keys.map(({ maker, generation, publicKey }) => ({
-      maker,
-      generation,
-      publicKey: publicKey.bytes,
-    })),
+    keys: await listKeysToVerify(office.db),
     secrets: Object.fromEntries(
       [...office.schemes.keys()].map((name) => [name, office.secretsOf(name)]),
     ),

@@ -1,4 +1,3 @@
-import { fromHex } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import type { CurrencyCode } from '../../kernel/money.ts'
 import type { Instant } from '../../kernel/ports.ts'
@@ -85,5 +84,5 @@ function placeOf(settlement: Settlement, { from, to }: Legs, currency: CurrencyC
 
 /** A record's digest, short: 43 characters. */
 function reference({ digest }: ChainRecord): string {
-  return Buffer.from(fromHex(digest)).toString('base64url')
+  return Buffer.from(digest, 'hex').toString('base64url')
 }

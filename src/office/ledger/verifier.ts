@@ -4,6 +4,7 @@ import { toHex } from '../../kernel/bytes.ts'
 import type { TillNumber } from '../../kernel/ids.ts'
 import { publicKeyFrom, type PublicKey } from '../../kernel/p256.ts'
 import { localCoinReader, type CoinReader } from '../coins/reading.ts'
+import type { KeyToVerify } from '../registry/keys.ts'
 import type { OfficeScheme, Verdict, VerifyContext } from '../scheme.ts'
 
 /** Checks evidence, wherever that is done: here or in worker threads. */
@@ -17,16 +18,10 @@ export interface Verifier {
 
 /** Everything a verification needs, so that it can move to another thread as it is. */
 export interface VerifyJob {
-  readonly items: readonly { readonly scheme: string; readonly evidence: Uint8Array }[]
-  readonly keys: readonly MakerKey[]
+  readonly items: readonly { readonly scheme: string; readonly evidence: Bytes }[]
+  readonly keys: readonly KeyToVerify[]
   /** By the name of the scheme. */
   readonly secrets: Readonly<Record<string, Bytes>>
-}
-
-export interface MakerKey {
-  readonly maker: TillNumber
-  readonly generation: number
-  readonly publicKey: Bytes
 }
 
 /** The whole of a job, in this thread. Pure. */
@@ -55,7 +50,7 @@ function importKey(bytes: Uint8Array): PublicKey {
 }
 
 /** Imports a key when it is asked for. */
-function keyRing(keys: readonly MakerKey[]): VerifyContext['keyOf'] {
+function keyRing(keys: readonly KeyToVerify[]): VerifyContext['keyOf'] {
   const ring = new Map(keys.map((key) => [keyName(key.maker, key.generation), key]))
   const opened = new Map<number, PublicKey>()
   return (maker, generation) => {
@@ -75,7 +70,7 @@ function keyName(maker: TillNumber, generation: number): number {
   return maker * 0x1_0000 + generation
 }
 
-function verdictOf(scheme: OfficeScheme, evidence: Uint8Array, context: VerifyContext): Verdict {
+function verdictOf(scheme: OfficeScheme, evidence: Bytes, context: VerifyContext): Verdict {
   try {
     return scheme.verify(evidence, context)
   } catch (error) {

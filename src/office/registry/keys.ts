@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
+import type { Bytes } from '../../kernel/bytes.ts'
 import type { TillNumber } from '../../kernel/ids.ts'
 import { publicKeyFrom, type PublicKey } from '../../kernel/p256.ts'
 import type { Instant } from '../../kernel/ports.ts'
@@ -15,6 +16,11 @@ export interface MakerKey {
   readonly madeAt: Instant
   /** By the maker's clock; undefined while it is good. */
   readonly revokedFrom: Instant | undefined
+}
+
+/** As stored: not imported yet. */
+export interface KeyToVerify extends Pick<MakerKey, 'maker' | 'generation'> {
+  readonly publicKey: Bytes
 }
 
 /** The caller holds the maker's row, so that no two keys get one generation. */
@@ -95,6 +101,19 @@ export async function listMakerKeys(
     .orderBy('generation')
     .execute()
   return rows.map(makerKeyOf)
+}
+
+/** What verifying asks of every key that any maker ever had: they are many, and few of them are used at once. */
+export async function listKeysToVerify(db: Kysely<Tables>): Promise<readonly KeyToVerify[]> {
+  const rows = await db
+    .selectFrom('maker_key')
+    .select(['maker', 'generation', 'public_key'])
+    .execute()
+  return rows.map(({ maker, generation, public_key: bytes }) => ({
+    maker: Number(maker),
+    generation,
+    publicKey: new Uint8Array(bytes),
+  }))
 }
 
 /** Those that are new or newly revoked since that version of the keys document. */

@@ -1,12 +1,14 @@
 import { aesCbcDecrypt, aesCbcEncrypt, diversify } from '../../kernel/aes.ts'
-import { concat, secretsEqual, utf8, type Bytes } from '../../kernel/bytes.ts'
+import { concat, utf8, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError } from '../../kernel/errors.ts'
-import { hmacSha256, sha256 } from '../../kernel/hash.ts'
+import { hmacSha256, isHmacSha256, sha256 } from '../../kernel/hash.ts'
 import {
   CARD_ID_SIZE,
   cardIdBytes,
   cardIdOf,
+  digestBy,
   type CardId,
+  type Digest,
   type TillNumber,
 } from '../../kernel/ids.ts'
 import {
@@ -110,18 +112,45 @@ export function sealBlock(block: Block, keys: ChipKeys, signer: PrivateKey): Byt
  */
 export function openBlock(bytes: Uint8Array, keys: ChipKeys): Block {
   const { encrypted, head } = parts(bytes)
-  const plain = content.decode(aesCbcDecrypt(keys.encryption, keys.iv, encrypted))
-  return { ...header.decode(head), ...plain, card: cardIdOf(plain.card) }
+  const { kind, currency, generation } = header.decode(head)
+  const plain = content.decodeInPlace(aesCbcDecrypt(keys.encryption, keys.iv, encrypted))
+  const { vendor, timestamp, balance, sequence, hmacKey, passcodeHmac: hmac } = plain
+  return {
+    kind,
+    currency,
+    generation,
+    card: cardIdOf(plain.card),
+    vendor,
+    timestamp,
+    balance,
+    sequence,
+    hmacKey,
+    passcodeHmac: hmac,
+  }
 }
 
 export function blockSignedBy(bytes: Uint8Array, key: PublicKey): boolean {
   const { encrypted, head, signature } = parts(bytes)
-  return verify(key, concat(head, encrypted), signature)
+  // One buffer for all: nobody keeps it.
+  toVerify.set(head)
+  toVerify.set(encrypted, HEADER_SIZE)
+  return verify(key, toVerify, signature)
 }
+
+const toVerify = new Uint8Array(HEADER_SIZE + CONTENT_SIZE)
 
 /** Identifies a block by what was signed: a second signature over it makes no second block. */
 export function blockDigest(bytes: Uint8Array): Bytes {
-  return sha256(bytes.subarray(0, CONTENT_SIZE + HEADER_SIZE))
+  return sha256(signedPart(bytes))
+}
+
+/** The same as a record’s name. */
+export function recordDigest(bytes: Uint8Array): Digest {
+  return digestBy(signedPart(bytes))
+}
+
+function signedPart(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, CONTENT_SIZE + HEADER_SIZE)
 }
 
 function parts(bytes: Uint8Array) {
@@ -139,11 +168,12 @@ export function passcodeHmac(passcode: string, hmacKey: Uint8Array): Bytes {
   return hmacSha256(hmacKey, utf8(passcode))
 }
 
+/** @param passcode its digits, or their UTF-8. */
 export function passcodeFits(
-  passcode: string,
+  passcode: string | Uint8Array,
   { hmacKey, passcodeHmac: expected }: Pick<Block, 'hmacKey' | 'passcodeHmac'>,
 ): boolean {
-  return secretsEqual(passcodeHmac(passcode, hmacKey), expected)
+  return isHmacSha256(hmacKey, typeof passcode === 'string' ? utf8(passcode) : passcode, expected)
 }
 
 /**

@@ -1,7 +1,7 @@
 import { bytesEqual, concat, toHex, utf8, type Bytes } from '../../kernel/bytes.ts'
 import { unlessMalformed } from '../../kernel/errors.ts'
 import { DIGEST_SIZE } from '../../kernel/hash.ts'
-import { digestOf, OFFICE, type Digest } from '../../kernel/ids.ts'
+import { OFFICE, type Digest } from '../../kernel/ids.ts'
 import { message, octets } from '../../kernel/message.ts'
 import { abs, currencyByNumber, sum, type Amount } from '../../kernel/money.ts'
 import type { PublicKey } from '../../kernel/p256.ts'
@@ -22,7 +22,6 @@ import type {
 } from '../../office/scheme.ts'
 import { planCard } from './card.ts'
 import {
-  blockDigest,
   blockSignedBy,
   chipKeys,
   evidence,
@@ -31,6 +30,7 @@ import {
   passcodeFits,
   passcodeHmac,
   readingKeys,
+  recordDigest,
   SCHEME,
   sealBlock,
   tillSecrets,
@@ -122,8 +122,8 @@ function route(bytes: Uint8Array): number {
 }
 
 /** The hot path: at most one signature check for a block that was not seen before. */
-function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
-  const shown = unlessMalformed(() => evidence.decode(bytes))
+function verify(bytes: Bytes, context: VerifyContext): Verdict {
+  const shown = unlessMalformed(() => evidence.decodeInPlace(bytes))
   if (!shown) return rejected('malformed')
   const keys = keysOfChip(context.secrets, shown.uid)
   const read = keys && readBlock(shown.block, keys)
@@ -142,7 +142,8 @@ function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
 
   const previous = isFirst ? undefined : readPrevious(shown, block, keys, context)
   const tokens = shown.tokens.flatMap(
-    (token) => unlessMalformed(() => usedToken(token, block.currency)) ?? [],
+    // A copy: a view would drag all of the evidence into the next thread.
+    (token) => unlessMalformed(() => usedToken(new Uint8Array(token), block.currency)) ?? [],
   )
   const record: Record = { shown, block, digest, tokens }
   const entry: VerifiedEntry = {
@@ -161,7 +162,7 @@ function verify(bytes: Uint8Array, context: VerifyContext): Verdict {
     tokens,
     policyVersion: shown.policyVersion,
     proof: previous?.block ? proofOf(block, previous.block) : NO_PROOF,
-    // A copy: a view would drag all of the evidence into the next thread.
+    // A copy, as of the tokens.
     disclosure: new Uint8Array(shown.newPasscode),
     findings: findingsOf(record, previous),
   }
@@ -215,7 +216,7 @@ function readPrevious(
 ): Previous {
   const read = bytes && readBlock(bytes, keys)
   if (!read) {
-    const digest = digestOf(blockDigest(bytes ?? new Uint8Array()))
+    const digest = recordDigest(bytes ?? new Uint8Array())
     return { predecessor: impliedPredecessor(block, amount, digest), block: undefined }
   }
   const { block: opened, digest } = read
@@ -357,15 +358,14 @@ function proofOf({ hmacKey, passcodeHmac: own }: Block, before: Block): Bytes {
  */
 function judge(entry: VerifiedEntry, known: readonly Bytes[]): readonly Finding[] {
   if (entry.proof.length === 0) return []
-  const own = proof.decode(entry.proof)
+  const own = proof.decodeInPlace(entry.proof)
   const before = { hmacKey: own.previousHmacKey, passcodeHmac: own.previousPasscodeHmac }
   // A new passcode is whatever the holder chose: what was disclosed cannot be checked by others.
   if (changesPasscode(entry)) return []
-  const codes = known.map((code) => decoder.decode(code))
-  const wrong = codes.filter((code) => !passcodeFits(code, own))
+  const wrong = known.filter((code) => !passcodeFits(code, own))
   // The hot path: with one HMAC everything is known of an honest payment with the card's only passcode.
   if (wrong.length === 0) return []
-  const entered = codes.filter((code) => passcodeFits(code, before))
+  const entered = known.filter((code) => passcodeFits(code, before))
   if (entered.length === 0 || entered.some((code) => !wrong.includes(code))) return []
   return [
     {
@@ -380,15 +380,13 @@ function judge(entry: VerifiedEntry, known: readonly Bytes[]): readonly Finding[
   ]
 }
 
-const decoder = new TextDecoder()
-
 /** Undoing a change brings the old passcode back, so that is a change too. */
 function changesPasscode({ kind, predecessor }: VerifiedEntry): boolean {
   return kind === 'passcode' || (kind === 'reversal' && predecessor?.kind === 'passcode')
 }
 
 /** Chips and blocks seen lately. Caches only: without them every answer is the same, and later. */
-const chips = new Recent<string, OpeningKeys>(10_000)
+const chips = new Recent<string, Recent<number, OpeningKeys>>(10)
 const seen = new Recent<string, SeenBlock>(20_000)
 
 /** A predecessor was mostly somebody's block before: it is then open, and its signature checked. */
@@ -407,12 +405,26 @@ interface OpeningKeys extends ChipKeys {
 
 /** Undefined if these secrets are those of other chips. */
 function keysOfChip(secrets: Uint8Array, uid: Uint8Array): OpeningKeys | undefined {
-  const name = latin1(secrets) + latin1(uid)
-  const known = chips.get(name)
+  const opened = chipsOf(secrets)
+  const number = uidNumber(uid)
+  const known = opened.get(number)
   if (known) return known
   const keys = findKeys(secrets, uid)
-  if (keys) chips.set(name, keys)
+  if (keys) opened.set(number, keys)
   return keys
+}
+
+function chipsOf(secrets: Uint8Array): Recent<number, OpeningKeys> {
+  const name = latin1(secrets)
+  const known = chips.get(name)
+  if (known) return known
+  const opened = new Recent<number, OpeningKeys>(10_000)
+  chips.set(name, opened)
+  return opened
+}
+
+function uidNumber(uid: Uint8Array): number {
+  return uid.reduce((number, byte) => number * 256 + byte, 0)
 }
 
 function findKeys(secrets: Uint8Array, uid: Uint8Array): OpeningKeys | undefined {
@@ -430,7 +442,7 @@ function readBlock(bytes: Bytes, keys: ChipKeys): SeenBlock | undefined {
   if (known?.keys === keys) return known
   const block = unlessMalformed(() => openBlock(bytes, keys))
   if (!block) return undefined
-  const read = { keys, block, digest: digestOf(blockDigest(bytes)), signer: undefined }
+  const read = { keys, block, digest: recordDigest(bytes), signer: undefined }
   seen.set(name, read)
   return read
 }

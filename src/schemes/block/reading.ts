@@ -1,16 +1,16 @@
 import type { Bytes } from '../../kernel/bytes.ts'
 import { FormatError } from '../../kernel/errors.ts'
-import { digestOf, OFFICE, type Digest } from '../../kernel/ids.ts'
+import { OFFICE, type Digest } from '../../kernel/ids.ts'
 import { currencyByNumber } from '../../kernel/money.ts'
 import type { ReaderProfile } from '../../kernel/storage-apdu.ts'
 import { CardRefused, type Channel } from '../../reader/channel.ts'
 import type { CardView, Desk, Refusal } from '../../till/scheme.ts'
 import { BlockCard, committedSequence, type SlotName } from './card.ts'
 import {
-  blockDigest,
   blockSignedBy,
   chipKeys,
   openBlock,
+  recordDigest,
   tillSecrets,
   type Block,
   type ChipKeys,
@@ -91,7 +91,7 @@ export async function readPosition(
     const block = openBlock(bytes, keys)
     currencyByNumber(block.currency)
     if (block.card !== card.card) return undefined
-    return { slot, bytes, block, digest: digestOf(blockDigest(bytes)) }
+    return { slot, bytes, block, digest: recordDigest(bytes) }
   } catch (error) {
     if (error instanceof FormatError || error instanceof CardRefused) return undefined
     throw error

@@ -1,7 +1,6 @@
 import { bytesEqual, utf8 } from '../../kernel/bytes.ts'
 import { sealDisclosure } from '../../kernel/disclosure.ts'
 import { FormatError, invariant } from '../../kernel/errors.ts'
-import { digestOf } from '../../kernel/ids.ts'
 import { PASSCODE_FORM } from '../../kernel/pin.ts'
 import { READER_PROFILES, type ReaderProfile } from '../../kernel/storage-apdu.ts'
 import { CLASSIC_1K_ATR } from '../../card/storage-reader.ts'
@@ -18,11 +17,11 @@ import type {
 } from '../../till/scheme.ts'
 import type { BlockCard } from './card.ts'
 import {
-  blockDigest,
   evidence,
   HMAC_KEY_SIZE,
   passcodeFits,
   passcodeHmac,
+  recordDigest,
   SCHEME,
   sealBlock,
   type Block,
@@ -216,7 +215,7 @@ function newRecord(
     amount,
     balanceAfter,
     madeAt: block.timestamp,
-    digest: digestOf(blockDigest(bytes)),
+    digest: recordDigest(bytes),
     evidence: evidence.encode({
       uid: card.uid,
       block: bytes,
@@ -239,7 +238,7 @@ async function commit(session: Session, { bytes, block }: Signed): Promise<void>
   const slot = otherSlot(at.slot)
   await card.writeSlot(slot, bytes)
   await card.commit()
-  session.at = { slot, bytes, block, digest: digestOf(blockDigest(bytes)) }
+  session.at = { slot, bytes, block, digest: recordDigest(bytes) }
 }
 
 /** Command and answer sizes of the pseudo-APDUs, bytes, without the data of read and write. */

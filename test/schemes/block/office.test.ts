@@ -41,11 +41,11 @@ function keyOf(maker: number, generation: number) {
   return maker === 0 ? officeKey.publicKey : tills.get(maker)?.publicKey
 }
 
-function verify(bytes: Uint8Array): Verdict {
+function verify(bytes: Bytes): Verdict {
   return blockOffice.verify(bytes, { secrets, keyOf })
 }
 
-function entryOf(bytes: Uint8Array): VerifiedEntry {
+function entryOf(bytes: Bytes): VerifiedEntry {
   const verdict = verify(bytes)
   if (!verdict.ok) throw new Error(`rejected: ${verdict.reason}`)
   return verdict.entry

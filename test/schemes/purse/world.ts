@@ -111,7 +111,7 @@ export class World {
   }
 
   /** What the office makes of a till's evidence. */
-  verify(bytes: Uint8Array): VerifiedEntry {
+  verify(bytes: Bytes): VerifiedEntry {
     const verdict = purseOffice.verify(bytes, {
       secrets: this.secrets,
       keyOf: (maker, generation) => (generation === 1 ? this.keyOf(maker) : undefined),

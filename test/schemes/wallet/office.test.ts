@@ -61,11 +61,11 @@ const mint = new WalletMint(secrets)
 const elsewhere = new WalletMint(secretsOf(8))
 const stranger = new WalletMint(createAuthority(START))
 
-function verify(bytes: Uint8Array, by = secrets): Verdict {
+function verify(bytes: Bytes, by = secrets): Verdict {
   return walletOffice.verify(bytes, { secrets: by, keyOf: () => undefined })
 }
 
-function entryOf(bytes: Uint8Array, by = secrets): VerifiedEntry {
+function entryOf(bytes: Bytes, by = secrets): VerifiedEntry {
   const verdict = verify(bytes, by)
   if (!verdict.ok) throw new Error(`rejected: ${verdict.reason}`)
   return verdict.entry
