@@ -3,5 +3,5 @@ import { defineTearing } from './tearing.ts'
 import { closeTills } from './till.ts'
 
 afterAll(closeTills)
-/** Every cut in one way; test/long/ makes each in every way. */
+/** Every place is cut once; test/long/ cuts each in every way, and does both after it. */
 defineTearing({ ways: 'each' })
