@@ -22,6 +22,9 @@ function roomIn(directory: string): number {
 
 if (roomIn(MEMORY) > ROOM) process.env['TMPDIR'] ??= MEMORY
 
+// Each file has a process of its own, and most load the same libraries.
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/node')
+
 /**
  * Files that take longest, which begin first: whichever began last would be waited for alone. Those
  * that wait for card readers or a browser stand between those that compute.
