@@ -190,14 +190,6 @@ test('whichever message or answer is lost: everything is done once', async () =>
   expect(await free()).toEqual([(before[0] ?? 0n) + 10n, (before[1] ?? 0n) - 10n])
 })
 
-describe('two banks', () => {
-  let newcomer: OfficeCustomer
-  beforeAll(async () => {
-    newcomer = await banks[0].coins.customer(100n)
-  })
-  defineSchedules(1, 5, () => ({ group, customers: [newcomer, customers[1]], shops }))
-})
-
 describe('coins are given back when no other bank can claim them any more', () => {
   const DAY = 24 * 3600 * 1000
   const online = async ({ coins }: TestBank, { person }: OfficeCustomer) =>
@@ -333,4 +325,12 @@ describe('coins are given back when no other bank can claim them any more', () =
     expect(await one.coins.balance('losses', '')).toBe(-2n)
     await group.checkSettled()
   })
+})
+
+describe('two banks', () => {
+  const newcomers: OfficeCustomer[] = []
+  beforeAll(async () => {
+    for (const { coins } of banks) newcomers.push(await coins.customer(100n))
+  })
+  defineSchedules(1, 5, () => ({ group, customers: newcomers, shops }))
 })
