@@ -35,9 +35,12 @@ export class MemorySearch {
   /** Names of what is there. */
   findIn(hay: Uint8Array): ReadonlySet<string> {
     const found = new Set<string>()
-    for (let at = 0; at + WINDOW <= hay.length; at++) {
-      const begin = ((hay[at] ?? 0) << 8) | (hay[at + 1] ?? 0)
-      if (this.#begins[begin] === 0) continue
+    const begins = this.#begins
+    const last = hay.length - WINDOW
+    let begin = hay[0] ?? 0
+    for (let at = 0; at <= last; at++) {
+      begin = ((begin << 8) | (hay[at + 1] ?? 0)) & 0xffff
+      if (begins[begin] === 0) continue
       for (const { name, bytes } of this.#windows.get(begin) ?? []) {
         if (bytes.every((byte, index) => byte === hay[at + index])) found.add(name)
       }
