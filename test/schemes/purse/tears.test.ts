@@ -1,3 +1,3 @@
 import { defineTears } from './tears.ts'
 
-defineTears({ card: 'in turn', module: 'in turn' })
+defineTears({ card: 'in turn', module: 'in turn' }, 3)
