@@ -1,5 +1,10 @@
 /** What is taken and verified at once, in items: small, so that a writer who has nothing gets some soon. */
 const PART_ITEMS = 2000
+/**
+ * What is worth waiting for, in items, where more is being verified: a group looks up its cards, and what
+ * else its records stand on, once.
+ */
+const GROUP_ITEMS_ENOUGH = 8000
 /** What is written in one transaction, in items, at most. */
 const GROUP_ITEMS_MAX = 12_000
 /** What is verified, or being verified, while something is written: threads must not run dry. */
@@ -19,8 +24,8 @@ export interface Taken {
 
 /**
  * Uploads are verified in parts, ahead of the writer, and written in groups: all parts that are verified
- * when he comes back. So a group is small where he is the faster one, and large where he is not, which
- * makes him faster.
+ * when he comes back, and more if they are few. So a group is small where little is waiting, and large
+ * where much is, which makes the writer faster.
  */
 export class Ahead<T extends Taken, V> {
   readonly #source: Source<T, V>
@@ -31,7 +36,7 @@ export class Ahead<T extends Taken, V> {
     this.#source = source
   }
 
-  /** The next group, as soon as its first part is verified; undefined if there was nothing to take. */
+  /** The next group, as soon as it is verified; undefined if there was nothing to take. */
   async next(): Promise<readonly V[] | undefined> {
     const first = this.#parts.shift()
     if (!first) return undefined
@@ -39,7 +44,8 @@ export class Ahead<T extends Taken, V> {
     let { items } = first
     for (;;) {
       const [part] = this.#parts
-      if (!part?.isVerified || items + part.items > GROUP_ITEMS_MAX) return group
+      if (!part || items + part.items > GROUP_ITEMS_MAX) return group
+      if (!part.isVerified && items >= GROUP_ITEMS_ENOUGH) return group
       this.#parts.shift()
       items += part.items
       group.push(...(await part.verified))
