@@ -130,7 +130,9 @@ export class CoinBanks {
 
   /** Until nobody has anything to say any more: who makes an element known, who asks, who decides, who hears. */
   async exchangeAll(): Promise<void> {
-    for (let round = 0; round < 3; round++) for (const bank of this.all) await bank.exchange()
+    for (let round = 0; round <= this.all.length; round++) {
+      for (const bank of this.all) await bank.exchange()
+    }
   }
 
   /** Everywhere at once. */
