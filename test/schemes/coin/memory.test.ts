@@ -7,6 +7,7 @@ import { toHex, type Bytes } from '../../../src/kernel/bytes.ts'
 import { invariant } from '../../../src/kernel/errors.ts'
 import { exportPrivateKey, SIGNATURE_SIZE } from '../../../src/kernel/p256.ts'
 import { COIN_SIZE, payment, settlement } from '../../../src/schemes/coin/message.ts'
+import { loadCoins } from '../../../src/schemes/coin/issuing.ts'
 import { VendorElement } from '../../../src/schemes/coin/terminal.ts'
 import { limbsOf, MemorySearch, showsMemory } from '../../support/process-memory.ts'
 import { crackedKey } from './bench.ts'
@@ -71,10 +72,16 @@ function imageOf({ image: { structure, control, nvm } }: Chip): Image {
 }
 
 /** Every coin of the two, as only somebody knows who has taken the vendor element to pieces. */
-async function coinsOf(customer: Customer, vendor: Vendor): Promise<readonly Bytes[]> {
-  const { total } = await customer.status()
+async function coinsOf(
+  customer: Customer,
+  bought: readonly Bytes[],
+  vendor: Vendor,
+): Promise<readonly Bytes[]> {
+  const payer = customer.clone()
+  await payer.chip.tapped((channel) => loadCoins(channel, 'card', bought))
+  const { total } = await payer.status()
   const empty = await world.vendor({ till: 9, keepMax: 0 })
-  const { outcome } = paid(await new Counter(customer.clone(), empty).pay(total))
+  const { outcome } = paid(await new Counter(payer, empty).pay(total))
   const [bytes = new Uint8Array()] = openEvidence(world, outcome).content.payment
   const float = await vendor.clone().chip.tapped(async (slot) => {
     const surrendered = await (await VendorElement.connect(slot))?.surrender()
@@ -111,9 +118,10 @@ test('the process of a till and its chips holds no coin and no private key when 
     console.warn('NOT SEARCHED: this system does not show the memory of a process')
     context.skip()
   }
-  const customer = await world.customer({ coins: [10n, 20n, 5n, 2n] })
+  const customer = await world.customer({ coins: [10n, 20n, 5n] })
+  const bought = customer.sell([2n])
   const vendor = await world.vendor({ float: [1n, 2n, 2n, 5n], keepMax: 1 })
-  const coins = await coinsOf(customer, vendor)
+  const coins = await coinsOf(customer, bought, vendor)
   expect(coins).toHaveLength(8)
   const canary = new Uint8Array(randomBytes(103))
   const search = new MemorySearch([
@@ -125,7 +133,12 @@ test('the process of a till and its chips holds no coin and no private key when 
   ])
   const resting = new Resting(customer, vendor)
   // With change, of which one coin is kept; the exact sum; and all that is kept goes to the bank.
-  expect(await resting.perform({ pay: [13, 17] })).toEqual(['done', 'done', 'closed'])
+  expect(await resting.perform({ load: bought.map(toHex), pay: [13, 17] })).toEqual([
+    'written',
+    'done',
+    'done',
+    'closed',
+  ])
   const { found, searched } = resting.memory(search)
   console.log(`searched ${Math.round(searched / 1e6)} MB, found: ${found.join(', ') || 'nothing'}`)
   expect(found).toEqual([])

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline'
 import { fromHex, type Bytes } from '../../../src/kernel/bytes.ts'
+import { loadCoins } from '../../../src/schemes/coin/issuing.ts'
 import { crackedKey } from './bench.ts'
 import { closeTills, pay, Till } from './till.ts'
 import { Chip, World, type ChipImage } from './world.ts'
@@ -9,6 +10,8 @@ import { Chip, World, type ChipImage } from './world.ts'
  * its memory: one line of JSON in and one out for each thing that it does.
  */
 export interface RestingTask {
+  /** Registers for the card, hexadecimal. */
+  readonly load?: readonly string[]
   /** Pays so much each time, and closes the day. */
   readonly pay?: readonly number[]
   /** Keeps these bytes, hexadecimal, and a private key, as who forgets to wipe them. */
@@ -37,8 +40,13 @@ for (let line = await nextLine(); line !== ''; line = await nextLine()) {
 }
 closeTills()
 
-async function perform({ pay: amounts = [], forget }: RestingTask): Promise<readonly string[]> {
+async function perform(task: RestingTask): Promise<readonly string[]> {
+  const { load = [], pay: amounts = [], forget } = task
   const results: string[] = []
+  if (load.length > 0) {
+    const registers = load.map((register) => fromHex(register))
+    results.push(await customer.chip.tapped((channel) => loadCoins(channel, 'card', registers)))
+  }
   for (const amount of amounts) {
     results.push((await till.tap(customer, pay(BigInt(amount)))).result)
   }

@@ -5,7 +5,12 @@ import { DIGEST_SIZE, sha256 } from '../../../kernel/hash.ts'
 import { message, octets, uint16, uint32, uint8, type ValueOf } from '../../../kernel/message.ts'
 import { wiping } from '../../../kernel/wiping.ts'
 import type { AppletHost, MemoryPart } from '../../../card/applet.ts'
-import { CHALLENGES, ErasablePuf, recordSize } from '../../../card/puf/erasable-puf.ts'
+import {
+  CHALLENGES,
+  ErasablePuf,
+  recordSize,
+  type Consumption,
+} from '../../../card/puf/erasable-puf.ts'
 import { RecordTampered } from '../../../card/puf/rooted-memory.ts'
 import type { Silicon } from '../../../card/puf/silicon.ts'
 import { NO_ELEMENT, readCertificate, type Confirmed } from '../certificates.ts'
@@ -225,14 +230,14 @@ export class ElementCore {
    */
   spend(
     coins: readonly CoinRegister[],
-    work: (coins: readonly ReadCoin[]) => { parts: readonly MemoryPart[]; result: Bytes },
+    work: (coins: readonly ReadCoin[]) => Consumption<Bytes>,
   ): Bytes {
     return wiping(() => this.#spend(coins, work))
   }
 
   #spend(
     coins: readonly CoinRegister[],
-    work: (coins: readonly ReadCoin[]) => { parts: readonly MemoryPart[]; result: Bytes },
+    work: (coins: readonly ReadCoin[]) => Consumption<Bytes>,
   ): Bytes {
     this.#spendOnCoins(coins.length)
     const registers = coins.map((known) => this.registers.read(known))
