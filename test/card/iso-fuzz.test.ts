@@ -1,3 +1,3 @@
 import { defineIsoFuzz } from './iso-fuzz.ts'
 
-defineIsoFuzz(20_000)
+defineIsoFuzz(10_000)

@@ -1,3 +1,3 @@
 import { defineRace } from './race.ts'
 
-defineRace(1000, 2)
+defineRace(500, 2)
