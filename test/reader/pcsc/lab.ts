@@ -130,11 +130,18 @@ export class Lab {
     return spawn(program ?? '', rest, { ...options, env })
   }
 
-  /** Runs a tool to its end. What it says and what it complains of come in the order of its doing. */
-  async run(command: readonly string[], options: { input?: string; env?: NodeJS.ProcessEnv } = {}) {
+  /**
+   * Runs a tool to its end, or for so many ms: then there is no status. What it says and what it complains
+   * of come in the order of its doing.
+   */
+  async run(
+    command: readonly string[],
+    options: { input?: string; env?: NodeJS.ProcessEnv; patience?: number } = {},
+  ) {
     const child = this.spawn(['sh', '-c', 'exec stdbuf -o0 "$@" 2>&1', 'sh', ...command], {
       stdio: 'pipe',
       ...(options.env && { env: options.env }),
+      ...(options.patience !== undefined && { timeout: options.patience }),
     })
     let out = ''
     child.stdout?.on('data', (data) => (out += String(data)))
