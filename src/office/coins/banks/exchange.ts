@@ -97,11 +97,16 @@ class Exchange implements BankExchange {
     await this.#hear()
     await this.#tellStops()
     await this.#askWhoIs()
+    await this.#showAll()
+    await this.#decide()
+  }
+
+  /** Shows what there is to show, and says up to when that is everything. */
+  async #showAll(): Promise<void> {
     const { evidence, office } = this.#parts
     await evidence.settled()
     const takenUpTo = await readTakenUpTo(this.#db, office.clock.now())
     const isAllShown = await this.#show()
-    await this.#decide()
     const { shownUpTo } = await exchangeState(this.#db)
     if (isAllShown && takenUpTo !== undefined && takenUpTo > shownUpTo + SAID_EVERY) {
       await this.#mark(takenUpTo)
@@ -196,6 +201,8 @@ class Exchange implements BankExchange {
       }
       if (entries.length < COIN_FEED_PAGE_MAX) {
         await this.#parts.evidence.settled()
+        // An office that was put back to older books has said more than it knows.
+        await noteSaid(this.#db, { said: answer.said, shownUpTo: 0 })
         await noteHeardAll(this.#db, others, at)
         return
       }
