@@ -1,7 +1,9 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Amount } from '../../src/kernel/money.ts'
 import { fromHex } from '../../src/kernel/bytes.ts'
 import { cardIdOf } from '../../src/kernel/ids.ts'
+import { exchangeState } from '../../src/office/coins/banks/exchange-store.ts'
 import { hotChangesSince, setCardStatus } from '../../src/office/registry/cards.ts'
 import { Rewind } from '../../src/town/rewind.ts'
 import { defineSchedules, openMarket, type Market } from '../office/coin-schedules.ts'
@@ -66,6 +68,21 @@ describe('a notary that was put back to older books', () => {
       expect(await group.free()).toEqual([980n, 1020n])
     }
     expect(await earned()).toBe(20n)
+    await group.checkSettled()
+  })
+
+  test('is noticed by an office that was put back before it, too', async () => {
+    const [, south] = group.all
+    if (!south) throw new Error('there are two')
+    const { db } = south.coins.office
+    const { said } = await exchangeState(db)
+    await sql`update coin_exchange set said = 0`.execute(db)
+    await payAndReport(ada, shop, 10n)
+    await south.exchange()
+    expect((await exchangeState(db)).said).toBeGreaterThan(said)
+    await older.restore()
+    await group.exchangeAll()
+    expect(await earned()).toBe(30n)
     await group.checkSettled()
   })
 })
