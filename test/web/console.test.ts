@@ -5,7 +5,7 @@ import { verifyCaseFile } from '../../src/office/case-file/verify.ts'
 import { officeSchemes } from '../../src/schemes/office.ts'
 import { OPERATOR, type House, type HouseTill } from './house.ts'
 import { faultsOf, layoutShiftOf, NO_FAULTS } from './look.ts'
-import { cellsOf, headingOf, Setting, sizes } from './setting.ts'
+import { cellsOf, headingOf, Setting, inTurn, sizes } from './setting.ts'
 import { PASSCODE, tellStory, type Story } from './story.ts'
 import { tellWallets, type WalletStory } from './wallet-story.ts'
 
@@ -25,7 +25,9 @@ afterEach(() => setting.end())
 afterAll(() => setting?.close())
 
 describe.each(sizes)('the console on a %s', (size) => {
-  it('says what is wrong with a login, where it is wrong', async () => {
+  const flow = inTurn(size)
+
+  flow('says what is wrong with a login, where it is wrong', async () => {
     const page = await setting.signIn(size, { ...OPERATOR, password: 'wrong' })
     const alert = page.getByRole('alert')
     await alert.waitFor()
@@ -35,7 +37,7 @@ describe.each(sizes)('the console on a %s', (size) => {
     await headingOf(page, 'Overview')
   })
 
-  it('prints Table IV as the document does', async () => {
+  flow('prints Table IV as the document does', async () => {
     const page = await setting.console(size, `/cards/${story.altered}`, 'Table IV')
     const ledger = page.getByRole('table', { name: 'Ledger' })
     const headings = await ledger.locator('thead th').allTextContents()
@@ -87,7 +89,7 @@ describe.each(sizes)('the console on a %s', (size) => {
     await ledger.getByText('really 89.00').waitFor()
   })
 
-  it('shows gaps and forks for what they are', async () => {
+  flow('shows gaps and forks for what they are', async () => {
     const page = await setting.console(size, `/cards/${story.gap}`, 'Table II')
     await page.getByText('Sequence 2: not uploaded, shown by v1').waitFor()
     await setting.visit(page, `/cards/${story.hole}`, 'Long way')
@@ -97,7 +99,7 @@ describe.each(sizes)('the console on a %s', (size) => {
     expect(await page.getByText('1 of 2 claims').count()).toBe(2)
   })
 
-  it('says of a case what happened, who did it, and by which records', async () => {
+  flow('says of a case what happened, who did it, and by which records', async () => {
     const page = await setting.console(size, '/', 'Overview')
     await page.getByRole('navigation').getByRole('link', { name: 'Cases' }).click()
     await page.getByRole('link', { name: 'Previous balance altered' }).click()
@@ -109,7 +111,7 @@ describe.each(sizes)('the console on a %s', (size) => {
     await page.getByRole('button', { name: /^Copy digest [0-9a-f]{64}$/ }).waitFor()
   })
 
-  it('gives a proven case away as a file, with the key to check it', async () => {
+  flow('gives a proven case away as a file, with the key to check it', async () => {
     const page = await setting.console(size, '/cases/1', 'Previous balance altered')
     const contentOf = async (link: string) => {
       const [download] = await Promise.all([
@@ -123,25 +125,28 @@ describe.each(sizes)('the console on a %s', (size) => {
     expect(result).toBe('proven')
   })
 
-  it('freezes and releases a card, each with a reason, and keeps both in the audit log', async () => {
-    const page = await setting.console(size, `/cards/${story.gap}`, 'Table II')
-    for (const [act, state] of [
-      ['Freeze', 'frozen'],
-      ['Release', 'active'],
-    ] as const) {
-      await page.getByRole('button', { name: `${act}…` }).click()
-      const dialog = page.getByRole('dialog')
-      expect(await dialog.getByRole('button', { name: act }).isDisabled()).toBe(true)
-      await dialog.getByLabel('Reason').fill(`${act} on a ${size}`)
-      await dialog.getByRole('button', { name: act }).click()
-      await page.getByText(state, { exact: true }).first().waitFor()
-    }
-    await setting.visit(page, '/audit', 'Audit')
-    await page.getByText(`Freeze on a ${size}`).waitFor()
-    await page.getByText(`Release on a ${size}`).waitFor()
-  })
+  flow(
+    'freezes and releases a card, each with a reason, and keeps both in the audit log',
+    async () => {
+      const page = await setting.console(size, `/cards/${story.gap}`, 'Table II')
+      for (const [act, state] of [
+        ['Freeze', 'frozen'],
+        ['Release', 'active'],
+      ] as const) {
+        await page.getByRole('button', { name: `${act}…` }).click()
+        const dialog = page.getByRole('dialog')
+        expect(await dialog.getByRole('button', { name: act }).isDisabled()).toBe(true)
+        await dialog.getByLabel('Reason').fill(`${act} on a ${size}`)
+        await dialog.getByRole('button', { name: act }).click()
+        await page.getByText(state, { exact: true }).first().waitFor()
+      }
+      await setting.visit(page, '/audit', 'Audit')
+      await page.getByText(`Freeze on a ${size}`).waitFor()
+      await page.getByText(`Release on a ${size}`).waitFor()
+    },
+  )
 
-  it('shows a sale as soon as it arrives, without being asked', async () => {
+  flow('shows a sale as soon as it arrives, without being asked', async () => {
     const page = await setting.console(size, '/', 'Overview')
     const received = page.getByRole('region', { name: 'Progress' }).getByRole('definition').first()
     await received.filter({ hasText: /\d/ }).waitFor()
@@ -155,7 +160,7 @@ describe.each(sizes)('the console on a %s', (size) => {
     await page.getByText('Books balance').waitFor()
   })
 
-  it('does not jump while its figures come in', async () => {
+  flow('does not jump while its figures come in', async () => {
     const page = await setting.console(size, '/', 'Overview')
     for (const place of ['/', '/cards', `/cards/${story.altered}`, '/cases/1', '/accounts']) {
       await page.goto('about:blank')
@@ -167,7 +172,7 @@ describe.each(sizes)('the console on a %s', (size) => {
     }
   })
 
-  it('equips a vendor: a till and its code, a limit, a product and units of it', async () => {
+  flow('equips a vendor: a till and its code, a limit, a product and units of it', async () => {
     const page = await setting.console(size, '/tills', 'Tills')
     await page.getByRole('button', { name: 'Add a till…' }).click()
     const dialog = page.getByRole('dialog')
@@ -209,7 +214,7 @@ describe.each(sizes)('the console on a %s', (size) => {
       .waitFor()
   })
 
-  it('resolves a case and says which of its payments are paid', async () => {
+  flow('resolves a case and says which of its payments are paid', async () => {
     const page = await setting.console(size, '/', 'Overview')
     const fork = story.forks[size === 'phone' ? 0 : 1]
     const cases = await house.call<{ cases: { id: string; card: string }[] }>('GET', '/api/cases')

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { tellCoins, type CoinStory } from './coin-story.ts'
 import type { House } from './house.ts'
 import { faultsOf, NO_FAULTS } from './look.ts'
-import { cellsOf, headingOf, Setting, sizes } from './setting.ts'
+import { cellsOf, headingOf, Setting, inTurn, sizes } from './setting.ts'
 import { tellWallets, type WalletStory } from './wallet-story.ts'
 
 let setting: Setting
@@ -18,29 +18,34 @@ afterEach(() => setting.end())
 afterAll(() => setting?.close())
 
 describe.each(sizes)('a wallet on a %s', (size) => {
-  it('pays in and out at the desk, each with a reason, and shows what is there after each', async () => {
-    const page = await setting.console(size, `/people/${wallets.ida.person}`, 'Ida')
-    const balances = page.getByRole('list', { name: 'Balances' })
-    const had = Number((await balances.innerText()).replace(/[^\d.]/g, ''))
-    for (const [act, amount, left] of [
-      ['Pay in', '12,50', had + 12.5],
-      ['Pay out', '2.50', had + 10],
-    ] as const) {
-      await page.getByRole('button', { name: `${act}…` }).click()
-      const dialog = page.getByRole('dialog')
-      await dialog.getByLabel('Amount').fill(amount)
-      expect(await dialog.getByRole('button', { name: act }).isDisabled()).toBe(true)
-      await dialog.getByLabel('Reason').fill(`Over the counter, ${size}`)
-      await dialog.getByRole('button', { name: act }).click()
-      await dialog.waitFor({ state: 'hidden' })
-      const there = async () => (await balances.innerText()).replace(/[^\d.]/g, '')
-      await expect.poll(there).toBe(left.toFixed(2))
-    }
-    const statement = page.getByRole('table', { name: 'Statement' })
-    await expect.poll(async () => (await cellsOf(statement))[0]?.[2]).toBe('−2.50 SEK')
-  })
+  const flow = inTurn(size)
 
-  it('shows what the card said, who was paid, and gets rules of its own', async () => {
+  flow(
+    'pays in and out at the desk, each with a reason, and shows what is there after each',
+    async () => {
+      const page = await setting.console(size, `/people/${wallets.ida.person}`, 'Ida')
+      const balances = page.getByRole('list', { name: 'Balances' })
+      const had = Number((await balances.innerText()).replace(/[^\d.]/g, ''))
+      for (const [act, amount, left] of [
+        ['Pay in', '12,50', had + 12.5],
+        ['Pay out', '2.50', had + 10],
+      ] as const) {
+        await page.getByRole('button', { name: `${act}…` }).click()
+        const dialog = page.getByRole('dialog')
+        await dialog.getByLabel('Amount').fill(amount)
+        expect(await dialog.getByRole('button', { name: act }).isDisabled()).toBe(true)
+        await dialog.getByLabel('Reason').fill(`Over the counter, ${size}`)
+        await dialog.getByRole('button', { name: act }).click()
+        await dialog.waitFor({ state: 'hidden' })
+        const there = async () => (await balances.innerText()).replace(/[^\d.]/g, '')
+        await expect.poll(there).toBe(left.toFixed(2))
+      }
+      const statement = page.getByRole('table', { name: 'Statement' })
+      await expect.poll(async () => (await cellsOf(statement))[0]?.[2]).toBe('−2.50 SEK')
+    },
+  )
+
+  flow('shows what the card said, who was paid, and gets rules of its own', async () => {
     const page = await setting.console(size, `/cards/${wallets.hal.card}`, 'Hal’s wallet')
     await page.getByText('The card is to take up a load of 20.00 SEK').waitFor()
     const said = page.getByRole('region', { name: 'What the card last said' })
@@ -59,7 +64,7 @@ describe.each(sizes)('a wallet on a %s', (size) => {
     await said.getByText(/of its own, with its next synchronisation/).waitFor()
   })
 
-  it('has one rule for all payments without cover', async () => {
+  flow('has one rule for all payments without cover', async () => {
     const page = await setting.console(size, '/rules', 'Wallet rules')
     const section = page.getByRole('region', { name: 'A payment whose money is not there yet' })
     await section.getByRole('button', { name: 'Change…' }).click()
@@ -77,7 +82,7 @@ describe.each(sizes)('a wallet on a %s', (size) => {
     })
   })
 
-  it('shows its holder what is theirs, and nothing else', async () => {
+  flow('shows its holder what is theirs, and nothing else', async () => {
     const page = await setting.signIn(size, wallets.ida.login, 'dark')
     await headingOf(page, 'Your money and cards')
     const { hal, ida } = wallets

@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, it } from 'vitest'
 import type { Locator, Page } from 'playwright-core'
 import type { Login } from '../../src/town/office-client.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -8,6 +8,19 @@ import { PASSCODE } from './story.ts'
 import { Visits } from './visits.ts'
 
 export const sizes = Object.keys(SIZES) as Size[]
+
+/** All at every size; otherwise each at one of them, in turn. The long campaign asks for all. */
+const EVERY_SIZE = process.env['KONTANT_SIZES'] === 'every'
+
+/** An `it` for what is done alike at every size. */
+export function inTurn(size: Size) {
+  let turn = sizes.indexOf(size)
+  return (name: string, work: () => Promise<void>) => {
+    const isDue = EVERY_SIZE || turn % sizes.length === 0
+    turn += 1
+    if (isDue) it(name, work)
+  }
+}
 
 interface Parts {
   readonly database: TestDatabase

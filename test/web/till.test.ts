@@ -13,7 +13,7 @@ import {
 } from './cashier.ts'
 import type { House, HouseTill } from './house.ts'
 import { faultsOf, NO_FAULTS } from './look.ts'
-import { Setting, sizes } from './setting.ts'
+import { Setting, inTurn, sizes } from './setting.ts'
 import { PASSCODE } from './story.ts'
 
 let setting: Setting
@@ -31,7 +31,9 @@ afterEach(() => setting.end())
 afterAll(() => setting?.close())
 
 describe.each(sizes)('the till on a %s', (size) => {
-  it('sells by products and by amount, and shows what is left', async () => {
+  const flow = inTurn(size)
+
+  flow('sells by products and by amount, and shows what is left', async () => {
     const page = await setting.visits.open({ size, url: till.url })
     await page.getByRole('button', { name: /^Coffee/ }).click()
     await page.getByRole('button', { name: /^Coffee/ }).click()
@@ -55,49 +57,55 @@ describe.each(sizes)('the till on a %s', (size) => {
     expect(await balance(page, 'Ada')).toBeCloseTo(before - 12.5, 5)
   })
 
-  it('refuses a wrong passcode, and takes the right one without typing the amount again', async () => {
-    const page = await setting.visits.open({ size, url: till.url })
-    await begin(page, '500', '0000')
-    await tap(page, 'Ada')
-    await outcome(page, 'Refused')
-    await page.getByText('The passcode is wrong').waitFor()
-    await page.getByRole('button', { name: 'Enter again' }).click()
-    await enterPasscode(page, PASSCODE)
-    await tap(page, 'Ada')
-    await outcome(page, 'Paid')
-    expect(await page.getByText('5.00 SEK', { exact: true }).count()).toBeGreaterThan(0)
-    await next(page)
-  })
+  flow(
+    'refuses a wrong passcode, and takes the right one without typing the amount again',
+    async () => {
+      const page = await setting.visits.open({ size, url: till.url })
+      await begin(page, '500', '0000')
+      await tap(page, 'Ada')
+      await outcome(page, 'Refused')
+      await page.getByText('The passcode is wrong').waitFor()
+      await page.getByRole('button', { name: 'Enter again' }).click()
+      await enterPasscode(page, PASSCODE)
+      await tap(page, 'Ada')
+      await outcome(page, 'Paid')
+      expect(await page.getByText('5.00 SEK', { exact: true }).count()).toBeGreaterThan(0)
+      await next(page)
+    },
+  )
 
-  it('takes a small amount from a purse card without a passcode, and a large one with it', async () => {
-    const page = await setting.visits.open({ size, url: till.url })
-    const charge = async (amount: string) => {
-      await page.getByText('Amount', { exact: true }).click()
-      await press(page, amount)
-      await page.getByRole('button', { name: /^Charge/ }).click()
-      await page
-        .getByText('Purses, wallets and cards of coins need it for large amounts only')
-        .waitFor()
-      expect(await faultsOf(page)).toEqual(NO_FAULTS)
-      await page.getByRole('button', { name: 'Without passcode' }).click()
+  flow(
+    'takes a small amount from a purse card without a passcode, and a large one with it',
+    async () => {
+      const page = await setting.visits.open({ size, url: till.url })
+      const charge = async (amount: string) => {
+        await page.getByText('Amount', { exact: true }).click()
+        await press(page, amount)
+        await page.getByRole('button', { name: /^Charge/ }).click()
+        await page
+          .getByText('Purses, wallets and cards of coins need it for large amounts only')
+          .waitFor()
+        expect(await faultsOf(page)).toEqual(NO_FAULTS)
+        await page.getByRole('button', { name: 'Without passcode' }).click()
+        await tap(page, 'Cleo')
+      }
+      const before = await balance(page, 'Cleo')
+      await charge('250')
+      await outcome(page, 'Paid')
+      await next(page)
+      await charge('2600')
+      await outcome(page, 'Refused')
+      await page.getByText('This needs the PIN.').waitFor()
+      await page.getByRole('button', { name: 'Enter passcode' }).click()
+      await enterPasscode(page, PASSCODE)
       await tap(page, 'Cleo')
-    }
-    const before = await balance(page, 'Cleo')
-    await charge('250')
-    await outcome(page, 'Paid')
-    await next(page)
-    await charge('2600')
-    await outcome(page, 'Refused')
-    await page.getByText('This needs the PIN.').waitFor()
-    await page.getByRole('button', { name: 'Enter passcode' }).click()
-    await enterPasscode(page, PASSCODE)
-    await tap(page, 'Cleo')
-    await outcome(page, 'Paid')
-    await next(page)
-    expect(await balance(page, 'Cleo')).toBeCloseTo(before - 28.5, 5)
-  })
+      await outcome(page, 'Paid')
+      await next(page)
+      expect(await balance(page, 'Cleo')).toBeCloseTo(before - 28.5, 5)
+    },
+  )
 
-  it('sells without a network, and uploads when it is back', async () => {
+  flow('sells without a network, and uploads when it is back', async () => {
     const page = await setting.visits.open({ size, url: till.url })
     const before = await ledge(page, size)
     await before.getByText('0 records').waitFor()
@@ -121,7 +129,7 @@ describe.each(sizes)('the till on a %s', (size) => {
     expect(till.network.on).toBe(true)
   })
 
-  it('asks for the same card again after a tear, and charges once', async () => {
+  flow('asks for the same card again after a tear, and charges once', async () => {
     const page = await setting.visits.open({ size, url: till.url })
     const before = await balance(page, 'Ada')
     house.tearNext({ link: { atApdu: 24, cut: 'before' } })
@@ -137,7 +145,7 @@ describe.each(sizes)('the till on a %s', (size) => {
     expect(await balance(page, 'Ada')).toBeCloseTo(before - 7, 5)
   })
 
-  it('adds money and changes a passcode', async () => {
+  flow('adds money and changes a passcode', async () => {
     const page = await setting.visits.open({ size, url: till.url })
     await page.getByRole('button', { name: 'Add money' }).click()
     await press(page, '1000')
