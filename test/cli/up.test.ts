@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePorts } from '../support/ports.ts'
 import { Running } from '../support/running.ts'
 import { kontant } from './run.ts'
 
@@ -42,7 +42,7 @@ describe('kontant up', () => {
 
   beforeAll(async () => {
     data = mkdtempSync(join(tmpdir(), 'kontant-up-'))
-    port = await freePorts()
+    port = await freePorts(4)
     up = startUp(data, port)
     await up.says('Five things to try:')
     password = /password (\S+)/.exec(up.output)?.[1] ?? ''
@@ -289,7 +289,7 @@ describe('kontant up', () => {
     const amount = await issue('--balance', 'much', ...office)
     expect(amount.err).toContain('--balance: expected an amount such as 12.50, got "much"')
     expect(amount.status).toBe(2)
-    const nobody = await issue('--office', `http://127.0.0.1:${await freePorts()}`)
+    const nobody = await issue('--office', `http://127.0.0.1:${await freePorts(4)}`)
     expect(nobody.err).toContain('no office answers at')
     expect(nobody.status).toBe(1)
   })
@@ -327,24 +327,4 @@ function commandsIn(page: string, heading: string): readonly string[] {
   const [, section = ''] = text.split(`\n${heading}\n`)
   const [own = ''] = section.split('\n## ')
   return [...own.matchAll(/^ {4}(kontant .*)$/gm)].map(([, command = '']) => command)
-}
-
-/** The first of four ports in a row that nobody has. */
-async function freePorts(): Promise<number> {
-  for (;;) {
-    const first = await freePort(0)
-    const others = [first + 1, first + 2, first + 3].map((port) => freePort(port).catch(() => 0))
-    if (!(await Promise.all(others)).includes(0)) return first
-  }
-}
-
-async function freePort(wanted: number): Promise<number> {
-  const server = createServer()
-  const { promise, resolve, reject } = Promise.withResolvers<number>()
-  server.once('error', reject)
-  server.listen(wanted, '127.0.0.1', () => {
-    const address = server.address()
-    server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-  })
-  return promise
 }

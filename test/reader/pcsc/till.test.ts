@@ -1,11 +1,10 @@
 import type { SpawnOptions } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, expect, test } from 'vitest'
+import { freePorts } from '../../support/ports.ts'
 import { MAIN, Running } from '../../support/running.ts'
 import { Lab, skippedLoudly } from './lab.ts'
 
@@ -31,7 +30,7 @@ function start(...argv: readonly string[]): Running {
 test.skipIf(isSkipped)(
   'a till sells offline at a card in a PC/SC reader, as three processes',
   async () => {
-    const port = await freePort()
+    const port = await freePorts(4)
     const up = start('up', '--data', data, '--port', String(port))
     await up.says('Five things to try:')
     const passcode = /ada \(passcode (\d+)\)/.exec(up.output)?.[1] ?? ''
@@ -85,12 +84,3 @@ test.skipIf(isSkipped)(
     expect(await till.stop()).toBe(0)
   },
 )
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address ? address.port : 0
-}
