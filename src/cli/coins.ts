@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { toHex, utf8, type Bytes } from '../kernel/bytes.ts'
+import { fromBase64, toHex, utf8 } from '../kernel/bytes.ts'
 import { FormatError } from '../kernel/errors.ts'
 import { sha256 } from '../kernel/hash.ts'
 import {
@@ -306,8 +306,4 @@ function money(minor: string, code: CurrencyCode): string {
 
 function dayOf(instant: number): string {
   return new Date(instant).toISOString().slice(0, 10)
-}
-
-function fromBase64(text: string): Bytes {
-  return new Uint8Array(Buffer.from(text, 'base64'))
 }

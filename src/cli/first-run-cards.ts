@@ -1,3 +1,4 @@
+import { fromBase64, toBase64, type Bytes } from '../kernel/bytes.ts'
 import { invariant } from '../kernel/errors.ts'
 import { currency, type CurrencyCode } from '../kernel/money.ts'
 import { signIn, fetchedWay, type Login } from '../town/office-client.ts'
@@ -139,11 +140,11 @@ async function layCoins(notes: Notes, ground: Ground, wanted: WantedCard): Promi
 
 /** Coins as they are noted: nothing but their chip opens them. */
 export async function bought(registers: Promise<readonly Uint8Array[]>): Promise<string> {
-  return (await registers).map((register) => Buffer.from(register).toString('base64')).join(' ')
+  return (await registers).map(toBase64).join(' ')
 }
 
-export function registersIn(noted: string): readonly Uint8Array<ArrayBuffer>[] {
-  return noted.split(' ').map((register) => new Uint8Array(Buffer.from(register, 'base64')))
+export function registersIn(noted: string): readonly Bytes[] {
+  return noted.split(' ').map(fromBase64)
 }
 
 async function layHolder(

@@ -40,6 +40,16 @@ export function fromHex(text: string, field = 'hex', size?: number): Bytes {
   return bytes
 }
 
+/** Base64 (RFC 4648, clause 4). */
+export function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')
+}
+
+/** @param text that was checked: of what is no Base64 it makes something all the same. */
+export function fromBase64(text: string): Bytes {
+  return new Uint8Array(Buffer.from(text, 'base64'))
+}
+
 /** For public values. Secrets are compared by {@link secretsEqual}. */
 export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0

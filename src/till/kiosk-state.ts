@@ -1,3 +1,4 @@
+import { toBase64 } from '../kernel/bytes.ts'
 import type { Currency } from '../kernel/money.ts'
 import type { Policy } from '../kernel/documents.ts'
 import type { Answer, Counter, LastSync } from './counter.ts'
@@ -86,7 +87,7 @@ export function cashUpJson(answer: CashedUp | Refusal): CashUpJson {
     paidBack: String(paidBack),
     loaded: String(loaded),
     loadedBack: String(loadedBack),
-    proof: Buffer.from(proof).toString('base64'),
+    proof: toBase64(proof),
   }
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { toHex, type Bytes } from '../kernel/bytes.ts'
+import { fromBase64, toBase64, toHex } from '../kernel/bytes.ts'
 import { parseCardId } from '../kernel/ids.ts'
 import type { Party } from '../kernel/party.ts'
 import { parseWith } from '../kernel/schema.ts'
@@ -303,14 +303,6 @@ function issuedCard({ card, plan, passcode, unblocking }: IssuedJson): IssuedCar
     passcode,
     unblocking: unblocking ?? undefined,
   }
-}
-
-function toBase64(bytes: Bytes): string {
-  return Buffer.from(bytes).toString('base64')
-}
-
-function fromBase64(text: string): Bytes {
-  return new Uint8Array(Buffer.from(text, 'base64'))
 }
 
 const newTillJson = z.object({ till: tillJson, enrolment: codeJson })

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { batchDigest, NO_BATCH, signBatch } from '../../src/kernel/batch.ts'
-import { toHex, type Bytes } from '../../src/kernel/bytes.ts'
+import { fromBase64, toBase64, toHex, type Bytes } from '../../src/kernel/bytes.ts'
 import type { TillNumber } from '../../src/kernel/ids.ts'
 import type { Amount } from '../../src/kernel/money.ts'
 import { generatePrivateKey } from '../../src/kernel/p256.ts'
@@ -70,13 +70,13 @@ export class CoinOffice {
       {
         scheme: 'coin',
         uid: toHex(chipReport.decode(report).key),
-        report: base64(report),
+        report: toBase64(report),
         currency: 'EUR',
         balance: '0',
         holder: person.id,
       },
     )
-    const status = await chip.tapped((channel) => writePlan(channel, bytesOf(issued.plan)))
+    const status = await chip.tapped((channel) => writePlan(channel, fromBase64(issued.plan)))
     expect(status).toBe('written')
     const customer = new OfficeCustomer(this, chip, issued.card.id, person.id)
     if (coins.length > 0) await customer.buyCoins(coins)
@@ -98,9 +98,9 @@ export class CoinOffice {
     const made = await this.done<{ element: string; plan: string }>(
       'POST',
       `/api/tills/${till.number}/vendor-element`,
-      { scheme: 'coin', report: base64(report) },
+      { scheme: 'coin', report: toBase64(report) },
     )
-    const status = await chip.tapped((channel) => writePlan(channel, bytesOf(made.plan)))
+    const status = await chip.tapped((channel) => writePlan(channel, fromBase64(made.plan)))
     expect(status).toBe('written')
     const vendor = new OfficeVendor(this, chip, till.number, made.element)
     const shop = new Shop(this, vendor, owner)
@@ -225,7 +225,7 @@ export class OfficeCustomer extends Customer {
 
   async load(registers: readonly string[]): Promise<void> {
     const status = await this.chip.tapped((channel) =>
-      loadCoins(channel, 'card', registers.map(bytesOf)),
+      loadCoins(channel, 'card', registers.map(fromBase64)),
     )
     expect(status).toBe('written')
   }
@@ -283,7 +283,7 @@ export class Shop extends Till {
       loadCoins(
         channel,
         'vendor element',
-        coins.map(({ register }) => bytesOf(register)),
+        coins.map(({ register }) => fromBase64(register)),
       ),
     )
     expect(status).toBe('written')
@@ -345,12 +345,4 @@ async function reportOf(chip: Chip, kind: 'card' | 'vendor element'): Promise<By
   const report = await chip.tapped((channel) => readChip(channel, kind, CHALLENGES))
   if (typeof report === 'string') throw new Error(`a blank chip reports: ${report}`)
   return report
-}
-
-function base64(bytes: Bytes): string {
-  return Buffer.from(bytes).toString('base64')
-}
-
-function bytesOf(text: string): Bytes {
-  return new Uint8Array(Buffer.from(text, 'base64'))
 }

@@ -1,4 +1,4 @@
-import { toHex } from '../../src/kernel/bytes.ts'
+import { toBase64, toHex } from '../../src/kernel/bytes.ts'
 import { invariant } from '../../src/kernel/errors.ts'
 import type { CardId } from '../../src/kernel/ids.ts'
 import type { Login } from '../../src/town/office-client.ts'
@@ -77,7 +77,7 @@ async function reportLost(house: House, { id, parts }: TownCard): Promise<void> 
   invariant(chip?.report, 'a blank chip says what its bank must know')
   await house.call('POST', `/api/cards/${id}/renew`, {
     uid: toHex(chip.number),
-    report: Buffer.from(chip.report).toString('base64'),
+    report: toBase64(chip.report),
     passcode: PASSCODE,
     lost: true,
     reason: 'Left on the bus',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Kysely } from 'kysely'
-import type { Bytes } from '../../src/kernel/bytes.ts'
+import { fromBase64, toBase64, type Bytes } from '../../src/kernel/bytes.ts'
 import type { CardId } from '../../src/kernel/ids.ts'
 import { Unreachable, type Transport } from '../../src/kernel/ports.ts'
 import { createApi } from '../../src/office/api.ts'
@@ -156,7 +156,7 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
       const path = `/api/tills/${till.number}`
       const { plan } = await call<{ plan: string }>('POST', `${path}/vendor-element`, {
         scheme: 'coin',
-        report: toBase64(told?.report),
+        report: toBase64(told?.report ?? new Uint8Array()),
       })
       await writeModule('coin', module, plan)
       const sold = await call<CoinsSoldJson>('POST', `${path}/coins`, { values: float.map(String) })
@@ -340,14 +340,6 @@ async function writeModule(scheme: ModuleScheme, module: TownChip, plan: string)
 
 function registersOf({ coins }: CoinsSoldJson): readonly Bytes[] {
   return coins.map(({ register }) => fromBase64(register))
-}
-
-function toBase64(bytes: Bytes = new Uint8Array()): string {
-  return Buffer.from(bytes).toString('base64')
-}
-
-function fromBase64(text: string): Bytes {
-  return new Uint8Array(Buffer.from(text, 'base64'))
 }
 
 export function httpTransport(office: string): Transport {

@@ -1,4 +1,4 @@
-import { concat, type Bytes } from '../../src/kernel/bytes.ts'
+import { concat, fromBase64, type Bytes } from '../../src/kernel/bytes.ts'
 import type { CardId } from '../../src/kernel/ids.ts'
 import { addMakerKey } from '../../src/office/registry/keys.ts'
 import { defaultPolicy, setPolicy } from '../../src/office/registry/policies.ts'
@@ -110,7 +110,7 @@ async function issue(house: House, label: string): Promise<MintCard> {
       passcode: PASSCODE,
     },
   )
-  const { block } = cardPlan.decode(new Uint8Array(Buffer.from(plan, 'base64')))
+  const { block } = cardPlan.decode(fromBase64(plan))
   return { id: card.id, uid, passcode: PASSCODE, head: block }
 }
 

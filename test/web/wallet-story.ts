@@ -1,6 +1,6 @@
 import { invariant } from '../../src/kernel/errors.ts'
 import type { CardId } from '../../src/kernel/ids.ts'
-import type { Bytes } from '../../src/kernel/bytes.ts'
+import { toBase64, type Bytes } from '../../src/kernel/bytes.ts'
 import type { Result } from '../../src/schemes/wallet/phone/results.ts'
 import { plainWire } from '../../src/schemes/wallet/phone/wire.ts'
 import { Phone } from '../../src/schemes/wallet/phone.ts'
@@ -96,7 +96,7 @@ async function leaveLoad(house: House, { card }: Mover): Promise<void> {
     const wallet = await WalletCard.connect(channel, RANDOM)
     const said = await wallet?.statement(RANDOM.bytes(8))
     invariant(said?.ok, 'a wallet says what it stands at')
-    return Buffer.from(said.value.bytes).toString('base64')
+    return toBase64(said.value.bytes)
   })
   await house.call('POST', '/api/wallet/loads', { card: card.id, amount: '2000', statement })
 }

@@ -1,6 +1,6 @@
 import type { Transaction } from 'kysely'
 import { z } from 'zod'
-import { utf8, type Bytes } from '../../kernel/bytes.ts'
+import { fromBase64, toBase64, utf8, type Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import { sha256 } from '../../kernel/hash.ts'
 import type { CardId } from '../../kernel/ids.ts'
@@ -274,7 +274,7 @@ export function cardRoutes(app: Api, { office }: Desk): void {
 }
 
 function reportOf(body: { readonly report?: string | undefined }): Bytes | undefined {
-  return body.report === undefined ? undefined : new Uint8Array(Buffer.from(body.report, 'base64'))
+  return body.report === undefined ? undefined : fromBase64(body.report)
 }
 
 /** A cardholder sees their own cards; who works here sees all. */
@@ -312,7 +312,7 @@ async function issuedToJson(
 ): Promise<IssuedJson> {
   return {
     card: await cardToJson(office, card),
-    plan: Buffer.from(plan).toString('base64'),
+    plan: toBase64(plan),
     passcode: code,
     unblocking: unblocking ?? null,
   }

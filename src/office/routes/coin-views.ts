@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Bytes } from '../../kernel/bytes.ts'
+import { toBase64 } from '../../kernel/bytes.ts'
 import {
   coinBankJson,
   coinJson,
@@ -193,12 +193,12 @@ function coinToJson(
     value: String(value),
     refunded: refunded ?? null,
     at: isOutsider && isStrangers ? { kind: 'elsewhere' } : at,
-    register: register ? base64(register) : null,
+    register: register ? toBase64(register) : null,
   }
 }
 
 function elementToJson({ certificate, coins, ...element }: ElementLine): ElementJson {
-  return { ...element, certificate: base64(certificate), coins: coins ?? null }
+  return { ...element, certificate: toBase64(certificate), coins: coins ?? null }
 }
 
 function takingsToJson({ float, merchant, ...heaps }: Takings): TakingsJson {
@@ -230,8 +230,4 @@ function sumsToJson({ denominations, ...sums }: CoinSums): CoinBankJson['sums'][
 
 function withHeap<T extends Heap>(heap: T) {
   return { ...heap, amount: String(heap.amount) }
-}
-
-function base64(bytes: Bytes): string {
-  return Buffer.from(bytes).toString('base64')
 }

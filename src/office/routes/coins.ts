@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Bytes } from '../../kernel/bytes.ts'
+import { fromBase64, toBase64 } from '../../kernel/bytes.ts'
 import { positiveAmountText } from '../amount-text.ts'
 import { awardCoin, type Awarded } from '../coins/award.ts'
 import { makeVendorElement } from '../coins/elements.ts'
@@ -145,7 +145,7 @@ export function coinRoutes(app: Api, { office }: Desk): void {
         asked,
         vendorElementJson,
         async (trx, at) => {
-          const chip = bytesOf(body.report)
+          const chip = fromBase64(body.report)
           const { id, plan } = await makeVendorElement(office, trx, {
             scheme: body.scheme,
             till,
@@ -153,7 +153,7 @@ export function coinRoutes(app: Api, { office }: Desk): void {
           })
           const subject = `till:${till}`
           await recordAct(trx, { person: actor.id, act, subject, detail: { element: id } }, at)
-          return { element: id, plan: base64(plan) }
+          return { element: id, plan: toBase64(plan) }
         },
       )
       events.emit({ type: 'till', till })
@@ -264,15 +264,7 @@ function soldToJson({ element, amount, expires, coins }: Sold): CoinsSoldJson {
     coins: coins.map(({ id, value, register }) => ({
       id,
       value: String(value),
-      register: base64(register),
+      register: toBase64(register),
     })),
   }
-}
-
-function base64(bytes: Bytes): string {
-  return Buffer.from(bytes).toString('base64')
-}
-
-function bytesOf(text: string): Bytes {
-  return new Uint8Array(Buffer.from(text, 'base64'))
 }

@@ -1,6 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import { z } from 'zod'
-import { toHex } from '../../kernel/bytes.ts'
+import { toBase64, toHex } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import type { TillNumber } from '../../kernel/ids.ts'
 import { currency as currencyOf } from '../../kernel/money.ts'
@@ -173,7 +173,7 @@ export function tillRoutes(app: Api, { office }: Desk): void {
         .execute((trx) =>
           record(trx, request.person, 'till.module', number, { scheme: scheme.name, mayLoad }),
         )
-      return { mayLoad, plan: Buffer.from(plan).toString('base64') }
+      return { mayLoad, plan: toBase64(plan) }
     },
   )
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Bytes } from '../../kernel/bytes.ts'
+import { fromBase64, toBase64 } from '../../kernel/bytes.ts'
 import {
   CBOR_TYPE,
   decodeSynchronisation,
@@ -75,9 +75,9 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
         return [
           {
             scheme,
-            root: base64(root),
-            notary: notary === undefined ? null : base64(notary),
-            offices: own.map(base64),
+            root: toBase64(root),
+            notary: notary === undefined ? null : toBase64(notary),
+            offices: own.map(toBase64),
           },
         ]
       }),
@@ -133,11 +133,11 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
         asked,
         instructionJson,
         async (trx) => {
-          const wanted = { card, amount: BigInt(amount), statement: bytesOf(body.statement) }
+          const wanted = { card, amount: BigInt(amount), statement: fromBase64(body.statement) }
           return { card, number: await loadCard(office, trx, { ...wanted, person: actor.id }) }
         },
       )
-      return { number: given.number, order: base64(await orderFor(wallets, card, given.number)) }
+      return { number: given.number, order: toBase64(await orderFor(wallets, card, given.number)) }
     },
   )
 
@@ -157,8 +157,8 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
       const { id: card } = await visibleCard(db, actor, body.card, 'body.card')
       const asked = { act: 'wallet.unload', ...body }
       return answerOnce(office, headers, actor, asked, unloadJson, async (trx) => {
-        const wanted = { card, amount: BigInt(body.amount), statement: bytesOf(body.statement) }
-        return { request: base64(await unloadCard(office, trx, { ...wanted, person: actor.id })) }
+        const wanted = { card, amount: BigInt(body.amount), statement: fromBase64(body.statement) }
+        return { request: toBase64(await unloadCard(office, trx, { ...wanted, person: actor.id })) }
       })
     },
   )
@@ -209,7 +209,7 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
       const card = cardIdParam(request.params.id)
       const asked = { act: 'wallet.restore', card, ...body }
       return answerOnce(office, headers, actor, asked, instructionJson, async (trx) => {
-        const wanted = { card, amount: BigInt(body.amount), statement: bytesOf(body.statement) }
+        const wanted = { card, amount: BigInt(body.amount), statement: fromBase64(body.statement) }
         const order = { ...wanted, person: actor.id, reason: body.reason }
         return { card, number: await restoreCard(office, trx, order) }
       })
@@ -233,7 +233,7 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
       const card = cardIdParam(request.params.id)
       const asked = { act: 'wallet.unblock', card, ...body }
       return answerOnce(office, headers, actor, asked, instructionJson, async (trx) => {
-        const wanted = { card, statement: bytesOf(body.statement), reason: body.reason }
+        const wanted = { card, statement: fromBase64(body.statement), reason: body.reason }
         return { card, number: await unblockCard(office, trx, { ...wanted, person: actor.id }) }
       })
     },
@@ -346,12 +346,4 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
       policy: holdings.showPolicy(bytes),
     }
   }
-}
-
-function base64(bytes: Bytes): string {
-  return Buffer.from(bytes).toString('base64')
-}
-
-function bytesOf(text: string): Bytes {
-  return new Uint8Array(Buffer.from(text, 'base64'))
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { utf8, type Bytes } from '../../../kernel/bytes.ts'
+import { fromBase64, toBase64, utf8, type Bytes } from '../../../kernel/bytes.ts'
 import type { CardId } from '../../../kernel/ids.ts'
 import type { Amount } from '../../../kernel/money.ts'
 import type { Transport, TransportResponse } from '../../../kernel/ports.ts'
@@ -62,14 +62,14 @@ export class PhoneOffice {
     statement: Bytes,
     key: string,
   ): Promise<OfficeAnswer<Bytes>> {
-    const body = { card, amount: String(amount), statement: base64(statement) }
+    const body = { card, amount: String(amount), statement: toBase64(statement) }
     return readAnswer(await this.#post('/api/wallet/loads', body, key), (bytes) =>
       fromBase64(json(ordered, bytes, 'load').order),
     )
   }
 
   async unload(card: CardId, amount: Amount, statement: Bytes): Promise<OfficeAnswer<Bytes>> {
-    const body = { card, amount: String(amount), statement: base64(statement) }
+    const body = { card, amount: String(amount), statement: toBase64(statement) }
     return readAnswer(await this.#post('/api/wallet/unloads', body), (bytes) =>
       fromBase64(json(requested, bytes, 'unload').request),
     )
@@ -124,12 +124,4 @@ function parseJson(body: Bytes): unknown {
   } catch {
     return undefined
   }
-}
-
-function base64(bytes: Bytes): string {
-  return Buffer.from(bytes).toString('base64')
-}
-
-function fromBase64(text: string): Bytes {
-  return new Uint8Array(Buffer.from(text, 'base64'))
 }
