@@ -1,10 +1,7 @@
-import { Textarea } from '@mantine/core'
 import { type ReactNode, useCallback, useState } from 'react'
 import { useAction } from '../shared/action.ts'
 import { FormDialog } from './FormDialog.tsx'
-
-/** As the office checks it. */
-const REASON_MIN = 3
+import { isReason, ReasonField } from './ReasonField.tsx'
 
 /** Asks why before something is done that the audit log keeps. */
 export function ReasonDialog({
@@ -43,7 +40,7 @@ export function ReasonDialog({
       opened={opened}
       busy={busy}
       problem={problem}
-      disabled={reason.trim().length < REASON_MIN}
+      disabled={!isReason(reason)}
       onSubmit={() => run(reason.trim())}
       onClose={() => {
         forget()
@@ -51,16 +48,7 @@ export function ReasonDialog({
       }}
     >
       <p>{children}</p>
-      <Textarea
-        label="Reason"
-        required
-        withAsterisk={false}
-        rows={3}
-        maxLength={500}
-        data-autofocus
-        value={reason}
-        onChange={(event) => setReason(event.currentTarget.value)}
-      />
+      <ReasonField reason={reason} rows={3} data-autofocus onChange={setReason} />
     </FormDialog>
   )
 }

@@ -1,4 +1,4 @@
-import { Button, Radio, Stack, Textarea } from '@mantine/core'
+import { Button, Radio, Stack } from '@mantine/core'
 import { useCallback, useState } from 'react'
 import { Link } from 'wouter'
 import { useAction } from '../../shared/action.ts'
@@ -12,6 +12,7 @@ import { Time } from '../../shared/Time.tsx'
 import { CardName } from '../CardName.tsx'
 import { FormDialog } from '../FormDialog.tsx'
 import { Section } from '../PageHead.tsx'
+import { isReason, ReasonField } from '../ReasonField.tsx'
 import { useMay } from '../session.tsx'
 import classes from './CaseCoins.module.css'
 import { forkOf, type Hand } from './hands.ts'
@@ -176,9 +177,6 @@ function partyText(id: string, element: Element | undefined): string {
   return element ? `${element.role} ${id} of bank ${element.bank}` : `unknown element ${id}`
 }
 
-/** As the office checks it. */
-const REASON_MIN = 3
-
 function AwardDialog({
   coin: { coin, value, currency, claims },
   elements,
@@ -215,7 +213,7 @@ function AwardDialog({
       opened
       busy={busy}
       problem={problem}
-      disabled={vendor === '' || reason.trim().length < REASON_MIN}
+      disabled={vendor === '' || !isReason(reason)}
       onSubmit={() => run(vendor, reason.trim())}
       onClose={onClose}
     >
@@ -230,15 +228,7 @@ function AwardDialog({
           ))}
         </Stack>
       </Radio.Group>
-      <Textarea
-        label="Reason"
-        required
-        withAsterisk={false}
-        rows={2}
-        maxLength={500}
-        value={reason}
-        onChange={(event) => setReason(event.currentTarget.value)}
-      />
+      <ReasonField reason={reason} onChange={setReason} />
     </FormDialog>
   )
 }

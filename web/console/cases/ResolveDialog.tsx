@@ -1,4 +1,4 @@
-import { SegmentedControl, Textarea } from '@mantine/core'
+import { SegmentedControl } from '@mantine/core'
 import { useCallback, useState } from 'react'
 import { useAction } from '../../shared/action.ts'
 import type { CaseDetail, Decision, LedgerLine } from '../../shared/api.ts'
@@ -7,10 +7,8 @@ import { post } from '../../shared/http.ts'
 import { Money } from '../../shared/Money.tsx'
 import { TillName } from '../../shared/names.tsx'
 import { FormDialog } from '../FormDialog.tsx'
+import { isReason, ReasonField } from '../ReasonField.tsx'
 import classes from './ResolveDialog.module.css'
-
-/** As the office checks it. */
-const REASON_MIN = 3
 
 const CHOICES = [
   { value: 'leave', label: 'Leave it' },
@@ -62,24 +60,21 @@ export function ResolveDialog({
       opened={opened}
       busy={busy}
       problem={otherProblem(problem, ['reason'])}
-      disabled={reason.trim().length < REASON_MIN}
+      disabled={!isReason(reason)}
       onSubmit={() => run(reason.trim(), decisions)}
       onClose={() => {
         forget()
         onClose()
       }}
     >
-      <Textarea
+      <ReasonField
         label="What was found, and what was done"
         description="Kept in the audit log for good"
-        required
-        withAsterisk={false}
         rows={3}
-        maxLength={500}
         data-autofocus
-        value={reason}
+        reason={reason}
         error={fieldProblem(problem, 'reason')}
-        onChange={(event) => setReason(event.currentTarget.value)}
+        onChange={setReason}
       />
       {payable.length > 0 && (
         <div className={classes.records}>

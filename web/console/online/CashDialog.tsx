@@ -1,10 +1,11 @@
-import { Select, Textarea, TextInput } from '@mantine/core'
+import { Select, TextInput } from '@mantine/core'
 import { useCallback, useState } from 'react'
 import { CURRENCY_CODES, type CurrencyCode, isCurrencyCode } from '../../../src/kernel/money.ts'
 import { useAction } from '../../shared/action.ts'
 import { amountField, fieldProblem, otherProblem } from '../../shared/field.ts'
 import { newKey, postOnce } from '../../shared/http.ts'
 import { FormDialog } from '../FormDialog.tsx'
+import { isReason, ReasonField } from '../ReasonField.tsx'
 
 /** What a desk does with the money of an online wallet. */
 export const CASH_ACTS = {
@@ -12,9 +13,6 @@ export const CASH_ACTS = {
   withdrawals: { title: 'Pay money out', act: 'Pay out', words: 'It is handed to the holder.' },
 } as const
 export type CashAct = keyof typeof CASH_ACTS
-
-/** As the office checks it. */
-const REASON_MIN = 3
 
 export function CashDialog({
   person,
@@ -54,7 +52,7 @@ export function CashDialog({
       opened
       busy={busy}
       problem={otherProblem(problem, ['amount'])}
-      disabled={reason.trim().length < REASON_MIN}
+      disabled={!isReason(reason)}
       onSubmit={() => run(amount, currency, reason.trim())}
       onClose={onClose}
     >
@@ -79,15 +77,7 @@ export function CashDialog({
           if (code !== null && isCurrencyCode(code)) setCurrency(code)
         }}
       />
-      <Textarea
-        label="Reason"
-        required
-        withAsterisk={false}
-        rows={2}
-        maxLength={500}
-        value={reason}
-        onChange={(event) => setReason(event.currentTarget.value)}
-      />
+      <ReasonField reason={reason} onChange={setReason} />
     </FormDialog>
   )
 }

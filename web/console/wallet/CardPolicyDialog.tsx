@@ -1,4 +1,4 @@
-import { NumberInput, Select, Textarea, TextInput } from '@mantine/core'
+import { NumberInput, Select, TextInput } from '@mantine/core'
 import { useCallback, useState } from 'react'
 import {
   currency as currencyOf,
@@ -10,6 +10,7 @@ import type { CardPolicy } from '../../shared/api.ts'
 import { fieldProblem, otherProblem } from '../../shared/field.ts'
 import { post } from '../../shared/http.ts'
 import { FormDialog } from '../FormDialog.tsx'
+import { isReason, ReasonField } from '../ReasonField.tsx'
 import {
   ALL_CARDS,
   AMOUNT_RULES,
@@ -30,9 +31,6 @@ interface Draft {
   readonly receivedMoney: string
   readonly reason: string
 }
-
-/** As the office checks it. */
-const REASON_MIN = 3
 
 export function CardPolicyDialog({
   title,
@@ -74,7 +72,7 @@ export function CardPolicyDialog({
         problem,
         AMOUNT_RULES.map(([rule]) => rule),
       )}
-      disabled={draft.reason.trim().length < REASON_MIN}
+      disabled={!isReason(draft.reason)}
       onSubmit={() => run(draft)}
       onClose={onClose}
     >
@@ -119,15 +117,7 @@ export function CardPolicyDialog({
           if (value !== null) setDraft({ ...draft, receivedMoney: value })
         }}
       />
-      <Textarea
-        label="Reason"
-        required
-        withAsterisk={false}
-        rows={2}
-        maxLength={500}
-        value={draft.reason}
-        onChange={(event) => setDraft({ ...draft, reason: event.currentTarget.value })}
-      />
+      <ReasonField reason={draft.reason} onChange={(reason) => setDraft({ ...draft, reason })} />
     </FormDialog>
   )
 }

@@ -1,4 +1,4 @@
-import { Button, Select, Textarea, TextInput } from '@mantine/core'
+import { Button, Select, TextInput } from '@mantine/core'
 import { useCallback, useState } from 'react'
 import {
   currency as currencyOf,
@@ -15,6 +15,7 @@ import { useResource } from '../../shared/resource.ts'
 import { Fact, Facts } from '../Facts.tsx'
 import { FormDialog } from '../FormDialog.tsx'
 import { Section } from '../PageHead.tsx'
+import { isReason, ReasonField } from '../ReasonField.tsx'
 import { useMay } from '../session.tsx'
 import { LIQUIDITY_WORDS } from './words.ts'
 
@@ -61,8 +62,6 @@ export function LiquiditySection({ currency }: { readonly currency: CurrencyCode
   )
 }
 
-const REASON_MIN = 3
-
 function LiquidityDialog({
   liquidity,
   currency,
@@ -97,7 +96,7 @@ function LiquidityDialog({
       opened
       busy={busy}
       problem={otherProblem(problem, ['poolMax'])}
-      disabled={reason.trim().length < REASON_MIN}
+      disabled={!isReason(reason)}
       onSubmit={() => run(policy, pool, reason.trim())}
       onClose={onClose}
     >
@@ -124,15 +123,7 @@ function LiquidityDialog({
           onChange={(event) => setPool(event.currentTarget.value)}
         />
       )}
-      <Textarea
-        label="Reason"
-        required
-        withAsterisk={false}
-        rows={2}
-        maxLength={500}
-        value={reason}
-        onChange={(event) => setReason(event.currentTarget.value)}
-      />
+      <ReasonField reason={reason} onChange={setReason} />
     </FormDialog>
   )
 }
