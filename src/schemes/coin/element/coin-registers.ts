@@ -8,6 +8,7 @@ import type { AtomicMemory, MemoryPart } from '../../../card/applet.ts'
 import type { ErasablePuf } from '../../../card/puf/erasable-puf.ts'
 import { RecordTampered } from '../../../card/puf/rooted-memory.ts'
 import type { Stock } from './coin-selector.ts'
+import { PAGE_SIZE, readSized, writeSized } from './memory.ts'
 import { REGISTERS } from '../message.ts'
 import { register } from '../plans.ts'
 
@@ -31,11 +32,8 @@ const entry = message('entry', {
 const ENTRY_SIZE = 2 + ENTRY_DIGEST_SIZE
 /** Bytes of the directory, in an element’s notes. */
 export const DIRECTORY_SIZE = REGISTERS * ENTRY_SIZE
-const PAGE_SIZE = 256
 /** Of a register: its length and the register. */
 export const REGISTER_SIZE = 7 * PAGE_SIZE
-/** Pages that one write may change, less those that go along with the last part. */
-const STAGE_SIZE = 4 * PAGE_SIZE
 
 /**
  * Where an element keeps seeds, helpers and encrypted coins. A register whose seed is erased is free
@@ -69,9 +67,7 @@ export class CoinRegisters {
   }
 
   read({ index }: Pick<CoinRegister, 'index'>): Bytes {
-    const at = this.#start + index * REGISTER_SIZE
-    const size = uint16Of(this.#memory.read(at, 2))
-    return this.#memory.read(at + 2, Math.min(size, REGISTER_SIZE - 2))
+    return readSized(this.#memory, this.#start + index * REGISTER_SIZE, REGISTER_SIZE)
   }
 
   /**
@@ -82,9 +78,7 @@ export class CoinRegisters {
   fill(index: number, bytes: Bytes): MemoryPart {
     invariant(bytes.length <= REGISTER_SIZE - 2, 'a register has room for any coin')
     const { seed } = register.decode(bytes)
-    const at = this.#start + index * REGISTER_SIZE
-    const size = uint16().write(bytes.length, 'size')
-    writeLong(this.#memory, at, new Uint8Array([...size, ...bytes]))
+    writeSized(this.#memory, this.#start + index * REGISTER_SIZE, bytes)
     return {
       offset: index * ENTRY_SIZE,
       bytes: entry.encode({ seed: seed + 1, digest: digestOf(bytes) }),
@@ -122,13 +116,6 @@ function digestOf(bytes: Bytes): Bytes {
   return sha256(bytes).slice(0, ENTRY_DIGEST_SIZE)
 }
 
-/** Writes what is longer than one write may be: not in one, so nothing may count on it yet. */
-export function writeLong(memory: AtomicMemory, offset: number, bytes: Bytes): void {
-  for (let done = 0; done < bytes.length; done += STAGE_SIZE) {
-    memory.write({ offset: offset + done, bytes: bytes.slice(done, done + STAGE_SIZE) })
-  }
-}
-
 /** Denominations, the largest first. */
 export function stockOf(coins: readonly Pick<CoinRegister, 'value'>[]): readonly Stock[] {
   const counts = new Map<Amount, number>()
@@ -150,8 +137,4 @@ export function registersFor(
     invariant(at >= 0 && found, 'the selector takes what is there')
     return found
   })
-}
-
-function uint16Of(bytes: Bytes): number {
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint16(0)
 }

@@ -1,5 +1,5 @@
 import { response, SW, type CommandApdu, type ResponseApdu } from '../../../kernel/apdu.ts'
-import { bytesEqual, concat, type Bytes } from '../../../kernel/bytes.ts'
+import { bytesEqual, type Bytes } from '../../../kernel/bytes.ts'
 import { invariant } from '../../../kernel/errors.ts'
 import { DIGEST_SIZE, sha256 } from '../../../kernel/hash.ts'
 import { message, octets, uint16, uint32, uint8, type ValueOf } from '../../../kernel/message.ts'
@@ -19,10 +19,10 @@ import {
   CoinRegisters,
   DIRECTORY_SIZE,
   REGISTER_SIZE,
-  writeLong,
   type CoinRegister,
 } from './coin-registers.ts'
 import { CryptographicElement, PufFailed } from './cryptographic-element.ts'
+import { readSized, writeSized } from './memory.ts'
 import { COIN_SW } from '../instructions.ts'
 import {
   fci,
@@ -143,9 +143,7 @@ export class ElementCore {
 
   /** What the bank wrote, or empty. @throws {RecordTampered} if somebody else has written it. */
   get plan(): Bytes {
-    const { memory } = this.host
-    const size = new DataView(memory.read(PLAN_AT, 2).buffer).getUint16(0)
-    const plan = memory.read(PLAN_AT + 2, Math.min(size, ELEMENT_PLAN_MAX - 2))
+    const plan = readSized(this.host.memory, PLAN_AT, ELEMENT_PLAN_MAX)
     if (bytesEqual(sha256(plan), this.#header.plan)) return plan
     throw new RecordTampered('the plan was put there from outside')
   }
@@ -178,8 +176,7 @@ export class ElementCore {
 
   /** Keeps what the bank wrote, and closes the factory’s commands for good. */
   personalise(plan: Bytes, stage: (typeof STAGES)['keyed' | 'inUse']): ResponseApdu {
-    const size = uint16().write(plan.length, 'size')
-    writeLong(this.host.memory, PLAN_AT, concat(size, plan))
+    writeSized(this.host.memory, PLAN_AT, plan)
     this.puf.notes.write(this.#headerPart({ stage, plan: sha256(plan) }))
     return response(SW.OK)
   }

@@ -1,19 +1,19 @@
 import { command, response, SW, type CommandApdu, type ResponseApdu } from '../../../kernel/apdu.ts'
-import { bytesEqual, concat, secretsEqual, utf8, type Bytes } from '../../../kernel/bytes.ts'
+import { bytesEqual, secretsEqual, utf8, type Bytes } from '../../../kernel/bytes.ts'
 import { invariant } from '../../../kernel/errors.ts'
 import { DIGEST_SIZE, hmacSha256, sha256 } from '../../../kernel/hash.ts'
-import { message, octets, uint16, uint8, type ValueOf } from '../../../kernel/message.ts'
+import { message, octets, uint8, type ValueOf } from '../../../kernel/message.ts'
 import { isPinBlock, PIN_SIZE } from '../../../kernel/pin.ts'
 import type { Applet, AppletHost, AppletSession, CommandHandler } from '../../../card/applet.ts'
 import { RecordTampered, RootedMemory, ROOTED_OVERHEAD } from '../../../card/puf/rooted-memory.ts'
 import type { Silicon } from '../../../card/puf/silicon.ts'
 import { arePaired, NO_ELEMENT, readCertificate } from '../certificates.ts'
 import { Chunks } from '../chunks.ts'
-import { writeLong } from './coin-registers.ts'
 import { CryptographicElement } from './cryptographic-element.ts'
 import { answering, STAGES } from './core.ts'
 import { coinElementOf } from './coin-element.ts'
 import { refusalOfForm, type Forms } from './forms.ts'
+import { readSized, writeSized } from './memory.ts'
 import { CLA, COIN_SW, INS } from '../instructions.ts'
 import {
   authorisation,
@@ -45,7 +45,9 @@ const STATE_SIZE = 3 + 2 * CODE_SIZE + DIGEST_SIZE
 const HELPER_AT = 144
 invariant(STATE_SIZE + ROOTED_OVERHEAD <= HELPER_AT, 'the state lies before the helper')
 const PLAN_AT = 256
-const MEMORY_SIZE = PLAN_AT + 2 + IDENTITY_PLAN_MAX
+/** With its length. */
+const PLAN_SIZE = 2 + IDENTITY_PLAN_MAX
+const MEMORY_SIZE = PLAN_AT + PLAN_SIZE
 
 /**
  * The identity element: docs/protocol/coin.md, "The identity element". The only one that a vendor talks
@@ -139,7 +141,7 @@ class IdentitySession implements AppletSession {
     if (!isPinBlock(passcode) || !isPinBlock(unblocking)) return response(COIN_SW.MALFORMED)
     readPlan(data)
     const plan = identityPlan.encode({ ...certificates, passcode: NO_CODE, unblocking: NO_CODE })
-    writeLong(this.#host.memory, PLAN_AT, concat(uint16().write(plan.length, 'size'), plan))
+    writeSized(this.#host.memory, PLAN_AT, plan)
     this.#note({
       stage: STAGES.keyed,
       pinTries: PIN_TRIES,
@@ -259,9 +261,7 @@ class IdentitySession implements AppletSession {
   }
 
   #readPlan(): Plan {
-    const { memory } = this.#host
-    const size = new DataView(memory.read(PLAN_AT, 2).buffer).getUint16(0)
-    const bytes = memory.read(PLAN_AT + 2, Math.min(size, IDENTITY_PLAN_MAX))
+    const bytes = readSized(this.#host.memory, PLAN_AT, PLAN_SIZE)
     if (bytesEqual(sha256(bytes), this.#state.plan)) return readPlan(bytes)
     throw new RecordTampered('the plan was put there from outside')
   }

@@ -15,8 +15,8 @@ import { PUBLIC_KEY_SIZE } from '../../../kernel/p256.ts'
 import type { MemoryPart } from '../../../card/applet.ts'
 import { RecordTampered } from '../../../card/puf/rooted-memory.ts'
 import { ELEMENT_ID_SIZE } from '../certificates.ts'
-import { writeLong } from './coin-registers.ts'
 import { OWN_AREA_AT, type ElementCore } from './core.ts'
+import { writeLong } from './memory.ts'
 import {
   PAYMENT_MAX,
   REQUEST_ID_SIZE,
