@@ -1,17 +1,15 @@
-import { concat, utf8, type Bytes } from '../../../kernel/bytes.ts'
 import { invariant } from '../../../kernel/errors.ts'
 import { choice, message, octets, uint32, type ValueOf } from '../../../kernel/message.ts'
 import type { MemoryPart } from '../../../card/applet.ts'
 import { RecordTampered } from '../../../card/puf/rooted-memory.ts'
-import { OWN_AREA_AT, type ElementCore } from './core.ts'
-import { writeLong } from './memory.ts'
+import type { ElementCore } from './core.ts'
+import { LOCK_SIZE, LockedArea, TICKET_SIZE } from './locked.ts'
 import { EVIDENCE_MAX, PAYMENT_MAX, SEAL_SIZE } from '../message.ts'
 import { outcome, type Outcome } from '../orders.ts'
 
 /** Of how many of its newest requests a vendor element remembers whether it has decided. */
 export const DECIDED_WINDOW = 1024
 const DECIDED_SIZE = DECIDED_WINDOW / 8
-const TICKET_SIZE = 16
 
 const head = message('head', {
   number: uint32({}, 'of the newest request'),
@@ -24,19 +22,17 @@ type Head = ValueOf<typeof head>
 const HEAD_SIZE = 25 + DECIDED_SIZE
 /** Two payments with the longest chains, their certificates, and the seals. */
 export const OUTBOX_SIZE = 49_152
-const LOCK_SIZE = 12 + 16
 const OUTCOME_MAX = 70 + PAYMENT_MAX + SEAL_SIZE + EVIDENCE_MAX + LOCK_SIZE
 invariant(OUTCOME_MAX <= OUTBOX_SIZE, 'there is room for any outcome')
 
-/**
- * What a vendor element has decided, kept until its till has it safe. As with the payments of a coin element
- * ({@link Slots}) it is locked with a ticket that counts with it, or never.
- */
+/** What a vendor element has decided, kept until its till has it safe, and locked ({@link LockedArea}). */
 export class Outbox {
   readonly #core: ElementCore
+  readonly #outcome: LockedArea
 
   constructor(core: ElementCore) {
     this.#core = core
+    this.#outcome = new LockedArea(core, 'outbox')
   }
 
   get number(): number {
@@ -54,12 +50,11 @@ export class Outbox {
    * @throws {RecordTampered} if somebody else has written over one that waits.
    */
   last(): Outcome | undefined {
-    const { state, size, ticket } = this.#head
-    if (state === 'none') return undefined
-    const { host, crypto } = this.#core
-    const bytes = crypto.unlock(host.memory.read(OWN_AREA_AT, size), purposeOf(ticket))
+    const known = this.#head
+    if (known.state === 'none') return undefined
+    const bytes = this.#outcome.read(0, known)
     if (bytes) return outcome.decode(bytes)
-    if (state === 'confirmed') return undefined
+    if (known.state === 'confirmed') return undefined
     throw new RecordTampered('an outcome was put there from outside')
   }
 
@@ -79,16 +74,13 @@ export class Outbox {
   /** Only while none is waiting. It counts once the part that this gives is noted. */
   decide(made: Outcome, number: number | undefined): MemoryPart {
     invariant(!this.isWaiting, 'an outcome that waits is not overwritten')
-    const { host, crypto } = this.#core
-    const ticket = host.random.bytes(TICKET_SIZE)
-    const locked = crypto.lock(outcome.encode(made), purposeOf(ticket))
-    writeLong(host.memory, OWN_AREA_AT, locked)
+    const locked = this.#outcome.write(0, outcome.encode(made))
     const decided = this.#head.decided.slice()
     if (number !== undefined) {
       const at = byteOf(number)
       decided[at] = (decided[at] ?? 0) | maskOf(number)
     }
-    return this.#part({ state: 'waiting', size: locked.length, ticket, decided })
+    return this.#part({ state: 'waiting', ...locked, decided })
   }
 
   confirmPart(): MemoryPart {
@@ -102,10 +94,6 @@ export class Outbox {
   get #head(): Head {
     return head.decode(this.#core.notes.slice(0, HEAD_SIZE))
   }
-}
-
-function purposeOf(ticket: Bytes): Bytes {
-  return concat(utf8('outbox '), ticket)
 }
 
 function byteOf(number: number): number {

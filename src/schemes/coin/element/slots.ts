@@ -1,4 +1,4 @@
-import { bytesEqual, concat, utf8, type Bytes } from '../../../kernel/bytes.ts'
+import { bytesEqual } from '../../../kernel/bytes.ts'
 import { invariant } from '../../../kernel/errors.ts'
 import {
   amount,
@@ -15,8 +15,8 @@ import { PUBLIC_KEY_SIZE } from '../../../kernel/p256.ts'
 import type { MemoryPart } from '../../../card/applet.ts'
 import { RecordTampered } from '../../../card/puf/rooted-memory.ts'
 import { ELEMENT_ID_SIZE } from '../certificates.ts'
-import { OWN_AREA_AT, type ElementCore } from './core.ts'
-import { writeLong } from './memory.ts'
+import type { ElementCore } from './core.ts'
+import { LOCK_SIZE, LockedArea, TICKET_SIZE, type Ticket } from './locked.ts'
 import {
   PAYMENT_MAX,
   REQUEST_ID_SIZE,
@@ -26,7 +26,6 @@ import {
   TRANSFER_SIZE_MAX,
 } from '../message.ts'
 
-const TICKET_SIZE = 16
 /** What a coin element knows of a payment at a glance: in its notes. */
 const slot = message('slot', {
   state: choice(['free', 'open', 'settled']),
@@ -53,7 +52,6 @@ const slotBody = message('slotBody', {
 })
 export type SlotBody = ValueOf<typeof slotBody>
 const BODY_STEP = 16_384
-const LOCK_SIZE = 12 + 16
 const BODY_MAX =
   2 * PUBLIC_KEY_SIZE + 24 + REQUEST_MAX + TRANSFER_SIZE_MAX + PAYMENT_MAX + SEAL_SIZE + LOCK_SIZE
 invariant(BODY_MAX <= BODY_STEP, 'a slot has room for any payment')
@@ -62,16 +60,16 @@ export type Slot = ValueOf<typeof slot> & { readonly index: number }
 export const SLOTS_SIZE = SLOTS * BODY_STEP
 
 /**
- * The payments that a coin element remembers. None is forgotten while no vendor has settled it.
- *
- * The payment itself is in the memory before it counts, and whoever takes the power away then could read it
- * there, while its coins are still good. So it is locked with a ticket that counts with it, or never.
+ * The payments that a coin element remembers, locked ({@link LockedArea}). None is forgotten while no vendor
+ * has settled it.
  */
 export class Slots {
   readonly #core: ElementCore
+  readonly #bodies: LockedArea
 
   constructor(core: ElementCore) {
     this.#core = core
+    this.#bodies = new LockedArea(core, 'slot')
   }
 
   list(): readonly Slot[] {
@@ -104,26 +102,21 @@ export class Slots {
    *
    * @throws {RecordTampered} if somebody else has written over one that is open.
    */
-  body({ index, size, ticket, state }: Slot): SlotBody | undefined {
-    const { host, crypto } = this.#core
-    const locked = host.memory.read(OWN_AREA_AT + index * BODY_STEP, size)
-    const bytes = crypto.unlock(locked, purposeOf(ticket))
+  body(known: Slot): SlotBody | undefined {
+    const bytes = this.#bodies.read(known.index * BODY_STEP, known)
     if (bytes) return slotBody.decode(bytes)
-    if (state === 'settled') return undefined
+    if (known.state === 'settled') return undefined
     throw new RecordTampered('a payment was put there from outside')
   }
 
   /** Fills one that is not open. It counts once the part that this gives is noted. */
   fill(
     { index }: Slot,
-    content: Omit<Slot, 'index' | 'size' | 'state' | 'ticket'>,
+    content: Omit<Slot, 'index' | 'state' | keyof Ticket>,
     body: SlotBody,
   ): MemoryPart {
-    const { host, crypto } = this.#core
-    const ticket = host.random.bytes(TICKET_SIZE)
-    const locked = crypto.lock(slotBody.encode(body), purposeOf(ticket))
-    writeLong(host.memory, OWN_AREA_AT + index * BODY_STEP, locked)
-    return this.#part(index, { ...content, state: 'open', size: locked.length, ticket })
+    const locked = this.#bodies.write(index * BODY_STEP, slotBody.encode(body))
+    return this.#part(index, { ...content, state: 'open', ...locked })
   }
 
   settle(known: Slot): MemoryPart {
@@ -138,8 +131,4 @@ export class Slots {
   #part(index: number, content: ValueOf<typeof slot>): MemoryPart {
     return this.#core.notesPart(index * SLOT_SIZE, slot.encode(content))
   }
-}
-
-function purposeOf(ticket: Bytes): Bytes {
-  return concat(utf8('slot '), ticket)
 }
