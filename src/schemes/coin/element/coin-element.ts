@@ -20,13 +20,13 @@ import {
   type Confirmed,
 } from '../certificates.ts'
 import { Chunks } from '../chunks.ts'
+import { CoinCheck, readCoinPlan, type CoinData } from './coin-check.ts'
 import { registersFor, stockOf, type CoinRegister } from './coin-registers.ts'
 import { selectCoins } from './coin-selector.ts'
 import {
   answering,
   confirmedBank,
   ElementCore,
-  isGoodCoin,
   isRefused,
   OWN_AREA_AT,
   STAGES,
@@ -41,7 +41,6 @@ import {
   CONTEXT,
   HOPS_MAX,
   IDENTITY_AID,
-  namesExactly,
   passedOn,
   payment,
   readCoin,
@@ -58,8 +57,7 @@ import {
   type Transfer,
 } from '../message.ts'
 import { claim, preparation, prepared } from '../orders.ts'
-import { coinPlan } from '../plans.ts'
-import { Slots, SLOTS_SIZE, type Slot, type SlotBody } from './slots.ts'
+import { Slots, SLOTS_SIZE, type Slot } from './slots.ts'
 
 /**
  * The coin element: docs/protocol/coin.md, "The coin element". A reader makes it and loads it; of
@@ -97,7 +95,7 @@ class CoinSession implements AppletSession {
   readonly #core: ElementCore
   readonly #slots: Slots
   readonly #chunks = new Chunks()
-  #plan: Plan | undefined
+  #plan: CoinData | undefined
   #prepared: Prepared | undefined
 
   constructor(host: AppletHost, silicon: Silicon) {
@@ -158,14 +156,14 @@ class CoinSession implements AppletSession {
 
   #personalise(data: Bytes): ResponseApdu {
     if (this.#core.stage !== STAGES.blank) return response(COIN_SW.NOT_NOW)
-    readPlan(data)
+    readCoinPlan(data)
     return this.#core.personalise(data, STAGES.keyed)
   }
 
   #load(data: Bytes): ResponseApdu {
     return this.#core.load(data, (read) => {
       const { bank, own } = this.#own
-      return this.#isMine(read) && this.#isGood(read, bank, own.element)
+      return this.#check.isGood(read, bank, own.element)
     })
   }
 
@@ -332,7 +330,7 @@ class CoinSession implements AppletSession {
     }
     if (slot.state === 'settled') return SW.OK
     const coins = content.coins.map(readCoin)
-    const refusal = this.#refusalOfCoins(coins, signed.content, slot, body)
+    const refusal = this.#check.refusalOfCoins(coins, signed.content, slot, body)
     return refusal ?? this.#take(content, signed, slot)
   }
 
@@ -345,23 +343,6 @@ class CoinSession implements AppletSession {
     if (kind !== 'return' || coins.length > 0) return COIN_SW.BAD_COIN
     this.#core.puf.notes.write(this.#slots.free(slot))
     return SW.OK
-  }
-
-  /** In the order of {@link COIN_SW}. */
-  #refusalOfCoins(
-    coins: readonly ReadCoin[],
-    given: Transfer,
-    { madeAt }: Slot,
-    { bank: number, bankKey, ...body }: SlotBody,
-  ): Refused | undefined {
-    const banks = [this.#own.bank, { bank: number, publicKey: publicKeyFrom(bankKey) }]
-    const good = coins.every((read) => {
-      const bank = banks.find((known) => known.bank === read.coin.content.bank)
-      const isDue = given.kind === 'return' ? wasGivenBy(body, read) : isSpendable(read, madeAt)
-      return isDue && this.#isMine(read) && this.#isGood(read, bank, given.giver)
-    })
-    if (!good || !namesExactly(given, coins)) return COIN_SW.BAD_COIN
-    return valueOf(coins) === dueOf(given, body) ? undefined : COIN_SW.NOT_ENOUGH
   }
 
   #take(content: Settlement, signed: Signed<Transfer>, slot: Slot): StatusWord {
@@ -405,62 +386,19 @@ class CoinSession implements AppletSession {
     return response(SW.OK, claim.encode({ request: body.request, transfer: body.transfer }))
   }
 
-  #isGood(
-    read: ReadCoin,
-    bank: Pick<Confirmed, 'bank' | 'publicKey'> | undefined,
-    holder: Bytes,
-  ): boolean {
-    const { currency } = this.#own
-    return isGoodCoin(read, { holder, currency, bank, crypto: this.#core.crypto })
-  }
-
-  /** Whether it is not bound to somebody else. */
-  #isMine({ coin: { content } }: ReadCoin): boolean {
-    const { own } = this.#own
-    return [NO_ELEMENT, own.partner].some((identity) => bytesEqual(identity, content.identity))
+  get #check(): CoinCheck {
+    return new CoinCheck(this.#core, this.#own)
   }
 
   /** What the bank wrote: read once a session. @throws {FormatError} if somebody else has. */
-  get #own(): Plan {
-    this.#plan ??= lasting(() => readPlan(this.#core.plan))
+  get #own(): CoinData {
+    this.#plan ??= lasting(() => readCoinPlan(this.#core.plan))
     return this.#plan
-  }
-}
-
-type Plan = ReturnType<typeof readPlan>
-
-/** @throws {FormatError} if it is no plan of a coin element. */
-function readPlan(bytes: Bytes) {
-  const plan = coinPlan.decode(bytes)
-  return {
-    ...plan,
-    root: readCertificate(plan.root),
-    bank: readCertificate(plan.bank),
-    own: readCertificate(plan.own),
   }
 }
 
 function again(sealed: Bytes): ResponseApdu {
   return response(SW.OK, prepared.encode({ kind: 'again', bytes: sealed }))
-}
-
-/** Whether it is one of the very coins that were paid. */
-function wasGivenBy({ transfer: paid }: Pick<SlotBody, 'transfer'>, { held }: ReadCoin): boolean {
-  return bytesEqual(held.hops.at(-1) ?? new Uint8Array(), paid)
-}
-
-/** Whether change can be paid on: it had not expired when it was asked for, and has a transfer to go. */
-function isSpendable({ coin, hops }: ReadCoin, madeAt: number): boolean {
-  return coin.content.expires >= madeAt && hops.length + 1 < HOPS_MAX
-}
-
-/** What must come back: the change, or everything. Undefined if no vendor gives such a transfer. */
-function dueOf(
-  { kind }: Transfer,
-  { paid, due }: { readonly paid: bigint; readonly due: bigint },
-): bigint | undefined {
-  if (kind === 'change') return due
-  return kind === 'return' ? paid : undefined
 }
 
 const OUTSIDE: Forms = new Map([
