@@ -75,30 +75,29 @@ async function show(channel: Channel, desk: Desk): Promise<ShowResult> {
 /** @throws {CardTorn} if the card goes before anything was written on it or in the journal. */
 async function perform(channel: Channel, order: Order, desk: Desk): Promise<TapResult> {
   checkOrder(order)
-  try {
+  return unlessVendorGone(async () => {
     const present = await meet(channel, desk)
-    if ('result' in present) return present
-    return await new Tap(present, order, desk).carryOut()
-  } catch (error) {
-    if (error instanceof VendorGone) return refused('module_missing')
-    throw error
-  }
+    return 'result' in present ? present : new Tap(present, order, desk).carryOut()
+  })
 }
 
 async function cashUp(desk: Desk): Promise<CashUp | Refusal> {
-  try {
+  return unlessVendorGone(async () => {
     const vendor = await meetVendor(desk)
-    return 'result' in vendor ? vendor : await closeDay(vendor, desk)
-  } catch (error) {
-    if (error instanceof VendorGone) return refused('module_missing')
-    throw error
-  }
+    return 'result' in vendor ? vendor : closeDay(vendor, desk)
+  })
 }
 
 async function float(desk: Desk): Promise<Float | Refusal> {
-  try {
+  return unlessVendorGone(async () => {
     const vendor = await meetVendor(desk)
     return 'result' in vendor ? vendor : floatOf(await vendor.status())
+  })
+}
+
+async function unlessVendorGone<R>(work: () => Promise<R>): Promise<R | Refusal> {
+  try {
+    return await work()
   } catch (error) {
     if (error instanceof VendorGone) return refused('module_missing')
     throw error
