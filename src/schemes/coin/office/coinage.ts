@@ -18,7 +18,7 @@ import { denominate, enrolment, makeCoins, makeVendor } from './bank.ts'
 import { isConfirmedBy, readCertificate, type Confirmed } from '../certificates.ts'
 import { bankRecord, BANKS_MAX } from '../message.ts'
 import { cardPlan, vendorPlan } from '../plans.ts'
-import { namedIn, proof } from './proof.ts'
+import { proof } from './proof.ts'
 import {
   bookable,
   elementIdOf,
@@ -130,7 +130,7 @@ function make(
 
 function named(bytes: Uint8Array, secrets: Bytes): readonly ElementId[] {
   const opened = openedBy(bytes, secrets)
-  return (opened && unlessMalformed(() => namedIn(opened))) ?? []
+  return opened ? proof.named(opened) : []
 }
 
 function openedBy(bytes: Uint8Array, secrets: Bytes): Bytes | undefined {

@@ -2,7 +2,7 @@ import { cardIdOf, digestOf } from '../../../kernel/ids.ts'
 import type { Bytes } from '../../../kernel/bytes.ts'
 import { unlessMalformed } from '../../../kernel/errors.ts'
 import { isSignedBy, openMessage } from '../../../kernel/signed-message.ts'
-import type { CoinProof, ProofView } from '../../../office/coins/coinage.ts'
+import type { CoinProof, ElementId, ProofView } from '../../../office/coins/coinage.ts'
 import { isConfirmedBy, readCertificate, type Confirmed } from '../certificates.ts'
 import { evidence, payment, readCoin, request, settlement, transfer } from '../message.ts'
 import { readBank } from './authority.ts'
@@ -28,12 +28,8 @@ export const proof: CoinProof = {
   view,
 }
 
-/**
- * Elements that opened evidence names.
- *
- * @throws {FormatError} if it cannot be read.
- */
-export function namedIn(opened: Uint8Array): readonly string[] {
+/** @throws {FormatError} if it cannot be read. */
+function namedIn(opened: Uint8Array): readonly ElementId[] {
   const { content } = openMessage(evidence, opened)
   const asked = content.payment.map(
     (one) => openMessage(request, payment.decode(one).request).content,
