@@ -14,7 +14,7 @@ import { loadContents } from '../../ledger/stored-uploads.ts'
 import type { Office } from '../../office.ts'
 import type { Coinage, ElementId } from '../coinage.ts'
 import { certificatesOf, coinSchemeOf, otherBanks } from '../elements.ts'
-import { takeWords, type CoinWord } from './abroad.ts'
+import { takeWords } from './abroad.ts'
 import { decideStale, noteDecisionsTold, untoldDecisions } from './decisions.ts'
 import {
   addForeign,
@@ -124,8 +124,7 @@ class Exchange implements BankExchange {
     const word = { said: state.said + 1, shownUpTo: Math.max(state.shownUpTo, shownUpTo) }
     const act = { act: 'said', number: word.said, shownUpTo: word.shownUpTo } as const
     const [said] = await this.#parts.notary.ask([act])
-    if (said?.result !== 'known')
-      throw new NoAnswer(`the notary says of this bank: ${said?.result}`)
+    checkKnown(said, 'this bank')
     await noteSaid(this.#db, word)
   }
 
@@ -134,9 +133,8 @@ class Exchange implements BankExchange {
     const { notary, certificate } = this.#parts
     if (!(await exchangeState(this.#db)).told) {
       const [said] = await notary.ask([{ act: 'bank', certificate }])
-      // Its operator has not got the root yet, or not this one.
-      if (said?.result !== 'known')
-        throw new NoAnswer(`the notary says of this bank: ${said?.result}`)
+      // If not, its operator has not got the root yet, or not this one.
+      checkKnown(said, 'this bank')
       await this.#mark()
       await noteBankTold(this.#db)
     }
@@ -145,9 +143,7 @@ class Exchange implements BankExchange {
       if (elements.length === 0) return
       const certificates = elements.map((one) => one.certificate)
       const [said] = await notary.ask([{ act: 'elements', certificates }])
-      if (said?.result !== 'known') {
-        throw new NoAnswer(`the notary says of this bank’s elements: ${said?.result}`)
-      }
+      checkKnown(said, 'this bank’s elements')
       await this.#mark()
       await noteElementsTold(
         this.#db,
@@ -212,13 +208,13 @@ class Exchange implements BankExchange {
   async #take(news: readonly CoinNews[], upTo: number): Promise<void> {
     const { office, coinage, secrets, bank, name, evidence } = this.#parts
     const at = office.clock.now()
-    const shown = news.flatMap((one) => (one.kind === 'evidence' ? [one] : []))
+    const shown = news.filter((one) => one.kind === 'evidence')
     const told = news.flatMap((one) => {
       if (one.kind === 'bank') return [one.certificate]
       return one.kind === 'evidence' ? one.certificates : []
     })
     const stops = news.filter((one) => one.kind === 'card')
-    const words = news.flatMap((one): readonly CoinWord[] => (one.kind === 'coin' ? [one] : []))
+    const words = news.filter((one) => one.kind === 'coin')
     const banks = await otherBanks(this.#db)
     await this.#db.transaction().execute(async (trx) => {
       await lockLedger(trx)
@@ -356,6 +352,11 @@ class Exchange implements BankExchange {
       if (told.length < decisions.length || decisions.length < SAID_AT_ONCE) return
     }
   }
+}
+
+/** @throws {NoAnswer} if the notary does not believe it. */
+function checkKnown(said: { readonly result: string } | undefined, what: string): void {
+  if (said?.result !== 'known') throw new NoAnswer(`the notary says of ${what}: ${said?.result}`)
 }
 
 /** What banks show is no card’s. */
