@@ -13,6 +13,9 @@ import { OfficeError } from '../errors.ts'
 import type { Tables } from '../tables.ts'
 import type { Coinage, ElementId, ElementRole, NewElement } from './coinage.ts'
 
+/** A card or till of this office that elements are made for. */
+export type Possessor = { readonly card: CardId } | { readonly till: TillNumber }
+
 /** Who has an element; neither, if it is of another bank. */
 export interface Bearer {
   readonly card: CardId | undefined
@@ -49,7 +52,7 @@ export async function addElements(
   { vault }: Pick<Office, 'vault'>,
   trx: Transaction<Tables>,
   elements: readonly NewElement[],
-  owner: { readonly card: CardId } | { readonly till: TillNumber },
+  owner: Possessor,
   bank: number,
   at: Instant,
 ): Promise<void> {
@@ -192,7 +195,7 @@ export interface CoinElement {
 export async function lockElement(
   { vault }: Pick<Office, 'vault'>,
   trx: Transaction<Tables>,
-  owner: { readonly card: CardId } | { readonly till: TillNumber },
+  owner: Possessor,
 ): Promise<CoinElement | undefined> {
   const row = await trx
     .selectFrom('coin_element')

@@ -6,10 +6,7 @@ import type { Instant } from '../../kernel/ports.ts'
 import type { Office } from '../office.ts'
 import type { Tables } from '../tables.ts'
 import type { CoinId, ElementId, ElementRole } from './coinage.ts'
-import { coinSchemeOf, placeOf } from './elements.ts'
-
-/** A card or till whose elements and coins somebody wants to see. */
-export type Possessor = { readonly card: CardId } | { readonly till: TillNumber }
+import { coinSchemeOf, placeOf, type Possessor } from './elements.ts'
 
 export const COIN_STATES = ['outside', 'redeemed', 'contested', 'refunded'] as const
 export type CoinState = (typeof COIN_STATES)[number]

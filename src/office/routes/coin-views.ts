@@ -12,7 +12,7 @@ import {
   type TakingsJson,
 } from '../coins/answers.ts'
 import { abroad } from '../coins/banks/abroad.ts'
-import { coinSchemeOf } from '../coins/elements.ts'
+import { coinSchemeOf, type Possessor } from '../coins/elements.ts'
 import { COINS_AT_ONCE } from '../coins/sale.ts'
 import {
   COIN_LISTS,
@@ -24,7 +24,6 @@ import {
   type CoinSums,
   type ElementLine,
   type Heap,
-  type Possessor,
   type Takings,
 } from '../coins/view.ts'
 import { OfficeError } from '../errors.ts'
