@@ -12,9 +12,8 @@ import { CoinBanks } from '../support/coin-banks.ts'
 import type { OfficeCustomer, Shop } from '../support/coin-office.ts'
 
 async function payAndReport(customer: OfficeCustomer, shop: Shop, amount: Amount): Promise<void> {
-  expect(await shop.tap(customer, pay(amount))).toMatchObject({ result: 'done' })
-  await shop.closeDay()
-  await shop.report()
+  await shop.sell(customer, amount)
+  await shop.surrender()
 }
 
 // One group after the other: to one element only so many coins can be sold.

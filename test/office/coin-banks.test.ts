@@ -9,7 +9,6 @@ import { takeStops } from '../../src/office/coins/banks/stops.ts'
 import { GRACE, OFFLINE_MAX, SILENT_MAX } from '../../src/office/coins/grace.ts'
 import { COIN_LIFE } from '../../src/office/coins/sale.ts'
 import { hotChangesSince, setCardStatus } from '../../src/office/registry/cards.ts'
-import { pay } from '../schemes/coin/till.ts'
 import { defineSchedules } from './coin-schedules.ts'
 import { CoinBanks, type TestBank } from '../support/coin-banks.ts'
 import type { OfficeCustomer, Shop } from '../support/coin-office.ts'
@@ -40,9 +39,8 @@ const hot = async ({ coins }: TestBank) => (await hotChangesSince(coins.office.d
 
 /** Pays at a till, which hands it in to its own bank at once. */
 async function payAndReport(customer: OfficeCustomer, shop: Shop, amount: Amount): Promise<void> {
-  expect(await shop.tap(customer, pay(amount))).toMatchObject({ result: 'done' })
-  await shop.closeDay()
-  await shop.report()
+  await shop.sell(customer, amount)
+  await shop.surrender()
 }
 
 test('coins of each are accepted and settled by the other’s vendors', async () => {
@@ -50,12 +48,9 @@ test('coins of each are accepted and settled by the other’s vendors', async ()
   const [ada, bert] = customers
   await ada.buyCoins([10n, 20n, 5n])
   await bert.buyCoins([10n, 50n])
-  expect(await shops[1].tap(ada, pay(15n))).toMatchObject({ result: 'done' })
-  expect(await shops[0].tap(bert, pay(50n))).toMatchObject({ result: 'done' })
-  for (const shop of shops) {
-    await shop.closeDay()
-    await shop.report()
-  }
+  await shops[1].sell(ada, 15n)
+  await shops[0].sell(bert, 50n)
+  for (const shop of shops) await shop.surrender()
   // What the vendor kept and surrendered names an element of the other bank, which nobody here knows yet.
   const { db } = one.coins.office
   const waiting = await sql<{ reason: string }>`select reason from rejected_item`.execute(db)
@@ -316,10 +311,9 @@ describe('coins are given back when no other bank can claim them any more', () =
     expect(await refund(eve)).toEqual([200, { refunded: '20' }])
     expect(await earned(two, shops[1])).toBe(before + 10n)
     // A till there took one of a card that was lost before, and says so when nobody waits any more.
-    expect(await shops[1].tap(dan, pay(2n))).toMatchObject({ result: 'done' })
+    await shops[1].sell(dan, 2n)
     expect(await refund(dan)).toEqual([200, { refunded: '7' }])
-    await shops[1].closeDay()
-    await shops[1].report()
+    await shops[1].surrender()
     await exchangeAll()
     expect(await earned(two, shops[1])).toBe(before + 12n)
     expect(await one.coins.balance('losses', '')).toBe(-2n)

@@ -9,7 +9,7 @@ import { isOfCoins } from '../../src/office/coins/cases.ts'
 import { listCases } from '../../src/office/ledger/cases.ts'
 import { CASE_KINDS, type CaseKind } from '../../src/office/ledger/findings.ts'
 import { officeSchemes } from '../../src/schemes/office.ts'
-import { closeTills, pay } from '../schemes/coin/till.ts'
+import { closeTills } from '../schemes/coin/till.ts'
 import { exportOne, exportProven, type ExportedCase } from '../support/case-files.ts'
 import {
   forgedBy,
@@ -30,18 +30,9 @@ afterAll(async () => {
   await town.office.close()
 })
 
-async function sale(customer: OfficeCustomer, shop: Shop, amount: bigint): Promise<void> {
-  expect(await shop.tap(customer, pay(amount))).toMatchObject({ result: 'done' })
-}
-
-async function close(shop: Shop): Promise<void> {
-  expect(await shop.closeDay()).toMatchObject({ result: 'closed' })
-  await shop.report()
-}
-
 async function oneLie(lieOf: (shop: Shop, payer: OfficeCustomer) => Lie): Promise<void> {
   const [customer, shop] = [await town.customer(10n, [10n]), await town.shop([2n, 5n])]
-  await sale(customer, shop, 8n)
+  await shop.sell(customer, 8n)
   await shop.report(lying(town, shop, lieOf(shop, customer)))
 }
 
@@ -74,10 +65,10 @@ const STORIES: readonly Story[] = [
       const customer = await town.customer(30n, [10n, 20n])
       const [first, second] = [await town.shop(), await town.shop()]
       const copy = customer.clone()
-      await sale(customer, first, 10n)
-      await sale(copy, second, 20n)
-      await close(first)
-      await close(second)
+      await first.sell(customer, 10n)
+      await second.sell(copy, 20n)
+      await first.surrender()
+      await second.surrender()
     },
     shown: [0, 2],
     amount: null,
@@ -88,11 +79,11 @@ const STORIES: readonly Story[] = [
       const customer = await town.customer(30n, [10n, 20n])
       const [first, second] = [await town.shop(), await town.shop()]
       const copy = customer.clone()
-      await sale(customer, first, 10n)
-      await sale(copy, await town.shop(), 20n)
-      await sale(copy, second, 10n)
-      await close(first)
-      await close(second)
+      await first.sell(customer, 10n)
+      await (await town.shop()).sell(copy, 20n)
+      await second.sell(copy, 10n)
+      await first.surrender()
+      await second.surrender()
     },
     shown: [2, 0],
     amount: 10n,
@@ -101,9 +92,9 @@ const STORIES: readonly Story[] = [
     kind: 'coin-redeemed-twice',
     async tell() {
       const [customer, shop] = [await town.customer(10n, [10n]), await town.shop()]
-      await sale(customer, shop, 10n)
+      await shop.sell(customer, 10n)
       await shop.report(lying(town, shop, (content) => ({ ...content, kept: [] })))
-      await close(shop)
+      await shop.surrender()
     },
     shown: [2, 0],
     amount: 10n,

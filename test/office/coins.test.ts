@@ -32,16 +32,6 @@ afterAll(async () => {
 
 const NOTHING: Bytes = new Uint8Array()
 
-async function sale(customer: OfficeCustomer, shop: Shop, amount: bigint): Promise<void> {
-  expect(await shop.tap(customer, pay(amount))).toMatchObject({ result: 'done' })
-}
-
-/** Everything that a shop has, to the office: as coins surrendered at the end of the day. */
-async function close(shop: Shop): Promise<void> {
-  expect(await shop.closeDay()).toMatchObject({ result: 'closed' })
-  await shop.report()
-}
-
 async function newCases(work: () => Promise<void>) {
   await sql`truncate "case"`.execute(town.office.db)
   await work()
@@ -53,11 +43,11 @@ describe('coins from an online wallet to a merchant', () => {
     const [customer, shop] = [await town.customer(100n, [10n, 20n, 5n]), await town.shop()]
     expect(await town.balance('online', customer.person)).toBe(65n)
     expect((await customer.status()).total).toBe(35n)
-    await sale(customer, shop, 15n)
+    await shop.sell(customer, 15n)
     for (let again = 0; again < 3; again++) await shop.report()
     const kept = (await shop.vendor.status()).total
     expect(await town.balance('merchant', shop.merchant)).toBe(15n - kept)
-    await close(shop)
+    await shop.surrender()
     expect(await town.balance('merchant', shop.merchant)).toBe(15n)
     expect(await town.cases()).toEqual([])
   })
@@ -132,14 +122,14 @@ describe('coins from an online wallet to a merchant', () => {
     const shop = await town.shop([5n, 2n, 2n, 1n])
     expect(await town.balance('merchant', shop.merchant)).toBe(-10n)
     const customer = await town.customer(20n, [20n])
-    await sale(customer, shop, 13n)
+    await shop.sell(customer, 13n)
     expect((await customer.status()).total).toBe(7n)
-    await close(shop)
+    await shop.surrender()
     expect(await town.balance('merchant', shop.merchant)).toBe(13n)
     // Change is spent again, at a till that has never heard of the first one.
     const elsewhere = await town.shop()
-    await sale(customer, elsewhere, 7n)
-    await close(elsewhere)
+    await elsewhere.sell(customer, 7n)
+    await elsewhere.surrender()
     expect(await town.balance('merchant', elsewhere.merchant)).toBe(7n)
   })
 })
@@ -188,14 +178,14 @@ describe('a coin redeemed twice', () => {
     const customer = await town.customer(30n, [10n, 20n])
     const [first, second] = [await town.shop(), await town.shop()]
     const copy = customer.clone()
-    await sale(customer, first, 10n)
+    await first.sell(customer, 10n)
     // The copy has paid something else before: its count has gone on.
-    await sale(copy, await town.shop(), 20n)
-    await sale(copy, second, 10n)
+    await (await town.shop()).sell(copy, 20n)
+    await second.sell(copy, 10n)
     const found = await newCases(async () => {
-      await close(first)
+      await first.surrender()
       expect(await town.balance('merchant', first.merchant)).toBe(10n)
-      await close(second)
+      await second.surrender()
     })
     expect(found).toEqual([
       { kind: 'coin-spent-twice', strength: 'proven', against: [customer.card] },
@@ -220,11 +210,11 @@ describe('a coin redeemed twice', () => {
     const customer = await town.customer(30n, [10n, 20n])
     const [first, second] = [await town.shop(), await town.shop()]
     const copy = customer.clone()
-    await sale(customer, first, 10n)
-    await sale(copy, second, 20n)
+    await first.sell(customer, 10n)
+    await second.sell(copy, 20n)
     const found = await newCases(async () => {
-      await close(first)
-      await close(second)
+      await first.surrender()
+      await second.surrender()
     })
     expect(found).toEqual([
       { kind: 'cloned-element', strength: 'proven', against: [customer.card] },
@@ -236,11 +226,11 @@ describe('a coin redeemed twice', () => {
 
   test('by one vendor, who is paid for what he keeps and surrenders it too: once', async () => {
     const [customer, shop] = [await town.customer(10n, [10n]), await town.shop()]
-    await sale(customer, shop, 10n)
+    await shop.sell(customer, 10n)
     const lie = lying(town, shop, (content) => ({ ...content, kept: [] }))
     const found = await newCases(async () => {
       await shop.report(lie)
-      await close(shop)
+      await shop.surrender()
     })
     expect(found).toEqual([
       { kind: 'coin-redeemed-twice', strength: 'proven', against: [shop.number] },
@@ -252,7 +242,7 @@ describe('a coin redeemed twice', () => {
 
   test('by one vendor, who shows one payment as two', async () => {
     const [customer, shop] = [await town.customer(10n, [10n]), await town.shop()]
-    await sale(customer, shop, 10n)
+    await shop.sell(customer, 10n)
     const found = await newCases(async () => {
       for (const certificates of [true, false]) {
         const one = lying(town, shop, (content) => ({
@@ -271,11 +261,11 @@ describe('a coin redeemed twice', () => {
     const shop = await town.shop([2n, 5n])
     const [customer, elsewhere] = [await town.customer(20n, [20n]), await town.shop()]
     const copy = shop.clone()
-    await sale(customer, shop, 13n)
-    await sale(customer, elsewhere, 2n)
+    await shop.sell(customer, 13n)
+    await elsewhere.sell(customer, 2n)
     const found = await newCases(async () => {
-      await close(copy)
-      await close(elsewhere)
+      await copy.surrender()
+      await elsewhere.surrender()
     })
     expect(found.map(({ kind, against }) => [kind, against])).toContainEqual([
       'cloned-element',
@@ -303,7 +293,7 @@ describe('what one item of evidence proves', () => {
 
   async function found(lieOf: (shop: Shop, payer: OfficeCustomer) => Lie) {
     const [customer, shop] = [await town.customer(10n, [10n]), await town.shop([2n, 5n])]
-    await sale(customer, shop, 8n)
+    await shop.sell(customer, 8n)
     const lie = lying(town, shop, lieOf(shop, customer))
     const cases = await newCases(() => shop.report(lie))
     for (const { kind } of cases) seen.add(kind)
@@ -358,8 +348,8 @@ describe('what one item of evidence proves', () => {
       town.world.random,
     )
     await customer.load(registers.map((one) => Buffer.from(one).toString('base64')))
-    await sale(customer, shop, 50n)
-    const cases = await newCases(() => close(shop))
+    await shop.sell(customer, 50n)
+    const cases = await newCases(() => shop.surrender())
     expect(cases).toEqual([{ kind: 'unissued-coin', strength: 'suspected', against: [] }])
     expect(await town.balance('merchant', shop.merchant)).toBe(0n)
   })
@@ -389,13 +379,13 @@ test('a coin with another one’s number, that the bank’s key signed for more:
   const left = { ...known, next: 10, responses: known.responses.slice(10) }
   const { registers } = makeCoins(town.bank, left, order, town.world.random)
   await customer.load(registers.map((one) => Buffer.from(one).toString('base64')))
-  await sale(customer, shop, 50n)
-  const cases = await newCases(() => close(shop))
+  await shop.sell(customer, 50n)
+  const cases = await newCases(() => shop.surrender())
   expect(cases).toEqual([{ kind: 'unissued-coin', strength: 'suspected', against: [] }])
   expect(await town.balance('merchant', shop.merchant)).toBe(0n)
   // The true one is paid for what it is.
-  await sale(customer, shop, 5n)
-  await close(shop)
+  await shop.sell(customer, 5n)
+  await shop.surrender()
   expect(await town.balance('merchant', shop.merchant)).toBe(5n)
 })
 
@@ -409,12 +399,12 @@ describe('in whatever order it comes', () => {
     const [a, b, c] = shops
     const [first, second] = people
     if (!copy || !a || !b || !c || !first || !second) throw new Error('they were made')
-    await sale(first, a, 10n)
-    await sale(copy, b, 10n)
-    await sale(copy, c, 5n)
-    await sale(second, b, 5n)
-    await sale(second, a, 17n)
-    await sale(second, c, 20n)
+    await a.sell(first, 10n)
+    await b.sell(copy, 10n)
+    await c.sell(copy, 5n)
+    await b.sell(second, 5n)
+    await a.sell(second, 17n)
+    await c.sell(second, 20n)
     const batches = shops.map((shop) => shop.batch(shop.records()))
     for (const shop of shops) {
       await shop.closeDay()
@@ -456,7 +446,7 @@ test('many payments offline, with change: every coin redeems once, and nobody is
     if (tries % 20 === 19) await shop.report()
   }
   // Everybody pays what is left, coin by coin.
-  for (const shop of shops.toSorted(() => chance.below(3) - 1)) await close(shop)
+  for (const shop of shops.toSorted(() => chance.below(3) - 1)) await shop.surrender()
   let held = 0n
   for (const customer of people) held += (await customer.status()).total
   const earned = await Promise.all(shops.map(({ merchant }) => town.balance('merchant', merchant)))
@@ -473,8 +463,8 @@ describe('what nobody spends', () => {
   test('of a lost card goes back to its holder, when every till has reported', async () => {
     const customer = await town.customer(35n, [20n, 10n, 5n])
     const [shop, silent] = [await town.shop(), await town.shop()]
-    await sale(customer, shop, 10n)
-    await sale(customer, silent, 5n)
+    await shop.sell(customer, 10n)
+    await silent.sell(customer, 5n)
     const url = `/api/cards/${customer.card}/coins/refund`
     const body = { reason: 'lost on the bus' }
     const refund = () => town.office.call('operator', 'POST', url, body)
@@ -491,10 +481,10 @@ describe('what nobody spends', () => {
     expect(await refund()).toMatchObject({ status: 200, json: { refunded: '25' } })
     expect(await refund()).toMatchObject({ status: 200, json: { refunded: '0' } })
     expect(await town.balance('online', customer.person)).toBe(25n)
-    await close(shop)
+    await shop.surrender()
     expect(await town.balance('merchant', shop.merchant)).toBe(10n)
     // Who comes later than anybody may is paid all the same.
-    await close(silent)
+    await silent.surrender()
     expect(await town.balance('merchant', silent.merchant)).toBe(5n)
     expect(await town.balance('losses', '')).toBe(-5n)
   })
@@ -503,7 +493,7 @@ describe('what nobody spends', () => {
     town.world.now = town.office.clock.now()
     const customer = await town.customer(30n, [20n, 10n])
     const shop = await town.shop([5n])
-    await sale(customer, shop, 10n)
+    await shop.sell(customer, 10n)
     const { clock, evidence: service } = town.office
     clock.pass(COIN_LIFE + GRACE)
     await service.sweep()
@@ -514,7 +504,7 @@ describe('what nobody spends', () => {
     // Also what the vendor has kept without telling: whoever bought it gets it, and he nothing.
     expect(await town.balance('online', customer.person)).toBe(30n)
     expect(await town.balance('merchant', shop.merchant)).toBe(0n)
-    await close(shop)
+    await shop.surrender()
     expect(await town.balance('merchant', shop.merchant)).toBe(0n)
   })
 })

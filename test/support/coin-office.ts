@@ -10,7 +10,7 @@ import { readBank } from '../../src/schemes/coin/office/authority.ts'
 import { loadCoins, readChip, writePlan } from '../../src/schemes/coin/issuing.ts'
 import { chipReport } from '../../src/schemes/coin/plans.ts'
 import type { JournalRecord } from '../../src/till/scheme.ts'
-import { Till } from '../schemes/coin/till.ts'
+import { pay, Till } from '../schemes/coin/till.ts'
 import { Chip, Customer, Vendor, World } from '../schemes/coin/world.ts'
 import { createTestOffice, type TestOffice, type TestOfficeOptions } from './office.ts'
 
@@ -298,8 +298,18 @@ export class Shop extends Till {
     return this.#owner.reporter(this.number).batch(records, this.world.now)
   }
 
+  async sell(customer: OfficeCustomer, amount: Amount): Promise<void> {
+    expect(await this.tap(customer, pay(amount))).toMatchObject({ result: 'done' })
+  }
+
   async report(records?: readonly Shown[]): Promise<void> {
     await this.#owner.upload(this.batch(records))
+  }
+
+  /** Everything that it has, to the office: as coins surrendered at the end of the day. */
+  async surrender(): Promise<void> {
+    expect(await this.closeDay()).toMatchObject({ result: 'closed' })
+    await this.report()
   }
 }
 
