@@ -1,11 +1,11 @@
-import { expect } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { undisturbed, type Channel } from '../../../src/reader/channel.ts'
 import { loadPcsc } from '../../../src/reader/pcsc/load.ts'
 import { PcscReaders } from '../../../src/reader/pcsc/readers.ts'
 import { Cards } from './cards.ts'
-import { Lab, type LabReader } from './lab.ts'
+import { Lab, skippedLoudly, type LabReader } from './lab.ts'
 import { Pool } from './pool.ts'
-import type { Scheme } from './schemes.ts'
+import { SCHEMES, type Scheme } from './schemes.ts'
 import { Watching } from './watching.ts'
 
 /** A reader, with those that move its cards. */
@@ -43,6 +43,34 @@ export class Places {
   stop(): Promise<void> {
     return this.#stop()
   }
+}
+
+/**
+ * A test of each scheme, at readers that are there while it runs.
+ *
+ * @param what is skipped where there is no card service.
+ * @param title what comes true of it.
+ */
+export function testSchemes(
+  what: string,
+  title: string,
+  run: (places: Places, scheme: Scheme, name: string) => Promise<void>,
+): void {
+  const isSkipped = skippedLoudly(what)
+  let places: Places
+  const opened: Scheme[] = []
+  beforeAll(async () => {
+    if (!isSkipped) places = await Places.open()
+  })
+  afterAll(async () => {
+    for (const scheme of opened) scheme.close()
+    await places?.stop()
+  })
+  test.skipIf(isSkipped).for(Object.entries(SCHEMES))(`%s: ${title}`, async ([name, open]) => {
+    const scheme = open()
+    opened.push(scheme)
+    await run(places, scheme, name)
+  })
 }
 
 /** How many places there are in an uncut payment. */

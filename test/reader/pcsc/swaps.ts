@@ -1,31 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import type { Channel } from '../../../src/reader/channel.ts'
 import { upTo } from '../../support/cuts.ts'
-import { skippedLoudly } from './lab.ts'
-import { Places, rehearse, takeOut, tap, type Place } from './paying.ts'
-import { SCHEMES, type Scheme } from './schemes.ts'
+import { rehearse, takeOut, tap, testSchemes, type Place } from './paying.ts'
+import type { Scheme } from './schemes.ts'
 import { Watching } from './watching.ts'
-
-const isSkipped = skippedLoudly('cards swapped in the middle of a payment over real PC/SC')
-
-let places: Places
-const opened: Scheme[] = []
 
 /** @param most so many gaps between APDUs, all over the payment: every swap waits for the service to look. */
 export function defineSwaps(most: number): void {
-  beforeAll(async () => {
-    if (!isSkipped) places = await Places.open()
-  })
-  afterAll(async () => {
-    for (const scheme of opened) scheme.close()
-    await places?.stop()
-  })
-
-  test.skipIf(isSkipped).for(Object.entries(SCHEMES))(
-    '%s: a card that is swapped between APDUs makes no money',
-    async ([name, open]) => {
-      const scheme = open()
-      opened.push(scheme)
+  testSchemes(
+    'cards swapped in the middle of a payment over real PC/SC',
+    'a card that is swapped between APDUs makes no money',
+    async (places, scheme, name) => {
       const { apdus } = await rehearse(places, scheme)
       const all = upTo(apdus - 1)
       const step = Math.max(1, Math.ceil(all.length / most))

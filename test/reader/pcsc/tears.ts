@@ -1,31 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { TEARS } from '../../../src/card/nvm.ts'
 import { linkCuts, upTo, type Breadth, type Cut, type Size } from '../../support/cuts.ts'
-import { skippedLoudly } from './lab.ts'
-import { Places, rehearse, takeOut, tap, type Place } from './paying.ts'
-import { SCHEMES, type Scheme } from './schemes.ts'
+import { rehearse, takeOut, tap, testSchemes, type Place } from './paying.ts'
+import type { Scheme } from './schemes.ts'
 import { Watching } from './watching.ts'
-
-const isSkipped = skippedLoudly('payments over real PC/SC, with the card pulled everywhere')
-
-let places: Places
-const opened: Scheme[] = []
 
 /** @param breadth of cuts on the link: each APDU once, in the ways in turn, or in every way. */
 export function defineTears(breadth: Breadth): void {
-  beforeAll(async () => {
-    if (!isSkipped) places = await Places.open()
-  })
-  afterAll(async () => {
-    for (const scheme of opened) scheme.close()
-    await places?.stop()
-  })
-
-  test.skipIf(isSkipped).for(Object.entries(SCHEMES))(
-    '%s: a payment, with the card pulled at every place, is made once or not at all',
-    async ([name, open]) => {
-      const scheme = open()
-      opened.push(scheme)
+  testSchemes(
+    'payments over real PC/SC, with the card pulled everywhere',
+    'a payment, with the card pulled at every place, is made once or not at all',
+    async (places, scheme, name) => {
       const size = await rehearse(places, scheme)
       const cuts = cutsOf(size, breadth)
       const results = await Promise.all(
