@@ -1,8 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { LINK_CUTS } from '../../src/card/field.ts'
-import { TEARS } from '../../src/card/nvm.ts'
-import { CUTS } from '../../src/till/fuse.ts'
+import { mishaps, tears } from '../town/mishaps.ts'
 import { play } from '../town/play.ts'
 
 /**
@@ -15,11 +13,7 @@ const TILLS = ['v1', 'v2'] as const
 const STEPS = 40
 const RUNS = 30
 
-const tear = fc.oneof(
-  fc.record({ cardWrite: fc.integer({ min: 1, max: 14 }), mode: fc.constantFrom(...TEARS) }),
-  fc.record({ apdu: fc.integer({ min: 1, max: 20 }), mode: fc.constantFrom(...LINK_CUTS) }),
-  fc.record({ tillWrite: fc.integer({ min: 1, max: 3 }), mode: fc.constantFrom(...CUTS) }),
-)
+const tear = tears(20)
 const middleman = fc.oneof(
   fc.constantFrom<object>(
     { listen: 'tape' },
@@ -56,10 +50,7 @@ const steps = fc.oneof(
       .record({ card, till, trouble })
       .map(({ trouble: cut, ...retap }) => [{ retap, ...cut }, { restart: retap.till }]),
   },
-  { weight: 1, arbitrary: till.map((name) => [{ giveUp: name }]) },
-  { weight: 1, arbitrary: till.map((name) => [{ crash: name }, { restart: name }]) },
   { weight: 1, arbitrary: till.map((name) => [{ cashUp: name }]) },
-  { weight: 1, arbitrary: till.map((name) => [{ collect: name }]) },
   {
     weight: 1,
     arbitrary: card.map((name) => [
@@ -68,21 +59,7 @@ const steps = fc.oneof(
       { noise: name, bitErrorRate: 0.05 },
     ]),
   },
-  {
-    weight: 2,
-    arbitrary: fc
-      .record(
-        { sync: till, lose: fc.constantFrom('request', 'acknowledgement') },
-        { requiredKeys: ['sync'] },
-      )
-      .map((step) => [step]),
-  },
-  {
-    weight: 1,
-    arbitrary: fc
-      .record({ order: fc.constantFrom('reversed', 'shuffled'), times: fc.constantFrom(1, 2) })
-      .map((how) => [{ upload: 'all', ...how }]),
-  },
+  ...mishaps(till),
 )
 
 function story(happens: readonly (readonly object[])[]): string {

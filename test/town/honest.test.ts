@@ -1,8 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { LINK_CUTS } from '../../src/card/field.ts'
-import { TEARS } from '../../src/card/nvm.ts'
-import { CUTS } from '../../src/till/fuse.ts'
+import { mishaps, tears } from './mishaps.ts'
 import { play } from './play.ts'
 
 /**
@@ -16,11 +14,7 @@ const CARDS = ['ada', 'bert', 'cleo'] as const
 const TILLS = ['v1', 'v2', 'v3'] as const
 const STEPS = 30
 
-const tear = fc.oneof(
-  fc.record({ cardWrite: fc.integer({ min: 1, max: 14 }), mode: fc.constantFrom(...TEARS) }),
-  fc.record({ apdu: fc.integer({ min: 1, max: 70 }), mode: fc.constantFrom(...LINK_CUTS) }),
-  fc.record({ tillWrite: fc.integer({ min: 1, max: 3 }), mode: fc.constantFrom(...CUTS) }),
-)
+const tear = tears(70)
 const middleman = fc.constantFrom<object>(
   { listen: 'tape' },
   { replay: 'tape' },
@@ -52,24 +46,7 @@ const steps = fc.oneof(
       .record({ card, till, new: fc.constantFrom('1111', '2222', '33333333') })
       .map((passcode) => [{ passcode }]),
   },
-  { weight: 1, arbitrary: till.map((name) => [{ giveUp: name }]) },
-  { weight: 1, arbitrary: till.map((name) => [{ crash: name }, { restart: name }]) },
-  { weight: 1, arbitrary: till.map((name) => [{ collect: name }]) },
-  {
-    weight: 2,
-    arbitrary: fc
-      .record(
-        { sync: till, lose: fc.constantFrom('request', 'acknowledgement') },
-        { requiredKeys: ['sync'] },
-      )
-      .map((step) => [step]),
-  },
-  {
-    weight: 1,
-    arbitrary: fc
-      .record({ order: fc.constantFrom('reversed', 'shuffled'), times: fc.constantFrom(1, 2) })
-      .map((how) => [{ upload: 'all', ...how }]),
-  },
+  ...mishaps(till),
 )
 
 function tap(verb: 'pay' | 'load') {
