@@ -14,6 +14,7 @@ import {
   currencyOf,
   DEFAULT_DATA,
   DEFAULT_PORT,
+  mebibytesOf,
   portOf,
   read,
   TOPICS,
@@ -58,6 +59,8 @@ export interface OfficeCommand {
   /** PostgreSQL; undefined for the embedded one. */
   readonly database: string | undefined
   readonly currency: CurrencyCode
+  /** What one card may have stored a day, in bytes; undefined: as an office has it. */
+  readonly handInMax: number | undefined
 }
 
 export interface TillCommand {
@@ -166,6 +169,7 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       port: 'value',
       database: 'value',
       currency: 'value',
+      'hand-in-max': 'value',
     } as const
     const { options } = read('office', argv, words, [])
     return {
@@ -175,6 +179,7 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
       port: portOf('office', options.port),
       database: options.database ?? DATABASE_URL,
       currency: currencyOf('office', options.currency),
+      handInMax: mebibytesOf('office', 'hand-in-max', options['hand-in-max']),
     }
   },
   till: (argv) => {

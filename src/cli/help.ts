@@ -47,7 +47,7 @@ cards) and \`tills/*\` (the tills' files, each with the image of its module).
 ${EXIT}
 `,
   office: `kontant office [--data DIR] [--host ADDRESS] [--port N] [--database URL]
-               [--currency EUR]
+               [--currency EUR] [--hand-in-max MIB]
 kontant office request FILE --number N | --next
 kontant office join CERTIFICATE --root FILE --notary FILE --url URL
 kontant office rotate CERTIFICATE
@@ -61,6 +61,8 @@ do everything, and writes name and password to DIR/login.
   --database URL    a PostgreSQL of yours, 15 or newer; default: the variable DATABASE_URL, and
                     if there is none, one that is started in DIR
   --currency        of new tills and cards of which nothing else is said; default EUR
+  --hand-in-max MIB stored a day in the name of one wallet card before cards have to have signed all
+                    of it, 2 to 1024; default 4
 
 An office is alone, with a root of its own, until it joins others under a notary, before its first
 wallet card:

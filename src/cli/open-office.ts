@@ -19,10 +19,13 @@ export interface OfficePlace {
   readonly database: string | undefined
   /** Of new tills and cards of which nothing else is said. */
   readonly currency: CurrencyCode
+  /** As `OfficeParts` has it. */
+  readonly handInMax?: number | undefined
 }
 
 /** Opens the office of a directory, or makes it. */
-export async function openOffice({ data, database, currency }: OfficePlace): Promise<OpenOffice> {
+export async function openOffice(place: OfficePlace): Promise<OpenOffice> {
+  const { data, database, currency, handInMax } = place
   await mkdir(data, { recursive: true })
   const opened = await openDatabase(
     database === undefined ? { directory: join(data, 'database') } : { url: database },
@@ -35,6 +38,7 @@ export async function openOffice({ data, database, currency }: OfficePlace): Pro
       random: systemRandom,
       dataKey: await loadDataKey(join(data, 'data.key'), systemRandom),
       currency,
+      ...(handInMax !== undefined && { handInMax }),
     })
     return { office, close: () => opened.close() }
   } catch (error) {

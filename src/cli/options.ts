@@ -72,6 +72,18 @@ export function portOf(
   throw new UsageError(`--port: expected 1 to ${last}, got "${text}"`, topic)
 }
 
+/** @returns bytes. */
+export function mebibytesOf(
+  topic: Topic,
+  option: string,
+  text: string | undefined,
+): number | undefined {
+  if (text === undefined) return undefined
+  const count = Number(text)
+  if (/^\d+$/.test(text) && count >= 2 && count <= 1024) return count * 1024 * 1024
+  throw new UsageError(`--${option}: expected 2 to 1024 MiB, got "${text}"`, topic)
+}
+
 export function currencyOf(topic: Topic, text = 'EUR'): CurrencyCode {
   if (isCurrencyCode(text)) return text
   const hint = didYouMean(text, CURRENCY_CODES)

@@ -194,6 +194,7 @@ const STATUS: Readonly<Record<Refusal | 'internal', number>> = {
   not_allowed: 403,
   unknown_till: 401,
   bad_signature: 401,
+  too_much: 429,
   till_stopped: 403,
   code_refused: 403,
   key_reused: 422,
@@ -208,7 +209,11 @@ function refuse(
   reply: FastifyReply,
 ): FastifyReply {
   const refusal = refusalOf(error)
-  if (refusal) return sendError(reply, refusal.refusal, refusal.message, refusal.field)
+  if (refusal) {
+    const { retryAfter } = refusal
+    if (retryAfter !== undefined) reply.header('retry-after', Math.ceil(retryAfter / 1000))
+    return sendError(reply, refusal.refusal, refusal.message, refusal.field)
+  }
   request.log.error(error)
   if (error instanceof InvariantError) fail(error)
   return sendError(

@@ -13,6 +13,7 @@ export const REFUSALS = [
   'not_allowed',
   'unknown_till',
   'bad_signature',
+  'too_much',
   'till_stopped',
   'code_refused',
   'key_reused',
@@ -26,10 +27,13 @@ export class OfficeError extends Error {
   readonly refusal: Refusal
   /** Which field of the request, from the outside in: `body.uid`. */
   readonly field: string | undefined
+  /** After how long the same request may be taken, in ms; undefined: nobody can say. */
+  readonly retryAfter: number | undefined
 
-  constructor(refusal: Refusal, message: string, field?: string) {
+  constructor(refusal: Refusal, message: string, field?: string, retryAfter?: number) {
     super(message)
     this.refusal = refusal
     this.field = field
+    this.retryAfter = retryAfter
   }
 }

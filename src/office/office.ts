@@ -26,6 +26,8 @@ export interface Office {
   readonly currency: CurrencyCode
   /** Of a guess at a password that is set from now on. */
   readonly passwordCost: PasswordCost
+  /** What one card may have stored within a day before all of it has to be its own records, in bytes. */
+  readonly handInMax: number
   readonly schemes: ReadonlyMap<string, OfficeScheme>
   /** That scheme's secrets, opened. */
   secretsOf(scheme: string): Bytes
@@ -44,7 +46,12 @@ export interface OfficeParts {
   readonly currency: CurrencyCode
   /** {@link PASSWORD_COST} unless it is said. */
   readonly passwordCost?: PasswordCost
+  /** {@link HAND_IN_MAX} unless it is said. */
+  readonly handInMax?: number
 }
+
+/** Many times what a card with a full log has to hand in, in bytes. */
+export const HAND_IN_MAX = 4 * 1024 * 1024
 
 /**
  * An office on a migrated database; what it does not have yet, its key and secrets, is made.
@@ -52,7 +59,8 @@ export interface OfficeParts {
  * @throws {WrongDataKey} if the database was sealed with another data key.
  */
 export async function createOffice(parts: OfficeParts): Promise<Office> {
-  const { db, clock, random, currency, passwordCost = PASSWORD_COST } = parts
+  const { db, clock, random, currency } = parts
+  const { passwordCost = PASSWORD_COST, handInMax = HAND_IN_MAX } = parts
   const schemes = new Map(parts.schemes.map((scheme) => [scheme.name, scheme]))
   const vault = new Vault(parts.dataKey, random)
   const { key, generation, secrets } = await db.transaction().execute(async (trx) => {
@@ -74,6 +82,7 @@ export async function createOffice(parts: OfficeParts): Promise<Office> {
     keyId: officeKeyId(generation),
     currency,
     passwordCost,
+    handInMax,
     schemes,
     secretsOf(scheme) {
       const secret = secrets.get(scheme)

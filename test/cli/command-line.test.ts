@@ -50,6 +50,19 @@ describe('a command line', () => {
         port: 7001,
         database: undefined,
         currency: 'EUR',
+        handInMax: undefined,
+      },
+    ],
+    [
+      'office --hand-in-max 16 --database d',
+      {
+        name: 'office',
+        data: './.kontant',
+        host: '127.0.0.1',
+        port: 7001,
+        database: 'd',
+        currency: 'EUR',
+        handInMax: 16 * 1024 * 1024,
       },
     ],
     [
@@ -356,6 +369,8 @@ describe('a command line', () => {
     ['up --port 65533', '--port: expected 1 to 65532, got "65533"'],
     ['up --port 7OO1', '--port: expected 1 to 65532, got "7OO1"'],
     ['office --port 65536', '--port: expected 1 to 65535'],
+    ['office --hand-in-max 1', '--hand-in-max: expected 2 to 1024 MiB, got "1"'],
+    ['office --hand-in-max 2.5', '--hand-in-max: expected 2 to 1024 MiB, got "2.5"'],
     ['up --currency EURO', '--currency: there is no "EURO". Did you mean EUR'],
     ['till', 'a till needs a directory of its own: --data DIR'],
     ['till --data t --office office.example', '--office: expected an address such as'],

@@ -507,9 +507,11 @@ describe('an office under a notary', () => {
   let answers: (Uint8Array<ArrayBuffer> | undefined)[] = []
   const asked: PermitRequest[] = []
   beforeAll(async () => {
-    under = await PhoneWorld.create(async (request) => {
-      asked.push(request)
-      return answers.shift()
+    under = await PhoneWorld.create({
+      async permit(request) {
+        asked.push(request)
+        return answers.shift()
+      },
     })
   })
   afterAll(() => under.close())

@@ -67,12 +67,15 @@ export interface TestOffice {
 
 export interface TestOfficeOptions {
   readonly permit?: Permit
+  /** As `OfficeParts` has it. */
+  readonly handInMax?: number
   /** Makes it one of several, before anything is issued: the secrets of the schemes that it joins in. */
   readonly join?: (secretsOf: (scheme: string) => Bytes) => ReadonlyMap<string, Bytes>
 }
 
 export async function createTestOffice({
   permit,
+  handInMax,
   join,
 }: TestOfficeOptions = {}): Promise<TestOffice> {
   const { db, drop } = await createTestDatabase()
@@ -89,6 +92,7 @@ export async function createTestOffice({
     dataKey: RANDOM.bytes(32),
     currency: 'USD',
     passwordCost: SIMULATED_COST,
+    ...(handInMax !== undefined && { handInMax }),
   } as const
   const alone = await createOffice(parts)
   const joined = join?.((scheme) => alone.secretsOf(scheme))

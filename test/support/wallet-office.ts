@@ -185,6 +185,7 @@ export async function createWalletOffice(
 
 const FORGOTTEN = [
   'rejected_item',
+  'card_item',
   'batch',
   'till_intake',
   'till_placement',

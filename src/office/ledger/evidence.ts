@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely'
+import type { BatchItem } from '../../kernel/batch.ts'
 import type { CardId, TillNumber } from '../../kernel/ids.ts'
 import type { DocumentVersions } from '../../kernel/documents.ts'
 import { FormatError } from '../../kernel/errors.ts'
@@ -19,7 +20,7 @@ import { findMakerKey, listKeysToVerify } from '../registry/keys.ts'
 import { stopTill } from '../registry/tills.ts'
 import { reopenCards } from './reopen.ts'
 import type { ItemPlace } from './sorting.ts'
-import type { VerifiedEntry } from '../scheme.ts'
+import type { Verdict, VerifiedEntry } from '../scheme.ts'
 import type { Tables } from '../tables.ts'
 import type { Verifier } from './verifier.ts'
 
@@ -29,6 +30,10 @@ export interface EvidenceService {
   receive(batch: Uint8Array): Promise<IntakeResult>
   /** Stores what a card hands in, for good and once; resolves when it is in the ledger. */
   handIn(upload: CardUpload): Promise<void>
+  /** What a card hands in is stored under that id; resolves when it is in the ledger. */
+  handedIn(id: bigint): Promise<void>
+  /** What these would come to; nothing is stored. */
+  verify(items: readonly BatchItem[]): Promise<readonly Verdict[]>
   /** What another bank has shown is stored: placing follows by itself. */
   shown(): void
   /** Reads evidence about coins anew that said nothing when it was placed. */
@@ -97,15 +102,19 @@ export function startEvidence(office: Office, { verifier, fail }: EvidenceParts)
       placer.wake(batches)
     },
   })
+  const handedIn = async (id: bigint) => {
+    events.emit({ type: 'batch' })
+    await placer.placed(id)
+  }
   // What a process before this one had stored and not placed.
   placer.wake()
   return {
     receive: (batch) => intake.receive(batch),
     async handIn(upload) {
-      const id = await storeCardUpload(db, upload, clock.now())
-      events.emit({ type: 'batch' })
-      await placer.placed(id)
+      await handedIn(await storeCardUpload(db, upload, clock.now()))
     },
+    handedIn,
+    verify: async (items) => verifier.verify({ items, ...(await verifyContext()) }),
     shown() {
       events.emit({ type: 'batch' })
       placer.wake()

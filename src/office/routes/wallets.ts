@@ -103,7 +103,7 @@ export function walletRoutes(app: Api, { office, evidence, permit }: Desk): void
     },
     async (request, reply) => {
       const received = decodeSynchronisation(request.body)
-      const answer = await synchronise(wallets, received, request.body)
+      const answer = await synchronise(wallets, received)
       office.events.emit({ type: 'card', card: received.card })
       return sendCbor(reply, encodeSynchronisationAnswer(answer))
     },

@@ -12,6 +12,7 @@ import type { Office } from '../office.ts'
 import { recordAct } from '../registry/audit.ts'
 import { findCard, lockCard, setCardStatus, type Card } from '../registry/cards.ts'
 import type { Tables } from '../tables.ts'
+import { handInNew } from './handing-in.ts'
 import type { CardStatement, Holdings } from './holdings.ts'
 import {
   adoptInstructions,
@@ -42,13 +43,12 @@ export interface WalletOffice {
  * Takes in what a card says and hands in, through whatever phone, and answers what the card is to do.
  * Any number of times, in any order and years later: what was said before changes nothing.
  *
- * @throws {OfficeError} `not_found` or `bad_signature`.
+ * @throws {OfficeError} `not_found`, `bad_signature` or `too_much`.
  * @throws {FormatError} if the statement is none, or of another scheme than the card.
  */
 export async function synchronise(
   wallets: WalletOffice,
   received: Synchronisation,
-  raw: Uint8Array,
 ): Promise<SynchronisationAnswer> {
   const { office, evidence, permit } = wallets
   const { card, holdings } = await holdingCard(office, received.card)
@@ -58,7 +58,7 @@ export async function synchronise(
   }
   const statement = openStatement(office, holdings, card, received.statement)
   if (items.length > 0) {
-    await evidence.handIn({ card: card.id, items: items.length, bytes: raw })
+    await handInNew(office, evidence, received)
   }
   const said = await office.db.transaction().execute(async (trx) => {
     const told = await hear(office, trx, card.id, holdings, statement, items)

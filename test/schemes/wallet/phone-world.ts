@@ -12,7 +12,6 @@ import { addPerson } from '../../../src/office/registry/people.ts'
 import { openSession } from '../../../src/office/registry/sessions.ts'
 import { SESSION_COOKIE } from '../../../src/office/routes/session.ts'
 import { injectTransport } from '../../../src/office/transport.ts'
-import type { Permit } from '../../../src/office/wallets/permit.ts'
 import { deposit } from '../../../src/office/wallets/online.ts'
 import { CardTorn, type Channel } from '../../../src/reader/channel.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
@@ -28,7 +27,12 @@ import {
   type WireMessage,
 } from '../../../src/schemes/wallet/phone/wire.ts'
 import { WalletCard } from '../../../src/schemes/wallet/terminal.ts'
-import { createTestOffice, RANDOM, type TestOffice } from '../../support/office.ts'
+import {
+  createTestOffice,
+  RANDOM,
+  type TestOffice,
+  type TestOfficeOptions,
+} from '../../support/office.ts'
 
 /** Offices, people with cards and phones: all real, in one process. */
 export const PIN = '4821'
@@ -43,8 +47,8 @@ export class PhoneWorld {
     this.office = office
   }
 
-  static async create(permit?: Permit): Promise<PhoneWorld> {
-    return new PhoneWorld(await createTestOffice(permit && { permit }))
+  static async create(options?: TestOfficeOptions): Promise<PhoneWorld> {
+    return new PhoneWorld(await createTestOffice(options))
   }
 
   async close(): Promise<void> {
