@@ -96,6 +96,8 @@ export function parseCard(argv: readonly string[], environment: Environment): Ca
 type CardParser = (argv: readonly string[], environment: Environment) => CardCommand
 
 const CARD_WORDS = { cards: 'value', json: 'flag' } as const
+/** Of what an office makes. */
+const OFFICE_WORDS = { ...CARD_WORDS, office: 'value', login: 'value' } as const
 
 const CARD_PARSERS: Readonly<Record<(typeof CARD_ACTS)[number], CardParser>> = {
   issue: (argv, environment) => parseIssue(argv, environment),
@@ -132,8 +134,7 @@ function parseServe(argv: readonly string[]): CardCommand {
 }
 
 function parseModule(argv: readonly string[], environment: Environment): CardCommand {
-  const place = { till: 'value', office: 'value', login: 'value' } as const
-  const words = { ...CARD_WORDS, scheme: 'value', ...place } as const
+  const words = { ...OFFICE_WORDS, scheme: 'value', till: 'value' } as const
   const { options, positionals } = read('card', argv, words, ['CARD'])
   const till = Number(options.till)
   if (options.till === undefined || !Number.isInteger(till) || till < 1) {
@@ -168,15 +169,12 @@ function digits(option: string, text = ''): string {
 
 function parseIssue(argv: readonly string[], environment: Environment): CardCommand {
   const words = {
-    cards: 'value',
-    json: 'flag',
+    ...OFFICE_WORDS,
     scheme: 'value',
     balance: 'value',
     currency: 'value',
     passcode: 'value',
     holder: 'value',
-    office: 'value',
-    login: 'value',
   } as const
   const { options, positionals } = read('card', argv, words, ['CARD'])
   const scheme = schemeOf(options.scheme)
@@ -195,9 +193,8 @@ function parseIssue(argv: readonly string[], environment: Environment): CardComm
 }
 
 function parseRenew(argv: readonly string[], environment: Environment): CardCommand {
-  const place = { office: 'value', login: 'value' } as const
   const why = { id: 'value', reason: 'value', lost: 'flag', passcode: 'value' } as const
-  const { options, positionals } = read('card', argv, { ...CARD_WORDS, ...place, ...why }, ['CARD'])
+  const { options, positionals } = read('card', argv, { ...OFFICE_WORDS, ...why }, ['CARD'])
   const { id, reason, passcode } = options
   if (id === undefined) {
     throw new UsageError('in the place of which? --id CARD, its number in the console', 'card')

@@ -1,19 +1,11 @@
 import { basename, dirname } from 'node:path'
 import type { Channel } from '../reader/channel.ts'
 import { ignorePcscError, PcscError } from '../reader/pcsc/binding.ts'
+import type { CardChoice } from './card-choice.ts'
 import { CardDirectory } from './card-directory.ts'
 import { ENDINGS } from './card-endings.ts'
 import { CommandFailed, withProgress, type Io } from './io.ts'
 import { chooseReader, openReaders } from './pcsc.ts'
-
-/** Which card a command is about. */
-export interface CardChoice {
-  /** Name of an image in `cards`, or path of one; undefined: what lies in the reader. */
-  readonly card: string | undefined
-  readonly reader: string | undefined
-  /** Directory of images. */
-  readonly cards: string
-}
 
 /**
  * Has the card while `work` runs.

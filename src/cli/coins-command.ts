@@ -1,5 +1,5 @@
 import type { CardId, TillNumber } from '../kernel/ids.ts'
-import type { CardChoice } from './chosen-card.ts'
+import { cardChoiceOf, type CardChoice, type Choosing } from './card-choice.ts'
 import {
   actOf,
   atOffice,
@@ -15,7 +15,6 @@ import {
 } from './options.ts'
 
 export const COINS_ACTS = ['buy', 'load', 'list', 'takings', 'refund', 'cash-up'] as const
-export type CoinsAct = (typeof COINS_ACTS)[number]
 
 /** `kontant coins …`: coins for cards and for tills. */
 export type CoinsCommand = { readonly name: 'coins'; readonly json: boolean } & (
@@ -52,12 +51,18 @@ export function parseCoins(argv: readonly string[], environment: Environment): C
       const { options, positionals } = read(name, rest, words, ['AMOUNT'])
       const [amount = ''] = positionals
       const { json = false, bound, memory = `${DEFAULT_DATA}/phone` } = options
-      const place = { ...atOffice('coins', options, environment), ...choiceOf(options) }
+      const place = {
+        ...atOffice('coins', options, environment),
+        ...cardChoiceOf('coins', options),
+      }
       return { name, act, json, ...place, amount, bound: bound ? 'bound' : 'free', memory }
     }
     case 'load': {
       const { options } = read(name, rest, { ...OFFICE_WORDS, ...CARD_WORDS }, [])
-      const place = { ...atOffice('coins', options, environment), ...choiceOf(options) }
+      const place = {
+        ...atOffice('coins', options, environment),
+        ...cardChoiceOf('coins', options),
+      }
       return { name, act, json: options.json ?? false, ...place }
     }
     case 'list': {
@@ -116,19 +121,6 @@ export function parseCoins(argv: readonly string[], environment: Environment): C
   }
 }
 
-interface Choosing {
-  readonly card?: string
-  readonly reader?: string
-  readonly cards?: string
-}
-
-function choiceOf({ card, reader, cards = `${DEFAULT_DATA}/cards` }: Choosing): CardChoice {
-  if ((card === undefined) === (reader === undefined)) {
-    throw new UsageError('which card? --card NAME of an image, or --reader NAME', 'coins')
-  }
-  return { card, reader, cards }
-}
-
 function ofWhom(
   options: Choosing & { readonly id?: string; readonly till?: string },
 ): CardChoice | Absent {
@@ -138,7 +130,7 @@ function ofWhom(
     throw new UsageError('of whom? --card NAME, --reader NAME, --id CARD or --till N', 'coins')
   }
   if (id !== undefined) return { id: cardNumberOf('coins', id) }
-  return till === undefined ? choiceOf(options) : { till: tillNumber(till) }
+  return till === undefined ? cardChoiceOf('coins', options) : { till: tillNumber(till) }
 }
 
 function tillNumber(text: string): TillNumber {

@@ -1,10 +1,12 @@
 import { PASSCODE_FORM } from '../kernel/pin.ts'
+import { cardChoiceOf, type CardChoice } from './card-choice.ts'
 import {
   actOf,
+  atOffice,
   DEFAULT_DATA,
   read,
-  urlOf,
   UsageError,
+  type AtOffice,
   type Environment,
   type Words,
 } from './options.ts'
@@ -26,13 +28,9 @@ export const PHONE_ACTS = [
 export type PhoneAct = (typeof PHONE_ACTS)[number]
 
 /** `kontant phone …`: what a holder does with a wallet and a phone. */
-export interface PhoneCommand {
+export interface PhoneCommand extends CardChoice, AtOffice {
   readonly name: 'phone'
   readonly act: PhoneAct
-  /** Image of the card; undefined: what lies in the reader. */
-  readonly card: string | undefined
-  readonly reader: string | undefined
-  readonly cards: string
   /** As written, `25.00`; only of acts that take one. */
   readonly amount: string | undefined
   /** A message from the other phone; only of acts that take one. */
@@ -43,9 +41,6 @@ export interface PhoneCommand {
   readonly newPin: string | undefined
   /** That unblocks the PIN. */
   readonly code: string | undefined
-  readonly office: string
-  /** File with name and password of the holder. */
-  readonly login: string
   /** File of what the phone remembers. */
   readonly memory: string
   readonly json: boolean
@@ -89,20 +84,14 @@ const WORDS = {
 } as const satisfies Words
 
 /** @throws {UsageError} */
-export function parsePhone(
-  argv: readonly string[],
-  { KONTANT_LOGIN, KONTANT_PIN }: Environment,
-): PhoneCommand {
+export function parsePhone(argv: readonly string[], environment: Environment): PhoneCommand {
   const [word, ...rest] = argv
   const act = actOf('phone', word, PHONE_ACTS)
   const { argument, pin, out, words = [] } = FORMS[act]
   const { options, positionals } = read('phone', rest, WORDS, argument ? [argument] : [])
-  const { card, reader } = options
-  if ((card === undefined) === (reader === undefined)) {
-    throw new UsageError('which card? --card NAME of an image, or --reader NAME', 'phone')
-  }
+  const choice = cardChoiceOf('phone', options)
   const [given] = positionals
-  const typed = options.pin ?? (pin ? KONTANT_PIN : undefined)
+  const typed = options.pin ?? (pin ? environment['KONTANT_PIN'] : undefined)
   if (pin === 'needed' && typed === undefined) {
     throw new UsageError(
       'the card asks for its PIN: --pin PIN, or the variable KONTANT_PIN',
@@ -117,17 +106,14 @@ export function parsePhone(
   return {
     name: 'phone',
     act,
-    card,
-    reader,
-    cards: options.cards ?? `${DEFAULT_DATA}/cards`,
+    ...choice,
+    ...atOffice('phone', options, environment),
     amount: argument === 'AMOUNT' ? given : undefined,
     message: argument === 'FILE' ? given : undefined,
     out: options.out ?? out,
     pin: digits('pin', typed),
     newPin: digits('new', options.new),
     code: digits('code', options.code),
-    office: urlOf('phone', options.office),
-    login: options.login ?? KONTANT_LOGIN ?? `${DEFAULT_DATA}/login`,
     memory: options.memory ?? `${DEFAULT_DATA}/phone`,
     json: options.json ?? false,
   }
