@@ -259,4 +259,3 @@ export const problem = z.strictObject({
     message: z.string(),
   }),
 })
-export type ProblemJson = z.output<typeof problem>

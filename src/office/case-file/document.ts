@@ -21,7 +21,6 @@ export const CASE_FILE_TYPE = 'application/kontant-case'
 
 /** Who can see that the finding follows: whoever has the file, or the office alone, with its secrets. */
 export const CHECKABLE = ['anyone', 'office'] as const
-export type Checkable = (typeof CHECKABLE)[number]
 
 const card = bytes.of(CARD_ID_SIZE).transform((id) => cardIdOf(id))
 const till = z.int().min(1).max(0xffffffff)
