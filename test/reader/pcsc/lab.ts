@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { VPCD_PORT, VPCD_SLOTS } from '../../../src/reader/vpcd.ts'
+import { leftOut } from '../../support/left-out.ts'
 
 const VPCD_LIBRARY = '/usr/lib/pcsc/drivers/serial/libifdvpcd.so'
 
@@ -54,16 +55,9 @@ export const WHY_NOT: string | undefined = (() => {
   return status === 0 ? undefined : `this user may make no namespaces: ${stderr.trim()}`
 })()
 
-/**
- * Says once a file what is left out and why. Where it was promised that nothing is, as in CI after its
- * installation, that is a failure.
- */
+/** Whether what takes real PC/SC is left out here; says so once a file. */
 export function skippedLoudly(what: string, why: string | undefined = WHY_NOT): boolean {
-  if (why === undefined) return false
-  const sentence = `NOT TESTED: ${what}: ${why}`
-  if (process.env['KONTANT_TEST_ALL'] === '1') throw new Error(sentence)
-  console.warn(sentence)
-  return true
+  return leftOut(what, why)
 }
 
 /** Becomes root of its own namespaces if it is not root anyway. */

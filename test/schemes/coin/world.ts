@@ -388,7 +388,3 @@ export function paid(result: Exchange | number): Exchange {
 export function openEvidence(world: World, { evidence: sealed }: Pick<Outcome, 'evidence'>) {
   return openMessage(evidence, openSealed(world.officeKey, sealed, CONTEXT.evidence))
 }
-
-export function occurrences(haystack: Uint8Array, needle: Uint8Array): number {
-  return Buffer.from(haystack).includes(Buffer.from(needle)) ? 1 : 0
-}
