@@ -181,7 +181,7 @@ export class CoinOffice {
 
   /** Back to where everything was issued and nothing handed in. */
   async forgetUploads(): Promise<void> {
-    await sql`truncate batch, till_intake, till_placement, rejected_item, entry, late_check, token_use,
+    await sql`truncate batch, card_item, till_intake, till_placement, rejected_item, entry, late_check, token_use,
       "case", coin_evidence, coin_step, coin_claim, coin_spend`.execute(this.office.db)
     await sql`update coin set holder = element, hops = 0`.execute(this.office.db)
     await sql`delete from transfer where reference like 'coin:%'`.execute(this.office.db)
