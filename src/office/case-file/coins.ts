@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Bytes } from '../../kernel/bytes.ts'
-import type { CardId, Digest } from '../../kernel/ids.ts'
+import type { Digest } from '../../kernel/ids.ts'
 import { invariant } from '../../kernel/errors.ts'
 import { currencyByNumber, type CurrencyCode } from '../../kernel/money.ts'
 import { OfficeError } from '../errors.ts'
@@ -180,8 +180,8 @@ async function storedItems(
   trx: Transaction<Tables>,
   evidence: readonly Digest[],
 ): Promise<readonly Bytes[]> {
-  const { rows } = await sql<{ index: number; card: CardId | null; bytes: Buffer }>`
-    select coin_evidence.index, batch.card, batch.bytes
+  const { rows } = await sql<{ index: number; bytes: Buffer }>`
+    select coin_evidence.index, batch.bytes
     from coin_evidence join batch on batch.id = coin_evidence.batch
     where coin_evidence.digest = any(${packed(evidence).hex((digest) => digest)})
     order by coin_evidence.digest`.execute(trx)
