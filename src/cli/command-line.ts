@@ -5,6 +5,7 @@ import { didYouMean } from '../town/nearest.ts'
 import { parseCard, type CardCommand } from './card-command.ts'
 import { parseCertificate, type CertificateCommand } from './certificate-command.ts'
 import { parseCoins, type CoinsCommand } from './coins-command.ts'
+import { parseLiquidity, type LiquidityCommand } from './liquidity-command.ts'
 import { parseMembership, type MembershipCommand } from './membership-command.ts'
 import { parseNotary, type NotaryCommand } from './notary-command.ts'
 import { parsePhone, type PhoneCommand } from './phone-command.ts'
@@ -37,6 +38,7 @@ export type Command =
   | CardCommand
   | PhoneCommand
   | CoinsCommand
+  | LiquidityCommand
   | ReaderCommand
   | PlayCommand
   | CaseCommand
@@ -222,6 +224,7 @@ const PARSERS: Readonly<Record<Topic, Parser>> = {
   card: (argv, environment) => parseCard(argv, environment),
   phone: (argv, environment) => parsePhone(argv, environment),
   coins: (argv, environment) => parseCoins(argv, environment),
+  liquidity: (argv, environment) => parseLiquidity(argv, environment),
   reader: (argv) => parseReader(argv),
   play: (argv, { DATABASE_URL }) => {
     const words = { json: 'flag', trace: 'flag', database: 'value' } as const

@@ -18,6 +18,7 @@ network, the office names whoever cheated.
   kontant card …             card images: issue, show, list, clone and more
   kontant phone …            a wallet and its holder’s phone: load, pay, synchronise and more
   kontant coins …            coins for a card or a till: buy, load, list, refund and more
+  kontant liquidity …        payments whose money is not there yet: show or set what becomes of them
   kontant reader …           card readers: list, watch, apdu
   kontant case …             a proven case as a file, and the key to check it with
   kontant verify-case FILE   checks such a file, offline
@@ -281,6 +282,32 @@ nothing is lost if they stay on the way.
                    the variable KONTANT_LOGIN, else ${DEFAULT_DATA}/login
   --memory DIR     where a purchase without an answer is noted; default ${DEFAULT_DATA}/phone
   --json           the answer as JSON; amounts in minor units
+
+${EXIT}
+`,
+  liquidity: `kontant liquidity show [--currency EUR] [--office URL] [--login FILE] [--json]
+kontant liquidity set hold|pool|provenance --reason TEXT [--pool-max AMOUNT] [--currency EUR]
+                      [--office URL] [--login FILE] [--json]
+
+What an office does with a payment of a wallet card whose money is not there yet: Bob pays Charlie
+with what Alice has paid him, and Charlie synchronises first.
+
+  hold         it waits until the payer's money comes in; an office starts with this
+  pool         it is paid at once: the office advances what is lacking, up to --pool-max in all, and
+               gets it back from what that card gets next
+  provenance   it waits as with hold; cards whose own policy has hops above 0 bring along what shows
+               where their money came from, so that it is found sooner
+
+A change holds from the next payment on. What the pool has advanced it gets back all the same.
+
+  --pool-max AMOUNT  the most that the pool advances: needed for pool, else as it was. One number of
+                     minor units for each currency: 50000.00 in EUR is 5000000 of each
+  --currency         in which AMOUNT is written and shown; default EUR
+  --reason TEXT      why, for whoever reads the audit log
+  --office URL       default http://127.0.0.1:${DEFAULT_PORT}
+  --login FILE       name and password, a line each, of somebody who works there, and to set, of one
+                     who leads; default: the variable KONTANT_LOGIN, else ${DEFAULT_DATA}/login
+  --json             policy, and poolMax in minor units
 
 ${EXIT}
 `,

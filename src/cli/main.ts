@@ -53,6 +53,9 @@ async function run(command: Command, io: Io): Promise<ExitStatus> {
     case 'coins':
       await (await import('./coins.ts')).runCoins(command, io)
       return EXIT.OK
+    case 'liquidity':
+      await (await import('./liquidity.ts')).runLiquidity(command, io)
+      return EXIT.OK
     case 'reader':
       await (await import('./reader.ts')).runReader(command, io)
       return EXIT.OK

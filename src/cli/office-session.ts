@@ -37,6 +37,12 @@ export class OfficeSession {
     return this.#call({ method: 'POST', path, headers, body: JSON.stringify(body) }, answer)
   }
 
+  /** @throws {OfficeRefused} */
+  put<T extends z.ZodType>(path: string, body: object, answer: T): Promise<z.output<T>> {
+    const headers = { 'content-type': 'application/json' }
+    return this.#call({ method: 'PUT', path, headers, body: JSON.stringify(body) }, answer)
+  }
+
   async #call<T extends z.ZodType>(call: Parameters<ApiWay>[0], schema: T): Promise<z.output<T>> {
     const headers = { ...call.headers, cookie: this.#cookie }
     const { status, body } = await this.#way({ ...call, headers })

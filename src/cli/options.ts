@@ -14,6 +14,7 @@ export const TOPICS = [
   'card',
   'phone',
   'coins',
+  'liquidity',
   'reader',
   'play',
   'case',
