@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { EVIDENCE_SIZE_MAX } from './batch.ts'
 import { CURRENCY_CODES } from './money.ts'
+import type { OfficeNumber } from './party.ts'
 import { bytes, instant, minorUnits } from './schema.ts'
 
 /**
@@ -9,13 +10,18 @@ import { bytes, instant, minorUnits } from './schema.ts'
  * money for which coin; what a coin is worth to whom, its own bank says.
  */
 
-export const ELEMENT_ID_SIZE = 8
-export const COIN_ID_SIZE = 8
+const ELEMENT_ID_SIZE = 8
+const COIN_ID_SIZE = 8
 /** Certificates in one act: as many as one item of evidence can need, and more. */
 export const CERTIFICATES_MAX = 128
 /** Banks that can have a part in one coin, or in one item of evidence. */
 export const PARTS_MAX = 64
 export const COIN_FEED_PAGE_MAX = 50
+
+/** A coin’s id begins with the number of its bank. */
+export function bankOfCoin(coin: Uint8Array): OfficeNumber {
+  return ((coin[0] ?? 0) << 8) | (coin[1] ?? 0)
+}
 
 const certificate = bytes.upTo(512)
 const evidence = bytes.upTo(EVIDENCE_SIZE_MAX)

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { bytesEqual, toHex, type Bytes } from '../kernel/bytes.ts'
-import type { CoinVerdictWord, DecisionState } from '../kernel/coin-acts.ts'
+import { bankOfCoin, type CoinVerdictWord, type DecisionState } from '../kernel/coin-acts.ts'
 import { invariant } from '../kernel/errors.ts'
 import { resolveGridlock } from '../kernel/gridlock.ts'
 import type { Amount, CurrencyCode } from '../kernel/money.ts'
@@ -57,18 +57,13 @@ function refusalOf(
   before: CoinRow | undefined,
 ): Exclude<Said['result'], 'known'> | undefined {
   if (!known.has(office)) return 'no bank'
-  if (bankOf(coin) !== office) return 'not yours'
+  if (bankOfCoin(coin) !== office) return 'not yours'
   const named = creditor ? [...to, creditor.office] : to
   if (creditor?.office === office || !named.every((one) => known.has(one))) return 'no such bank'
   if (!before) return undefined
   if (before.value !== value || before.currency !== currency) return 'other value'
   if (before.verdict === 'accepted' && !isOwedTo(before, creditor)) return 'accepted before'
   return before.step > step ? 'old' : undefined
-}
-
-/** A coin’s id begins with the number of its bank. */
-function bankOf(coin: Bytes): number {
-  return ((coin[0] ?? 0) << 8) | (coin[1] ?? 0)
 }
 
 function isOwedTo(row: CoinRow, creditor: Decision['creditor'][number] | undefined): boolean {

@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 import { toHex } from '../../../kernel/bytes.ts'
-import type { CoinNews, CoinVerdictWord } from '../../../kernel/coin-acts.ts'
+import { bankOfCoin, type CoinNews, type CoinVerdictWord } from '../../../kernel/coin-acts.ts'
 import type { CurrencyCode } from '../../../kernel/money.ts'
 import type { Instant } from '../../../kernel/ports.ts'
 import { post, type AccountName, type Transfer } from '../../ledger/accounts.ts'
@@ -26,7 +26,7 @@ export async function takeWords(
   if (words.length === 0) return
   await noteWords(
     trx,
-    words.filter(({ coin }) => bankOf(coin) !== bank),
+    words.filter(({ coin }) => bankOfCoin(coin) !== bank),
   )
   const owed = words.flatMap((word) =>
     word.creditor[0] ? [{ word, creditor: word.creditor[0] }] : [],
@@ -37,7 +37,7 @@ export async function takeWords(
   )
   const transfers = owed.flatMap(({ word, creditor }): readonly Transfer[] => {
     const { coin, currency, value: amount } = word
-    const from = bankOf(coin)
+    const from = bankOfCoin(coin)
     // What it has at the notary, as its own books have it.
     const reserve: AccountName = { kind: 'reserve', owner: '', currency }
     const shared = { reference: `coin:${toHex(coin)}:reserve`, amount, at }
@@ -57,10 +57,6 @@ function suspense(currency: CurrencyCode): AccountName {
   return { kind: 'suspense', owner: '', currency }
 }
 
-function bankOf(coin: Uint8Array): number {
-  return ((coin[0] ?? 0) << 8) | (coin[1] ?? 0)
-}
-
 async function noteWords(trx: Transaction<Tables>, words: readonly CoinWord[]): Promise<void> {
   // Of several about one coin the newest.
   const newest = [
@@ -71,7 +67,7 @@ async function noteWords(trx: Transaction<Tables>, words: readonly CoinWord[]): 
     insert into coin_abroad (coin, bank, currency, value, step, verdict, creditor, office)
     select * from unnest(
       ${column.text(({ coin }) => toHex(coin))},
-      ${column.int4(({ coin }) => bankOf(coin))},
+      ${column.int4(({ coin }) => bankOfCoin(coin))},
       ${column.text(({ currency }) => currency)},
       ${column.int8(({ value }) => value)},
       ${column.int4(({ step }) => step)},
