@@ -1,5 +1,5 @@
 import type { Bytes } from '../kernel/bytes.ts'
-import { fetchedWay, OfficeRefused, refusalOf, type Login } from '../town/office-client.ts'
+import { OfficeRefused, refusalOf } from '../town/office-client.ts'
 import { CommandFailed } from './io.ts'
 
 /** Does what asks an office. @throws {CommandFailed} if it refuses, or nobody is there. */
@@ -18,18 +18,6 @@ export async function asked<T>(office: string, work: () => Promise<T>): Promise<
     }
     throw error
   }
-}
-
-/** A session of that person. @returns its cookie. */
-export async function signIn(office: string, login: Login): Promise<string> {
-  const { status, body, cookie } = await fetchedWay(office)({
-    method: 'POST',
-    path: '/api/session',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(login),
-  })
-  if (status !== 200 || cookie === undefined) throw refusalOf(status, body)
-  return cookie
 }
 
 /** An answer that is bytes. @throws {OfficeRefused} with the office's own words. */

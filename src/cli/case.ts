@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import type { Bytes } from '../kernel/bytes.ts'
 import { fingerprintOf, publicKeyFromPem } from '../kernel/p256.ts'
-import { asked, fetchBytes, signIn } from './asking.ts'
+import { fetchedWay, signIn } from '../town/office-client.ts'
+import { asked, fetchBytes } from './asking.ts'
 import type { CaseCommand } from './command-line.ts'
 import { CommandFailed, type Io } from './io.ts'
 import { readLogin } from './login.ts'
@@ -20,7 +21,9 @@ export async function runCase(command: CaseCommand, io: Io): Promise<void> {
   const { id } = command
   const login = await readLogin(command.login)
   const file = await asked(office, async () =>
-    fetchBytes(office, `/api/cases/${id}/export`, { cookie: await signIn(office, login) }),
+    fetchBytes(office, `/api/cases/${id}/export`, {
+      cookie: await signIn(fetchedWay(office), login),
+    }),
   )
   await write(out, file)
   io.out(`${out} is case ${id} with its evidence.`)

@@ -19,7 +19,7 @@ import {
   type CoinJson,
 } from '../office/coins/answers.ts'
 import type { Channel } from '../reader/channel.ts'
-import { OfficeRefused } from '../town/office-client.ts'
+import { fetchedWay, OfficeRefused, OfficeSession } from '../town/office-client.ts'
 import { asked } from './asking.ts'
 import { withChosenCard } from './chosen-card.ts'
 import { countOf, heldBy, holdingJson, holdingLine, offer, type Holding } from './coin-holding.ts'
@@ -27,7 +27,6 @@ import type { Absent, CoinsCommand } from './coins-command.ts'
 import { fileMemory, type Memory } from './file-memory.ts'
 import { CommandFailed, print, type Io } from './io.ts'
 import { readLogin } from './login.ts'
-import { OfficeSession } from './office-session.ts'
 import { UsageError, type AtOffice } from './options.ts'
 import { systemRandom } from './system.ts'
 
@@ -252,7 +251,7 @@ class Purchase {
 
 async function signedIn({ office, login }: AtOffice): Promise<OfficeSession> {
   const who = await readLogin(login)
-  return asked(office, () => OfficeSession.open(office, who))
+  return asked(office, () => OfficeSession.open(fetchedWay(office), who))
 }
 
 const PAGE = 500

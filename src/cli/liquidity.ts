@@ -1,10 +1,10 @@
 import { currency, formatAmount, type CurrencyCode } from '../kernel/money.ts'
 import { liquidityJson, type LiquidityJson } from '../office/answers.ts'
+import { fetchedWay, OfficeSession } from '../town/office-client.ts'
 import { asked } from './asking.ts'
 import { print, type Io } from './io.ts'
 import type { LiquidityCommand } from './liquidity-command.ts'
 import { readLogin } from './login.ts'
-import { OfficeSession } from './office-session.ts'
 
 const PATH = '/api/liquidity'
 
@@ -13,7 +13,7 @@ export async function runLiquidity(command: LiquidityCommand, io: Io): Promise<v
   const { office, login, json } = command
   const who = await readLogin(login)
   const liquidity = await asked(office, async () => {
-    const session = await OfficeSession.open(office, who)
+    const session = await OfficeSession.open(fetchedWay(office), who)
     const now = await session.get(PATH, liquidityJson)
     if (command.act === 'show') return now
     const { policy, poolMax, reason } = command

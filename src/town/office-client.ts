@@ -107,8 +107,8 @@ export function fetchedWay(office: string): ApiWay {
 
 const refusal = z.object({ error: z.object({ message: z.string() }) })
 
-/** A person's session at an office: signs in when it has to. */
-class Session {
+/** A person's session at an office: signs in when it has to. @throws {OfficeRefused} as every method. */
+export class OfficeSession {
   readonly #way: ApiWay
   readonly #login: Login
   readonly #jar: SessionCookie
@@ -119,61 +119,59 @@ class Session {
     this.#jar = jar
   }
 
-  async get<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
-    return this.#call('GET', path, undefined, schema)
+  /** Signed in from the start. */
+  static async open(way: ApiWay, login: Login): Promise<OfficeSession> {
+    return new OfficeSession(way, login, { cookie: await signIn(way, login) })
   }
 
-  async post<T extends z.ZodType>(path: string, body: object, schema: T): Promise<z.output<T>> {
-    return this.#call('POST', path, body, schema)
+  async get<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
+    return this.#call({ method: 'GET', path, headers: {}, body: undefined }, schema)
+  }
+
+  /** With a `key`, the same is done once. */
+  async post<T extends z.ZodType>(
+    path: string,
+    body: object,
+    schema: T,
+    key?: string,
+  ): Promise<z.output<T>> {
+    const headers = { ...JSON_BODY, ...(key !== undefined && { 'idempotency-key': key }) }
+    return this.#call({ method: 'POST', path, headers, body: JSON.stringify(body) }, schema)
   }
 
   async put<T extends z.ZodType>(path: string, body: object, schema: T): Promise<z.output<T>> {
-    return this.#call('PUT', path, body, schema)
+    const call = { path, headers: JSON_BODY, body: JSON.stringify(body) }
+    return this.#call({ method: 'PUT', ...call }, schema)
   }
 
-  async #call<T extends z.ZodType>(
-    method: ApiCall['method'],
-    path: string,
-    body: object | undefined,
-    schema: T,
-  ): Promise<z.output<T>> {
+  async #call<T extends z.ZodType>(call: ApiCall, schema: T): Promise<z.output<T>> {
     this.#jar.cookie ??= await this.#signIn()
-    const first = await this.#send(method, path, body)
+    const first = await this.#send(call)
     if (first.status === UNAUTHORISED) this.#jar.cookie = await this.#signIn()
-    const answer = first.status === UNAUTHORISED ? await this.#send(method, path, body) : first
-    return parseWith(schema, answerOf(answer), `${method} ${path}`)
+    const answer = first.status === UNAUTHORISED ? await this.#send(call) : first
+    return parseWith(schema, answerOf(answer), `${call.method} ${call.path}`)
   }
 
   async #signIn(): Promise<string> {
     return signIn(this.#way, this.#login)
   }
 
-  async #send(
-    method: ApiCall['method'],
-    path: string,
-    body: object | undefined,
-  ): Promise<ApiAnswer> {
-    return this.#way({
-      method,
-      path,
-      headers: {
-        ...(body && { 'content-type': 'application/json' }),
-        ...(this.#jar.cookie !== undefined && { cookie: this.#jar.cookie }),
-      },
-      body: body && JSON.stringify(body),
-    })
+  async #send(call: ApiCall): Promise<ApiAnswer> {
+    const { cookie } = this.#jar
+    const headers = { ...call.headers, ...(cookie !== undefined && { cookie }) }
+    return this.#way({ ...call, headers })
   }
 }
 
 /** @returns the cookie of a new session. @throws {OfficeRefused} */
 export async function signIn(way: ApiWay, login: Login): Promise<string> {
-  const headers = { 'content-type': 'application/json' }
   const body = JSON.stringify(login)
-  const answer = await way({ method: 'POST', path: '/api/session', headers, body })
+  const answer = await way({ method: 'POST', path: '/api/session', headers: JSON_BODY, body })
   answerOf(answer)
   return answer.cookie ?? ''
 }
 
+const JSON_BODY = { 'content-type': 'application/json' }
 const UNAUTHORISED = 401
 
 /** @throws {OfficeRefused} with the office's own words. */
@@ -194,7 +192,7 @@ function contentOf(body: string): unknown {
 
 /** What an operator does at an office, through its API. Signs in at the first call. */
 export function officeClient(way: ApiWay, login: Login, jar: SessionCookie = {}): OfficeClient {
-  const session = new Session(way, login, jar)
+  const session = new OfficeSession(way, login, jar)
   return {
     async addMerchant(name) {
       return (await session.post('/api/merchants', { name }, merchantJson)).id
@@ -312,7 +310,7 @@ const accountsJson = z.object({ accounts: z.array(accountJson) })
 
 const PAGE = 1000
 
-async function allAccounts(session: Session): Promise<readonly OfficeAccount[]> {
+async function allAccounts(session: OfficeSession): Promise<readonly OfficeAccount[]> {
   const accounts: AccountJson[] = []
   for (;;) {
     const after = accounts.at(-1)?.id
