@@ -155,9 +155,10 @@ export class Counter {
     return this.#keep({ kind: 'tap', at: this.#clock.now(), order, result })
   }
 
-  /** One card, whatever order there is. */
+  /** One card, whatever order there is: it gets what this till still owes it. */
   async show(channel: Channel): Promise<Answer> {
-    const result = await this.#till.show(channel)
+    const result = await this.#till.giveOwed(channel)
+    if (result.result === 'shown' && result.given !== undefined) this.#ring()
     return this.#keep({ kind: 'show', at: this.#clock.now(), result })
   }
 

@@ -86,7 +86,13 @@ const handedOver = z.strictObject({ given: money, change: money })
 
 /** What came of a card. */
 export const answer = z.union([
-  z.strictObject({ result: z.literal('shown'), at: instant, view }),
+  z.strictObject({
+    result: z.literal('shown'),
+    at: instant,
+    view,
+    /** What the card has just got of what this till owed it; null if that was nothing. */
+    given: money.nullable(),
+  }),
   z.strictObject({ result: z.literal('torn'), at: instant }),
   z.strictObject({
     result: z.literal('done'),

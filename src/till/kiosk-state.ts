@@ -186,8 +186,10 @@ export function answerJson(answer: Answer): AnswerJson {
         otherAmounts: otherAmounts.map(String),
       }
     }
-    case 'shown':
-      return { result: 'shown', at, view: viewJson(answer.result.view) }
+    case 'shown': {
+      const { view, given } = answer.result
+      return { result: 'shown', at, view: viewJson(view), given: given?.toString() ?? null }
+    }
     case 'torn':
       return { result: 'torn', at }
     case 'done': {

@@ -18,6 +18,11 @@ export interface TillScheme {
   /** What the card says of itself. Nothing changes, on the card or in the journal. */
   show(channel: Channel, desk: Desk): Promise<ShowResult>
   /**
+   * The same, when it has given the card what payments of before still owe it: for whoever comes for that
+   * alone. Only of schemes whose payments can leave something at the till.
+   */
+  giveOwed?(channel: Channel, desk: Desk): Promise<ShowResult>
+  /**
    * Carries out one order at one card. First finishes or undoes what this till left unfinished on it.
    * A repeated tap with the same order finishes that order and charges once.
    */
@@ -151,7 +156,14 @@ export interface CardView {
 }
 
 export type ShowResult =
-  { readonly result: 'shown'; readonly view: CardView } | Refusal | { readonly result: 'torn' }
+  | {
+      readonly result: 'shown'
+      readonly view: CardView
+      /** What it has just got of what this till owed it; undefined if that was nothing. */
+      readonly given?: Amount
+    }
+  | Refusal
+  | { readonly result: 'torn' }
 
 /**
  * `done`: the card took it, now or at an earlier tap.

@@ -151,12 +151,27 @@ export class Till {
     return enrolled.identity
   }
 
+  /** Nothing changes, on the card or in the till. */
   async show(channel: Channel): Promise<ShowResult> {
+    return this.#showBy(channel, ({ scheme, desk }) => scheme.show(channel, desk))
+  }
+
+  /** Shows a card that has got what this till still owed it. */
+  async giveOwed(channel: Channel): Promise<ShowResult> {
+    return this.#showBy(channel, ({ scheme, desk }) =>
+      scheme.giveOwed ? scheme.giveOwed(channel, desk) : scheme.show(channel, desk),
+    )
+  }
+
+  async #showBy(
+    channel: Channel,
+    show: (approached: Approached) => Promise<ShowResult>,
+  ): Promise<ShowResult> {
     return this.#inTurn(async () => {
       const ready = this.#ready()
       if ('result' in ready) return ready
       try {
-        return await this.#ask(channel, ready, ({ scheme, desk }) => scheme.show(channel, desk))
+        return await this.#ask(channel, ready, show)
       } catch (error) {
         if (error instanceof CardTorn) return { result: 'torn' }
         throw error

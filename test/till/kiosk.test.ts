@@ -189,6 +189,24 @@ describe('the till’s page', () => {
     expect((await ask('GET', '/api/state')).body).toMatchObject({ order: { state: 'new' } })
   })
 
+  test('gives a card that it shows what it is owed, and says what that was', async () => {
+    const scheme: TillScheme = {
+      ...toyScheme,
+      async giveOwed(channel, desk) {
+        const shown = await toyScheme.show(channel, desk)
+        return shown.result === 'shown' ? { ...shown, given: 700n } : shown
+      },
+    }
+    const { ask } = await openKiosk({ schemes: [scheme] })
+    for (const path of ['/api/tap', '/api/show']) {
+      const { body } = await ask('POST', path, { card: 'card-1' })
+      expect(body).toMatchObject({ result: 'shown', given: '700' })
+    }
+    const plain = await openKiosk()
+    const { body } = await plain.ask('POST', '/api/show', { card: 'card-1' })
+    expect(body).toMatchObject({ result: 'shown', given: null })
+  })
+
   test('keeps an unfinished order until it is finished or given up', async () => {
     const { ask, card } = await openKiosk()
     await ask('POST', '/api/order', order)

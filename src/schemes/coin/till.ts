@@ -14,7 +14,6 @@ import type {
   JournalRecord,
   Order,
   Refusal,
-  ShowResult,
   SpendableToken,
   TapCost,
   TapResult,
@@ -22,26 +21,20 @@ import type {
 } from '../../till/scheme.ts'
 import { CHUNK_SIZE, COIN_SW } from './instructions.ts'
 import { FCI_SIZE, IDENTITY_AID, SCHEME, VALUE_MAX } from './message.ts'
-import {
-  deliver,
-  done,
-  handedOverIn,
-  isOpen,
-  settle,
-  unfinished,
-  viewOf,
-  type CardStatus,
-} from './till/delivery.ts'
+import { deliver, done, handedOverIn, isOpen, settle, unfinished } from './till/delivery.ts'
 import { floatOf } from './till/float.ts'
+import { meet, meetVendor, type Present } from './till/present.ts'
+import { giveOwed, show } from './till/showing.ts'
 import { cannotPay, refused, tooMuch } from './till/statuses.ts'
-import { CoinCard, VendorElement, VendorGone, type Answer, type Introduction } from './terminal.ts'
-import { closeDay, intend, journalOutcome, recover, recordOf } from './till/journal.ts'
+import { VendorGone, type Answer, type Introduction } from './terminal.ts'
+import { closeDay, intend, journalOutcome, recordOf } from './till/journal.ts'
 
 /** The till’s side of the scheme `coin`: docs/protocol/coin.md. It carries bytes that it cannot read. */
 export const coinTill: TillScheme = {
   name: SCHEME,
   recognises: isProcessorCard,
   show,
+  giveOwed,
   perform,
   cost,
   cashUp,
@@ -50,27 +43,6 @@ export const coinTill: TillScheme = {
 }
 
 type PayOrder = Extract<Order, { kind: 'pay' }>
-
-/** A card and a vendor element, before anything is done with them. */
-interface Present {
-  readonly card: CoinCard
-  readonly status: CardStatus
-  readonly vendor: VendorElement
-}
-
-async function show(channel: Channel, desk: Desk): Promise<ShowResult> {
-  try {
-    const card = await CoinCard.connect(channel)
-    if (!card) return refused('unknown_card')
-    const status = await card.status()
-    if (!status) return refused('damaged_card')
-    if (status.currency !== desk.currency.numeric) return refused('foreign_currency')
-    return { result: 'shown', view: viewOf(status) }
-  } catch (error) {
-    if (error instanceof CardTorn) return { result: 'torn' }
-    throw error
-  }
-}
 
 /** @throws {CardTorn} if the card goes before anything was written on it or in the journal. */
 async function perform(channel: Channel, order: Order, desk: Desk): Promise<TapResult> {
@@ -112,26 +84,6 @@ function checkOrder(order: Order): void {
   if (order.kind === 'pay' && order.amount <= 0n) {
     throw new FormatError('order.amount', `expected more than 0, got ${order.amount}`)
   }
-}
-
-/** The statuses up to `damaged_card`. */
-async function meet(channel: Channel, desk: Desk): Promise<Present | Refusal> {
-  const card = await CoinCard.connect(channel)
-  if (!card) return refused('unknown_card')
-  const vendor = await meetVendor(desk)
-  if ('result' in vendor) return vendor
-  await recover(vendor, desk)
-  const status = await card.status()
-  return status ? { card, status, vendor } : refused('damaged_card')
-}
-
-async function meetVendor(desk: Desk): Promise<VendorElement | Refusal> {
-  const vendor = desk.module && (await VendorElement.connect(desk.module))
-  if (!desk.module) return refused('module_missing')
-  if (!vendor) return refused('module_refused')
-  const { till, currency } = await vendor.status()
-  const isOurs = till === desk.till && currency === desk.currency.numeric
-  return isOurs ? vendor : refused('module_refused')
 }
 
 /** One tap of one card. */

@@ -44,6 +44,11 @@ test('change reaches the card that paid, once, and nobody else', async () => {
     own.chip.field.arm({ atApdu: 3, cut: 'before' })
     expect(await settle(till, record, own)).toMatchObject({ result: 'unfinished' })
     const done = { result: 'done', handedOver: { given: 20n, change: 7n }, view: { balance: 7n } }
+    if (turn === 0) {
+      // Whoever comes for it alone is told what it was, once.
+      expect(await till.balance(own)).toMatchObject({ given: 7n, view: { balance: 7n } })
+      expect(await till.balance(own)).not.toHaveProperty('given')
+    }
     for (let again = 0; again < 2; again++) {
       expect(await settle(till, record, own)).toMatchObject(done)
     }

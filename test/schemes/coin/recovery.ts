@@ -2,9 +2,10 @@ import { expect, test } from 'vitest'
 import { invariant } from '../../../src/kernel/errors.ts'
 import type { Amount } from '../../../src/kernel/money.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
+import type { Order } from '../../../src/till/scheme.ts'
 import { INS, LAST } from '../../../src/schemes/coin/instructions.ts'
 import { cutsOf, cutting, nameOf, placeOf, Scene, type Cut } from './cutting.ts'
-import { directoryOf, pay, Redemption } from './till.ts'
+import { directoryOf, pay, Redemption, Till } from './till.ts'
 import { Counter, PASSCODE, World, type Customer, type Vendor } from './world.ts'
 
 /** Something at a till that is cut, and done again until it is over. */
@@ -29,7 +30,9 @@ interface Attempt {
 
 async function deeds(world: World): Promise<{
   readonly holders: readonly (Customer | Vendor)[]
-  readonly deeds: Readonly<Record<'payment' | 'pin' | 'closing' | 'return', Deed>>
+  readonly deeds: Readonly<
+    Record<'payment' | 'pin' | 'closing' | 'return' | 'change' | 'coins', Deed>
+  >
 }> {
   const customer = await world.customer({ coins: [10n, 10n, 5n, 20n] })
   const careful = await world.customer({ coins: [10n, 20n], pinFreeMax: 0n })
@@ -50,32 +53,44 @@ async function deeds(world: World): Promise<{
     return { scene, act }
   }
 
+  /** A tap at which the card leaves: after it has paid, or before it has what it gets for that. */
+  async function leaving(till: Till, payer: Customer, order: Order, ins: number): Promise<string> {
+    const { field } = payer.chip
+    field.powerOn()
+    const channel = inProcessChannel(field)
+    const { result } = await till.tapAt(
+      {
+        atr: channel.atr,
+        async transmit(apdu) {
+          if (apdu[1] === INS.SETTLE && ins === INS.SETTLE) return new Uint8Array()
+          const answer = await channel.transmit(apdu)
+          return apdu[1] === ins && apdu[2] === LAST ? new Uint8Array() : answer
+        },
+      },
+      order,
+    )
+    field.powerOff()
+    return result
+  }
+
   /** Somebody has paid, nobody heard of it, and the change that was for him is another one's. */
   async function late(): Promise<Attempt> {
     const scene = new Scene(single, poor)
     const other = second.clone()
     const { till, customer: first } = scene
     const order = pay(5n)
-    first.chip.field.powerOn()
-    const channel = inProcessChannel(first.chip.field)
-    const torn = await till.tapAt(
-      {
-        atr: channel.atr,
-        async transmit(apdu) {
-          const answer = await channel.transmit(apdu)
-          return apdu[1] === INS.PAY && apdu[2] === LAST ? new Uint8Array() : answer
-        },
-      },
-      order,
-    )
-    first.chip.field.powerOff()
-    expect(torn.result).toBe('unfinished')
+    expect(await leaving(till, first, order, INS.PAY)).toBe('unfinished')
     expect(await till.tap(other, pay(5n))).toMatchObject({ result: 'done' })
     const act = async () => {
       const result = await till.tap(first, order)
       return result.result === 'refused' ? result.status : result.result
     }
     return { scene, act, elsewhere: async () => (await other.status()).total }
+  }
+
+  /** Comes for what is owed, and for nothing else. */
+  function looking({ till, customer: own }: Scene): Attempt['act'] {
+    return async () => (await till.balance(own))?.result ?? 'nothing'
   }
 
   return {
@@ -117,6 +132,33 @@ async function deeds(world: World): Promise<{
         issued: 45n + 12n,
         left: 45n,
       },
+      change: {
+        name: 'change that somebody comes for',
+        async begin() {
+          const { scene } = paying(customer, '')
+          const { till, customer: payer } = scene
+          expect(await leaving(till, payer, pay(13n), INS.SETTLE)).toBe('unfinished')
+          return { scene, act: looking(scene) }
+        },
+        ends: ['shown'],
+        issued: 45n + 10n,
+        left: 32n,
+      },
+      coins: {
+        name: 'coins that go back to somebody who comes for them',
+        async begin() {
+          const { scene, elsewhere } = await late()
+          const { till, customer: payer } = scene
+          expect(await leaving(till, payer, pay(2n), INS.SETTLE)).toBe('unfinished')
+          const check = async () => {
+            expect(till.records().filter(({ state }) => state === 'intended')).toEqual([])
+          }
+          return { scene, act: looking(scene), check, ...(elsewhere && { elsewhere }) }
+        },
+        ends: ['shown'],
+        issued: 20n + 5n,
+        left: 10n,
+      },
       return: {
         name: 'coins that go back, for the change is gone',
         begin: late,
@@ -140,7 +182,7 @@ export function defineRecovery({ ways, every }: RecoveryOptions): void {
   const world = new World('recovery')
   const made = deeds(world)
 
-  for (const which of ['pin', 'closing', 'return'] as const) {
+  for (const which of ['pin', 'closing', 'return', 'change', 'coins'] as const) {
     test(`cut everywhere: ${which}`, async () => {
       const { deeds: all, holders } = await made
       const deed = all[which]

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { invariant } from '../../../src/kernel/errors.ts'
 import { recordOf } from '../../../src/schemes/coin/till/journal.ts'
+import type { Amount } from '../../../src/kernel/money.ts'
 import type { JournalRecord } from '../../../src/till/scheme.ts'
 import { cutsOf, cutting, LINKS, MEMORIES, nameOf, placeOf, Scene } from './cutting.ts'
 import { buy, directoryOf, pay, Redemption } from './till.ts'
@@ -37,6 +38,7 @@ export function defineTearing({ ways }: TearingOptions): void {
       for (const value of SMALL) paid(await new Counter(customer, vendor).pay(value))
       const context = await directoryOf(world, [customer, vendor])
       const counted = new Map<string, number>()
+      let looked = 0
       const dry = sceneOf(customer, vendor)
       const tap = async () => {
         expect(await dry.till.tap(dry.customer, buy(AMOUNT))).toMatchObject({ result: 'done' })
@@ -54,6 +56,9 @@ export function defineTearing({ ways }: TearingOptions): void {
           till.records().some(({ kind, state }) => kind === 'pay' && state === 'confirmed')
         const isGivenUp = afterwards === 'another order' && torn?.result !== 'done'
         if (isGivenUp) till.giveUp(order)
+        // Some come back for their change alone.
+        const comesForChange = (looked += 1) % 2 === 0
+        if (comesForChange) await lookAt(scene, isTaken ? 45n - AMOUNT : undefined)
         const next = afterwards === 'the same order' ? order : pay(2n)
         const { result, note } = await finish(scene, next)
         const status = await scene.customer.status()
@@ -91,6 +96,19 @@ export function defineTearing({ ways }: TearingOptions): void {
       expect(counted.size).toBe(MEMORIES.length + LINKS.length + 1)
     })
   }
+}
+
+/**
+ * Shows the card, which gets what it is owed, and nothing that it has not paid for.
+ *
+ * @param left on it then, of a payment that is decided.
+ */
+async function lookAt({ till, customer }: Scene, left: Amount | undefined): Promise<void> {
+  const before = (await customer.status()).total
+  expect(await till.balance(customer)).toMatchObject({ result: 'shown' })
+  const { total, open } = await customer.status()
+  if (left === undefined) expect(total).toBe(before)
+  else expect({ total, open }).toEqual({ total: left, open: [] })
 }
 
 /** Whether it tells the office that it has sold the unit. */

@@ -145,6 +145,13 @@ export class Till<V extends Pick<Vendor, 'chip' | 'till'> = Vendor> {
     }
   }
 
+  /** Shows the card, which gets what it is owed. */
+  balance({ chip }: Pick<Customer, 'chip'>) {
+    return this.vendor.chip.tapped((slot) =>
+      chip.tapped(async (channel) => coinTill.giveOwed?.(channel, this.desk(slot))),
+    )
+  }
+
   closeDay() {
     return this.vendor.chip.tapped(async (slot) => coinTill.cashUp?.(this.desk(slot)))
   }

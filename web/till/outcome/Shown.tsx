@@ -7,7 +7,7 @@ import { Stage } from './Stage.tsx'
 import classes from './Stage.module.css'
 
 export function Shown({
-  answer: { view },
+  answer: { view, given },
   onDone,
 }: {
   readonly answer: Extract<Answer, { result: 'shown' }>
@@ -37,6 +37,11 @@ export function Shown({
         Card …{view.card.slice(-4)}
         <PaymentsLeft view={view} />
       </p>
+      {given !== null && (
+        <p className={classes.why}>
+          <Money amount={given} currency={view.currency} /> of it was owed, and is on the card now
+        </p>
+      )}
       {view.unfinished && (
         <p className={classes.why}>
           A transaction was begun on it and not finished. The next payment mends that; of coins, the
