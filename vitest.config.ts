@@ -22,24 +22,28 @@ function roomIn(directory: string): number {
 
 if (roomIn(MEMORY) > ROOM) process.env['TMPDIR'] ??= MEMORY
 
-// Each file has a process of its own, and most load the same libraries.
+// Processes come and go, and most load the same libraries.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/node')
 
 /**
- * Files that take longest, which begin first: whichever began last would be waited for alone. Those
- * that wait for card readers or a browser stand between those that compute.
+ * What takes longest begins first: whatever began last would be waited for alone. Those of readers, which
+ * wait more than they compute, come one after the other beside the first two.
  */
 const LONGEST = [
   'town/scenarios',
   'web/console',
+  'reader/pcsc/tears',
+  'reader/pcsc/slot',
+  'reader/pcsc/swaps',
+  'reader/pcsc/phone',
+  'reader/pcsc/till',
+  'reader/pcsc/module',
   'web/till',
   'office/inter-office',
   'office/coins',
-  'reader/pcsc/tears',
   'office/load',
   'office/order',
   'schemes/wallet/phone-lost',
-  'reader/pcsc/slot',
   'docs',
   'cli/up',
   'town/orders',
@@ -47,17 +51,13 @@ const LONGEST = [
   'schemes/purse/tears',
   'schemes/coin/tears',
   'office/payments',
-  'reader/pcsc/swaps',
   'schemes/wallet/till-tears',
-  'reader/pcsc/phone',
-  'reader/pcsc/till',
   'town/docs',
   'fuzz/bad-input',
   'schemes/block/undoing',
   'schemes/purse/undoing',
   'schemes/block/tears',
   'town/steps',
-  'reader/pcsc/module',
 ]
 
 const LONGEST_FILES = LONGEST.map((name) => join(import.meta.dirname, `test/${name}.test.ts`))
@@ -75,17 +75,39 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** These set up a card service, which a process finds once, by its environment. */
+const WITH_SERVICE = ['test/reader/pcsc/**/*.test.ts', 'test/card/iso-opensc.test.ts']
+const ALL = ['test/**/*.test.ts']
+const LONG = ['test/long/**']
+
+/** What is true of every test, the long campaigns' too. */
+export const EVERY = {
+  pool: 'forks',
+  runner: 'test/support/runner.ts',
+  // As Node loads what users run: types are stripped, nothing is rewritten.
+  experimental: { viteModuleRunner: false, nodeLoader: false },
+  // Long enough for a slow machine: cards in real readers wait for a service that looks now and then.
+  testTimeout: 180_000,
+  hookTimeout: 60_000,
+} as const
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/long/**'],
-    pool: 'forks',
     // One for each core and one more: a third of the time is waiting, for databases, readers, a browser.
     maxWorkers: availableParallelism() + 1,
-    // Long enough for a slow machine: cards in real readers wait for a service that looks now and then.
-    testTimeout: 180_000,
-    hookTimeout: 60_000,
     globalSetup: ['test/support/global-setup.ts'],
     sequence: { sequencer: LongestFirst },
+    projects: [
+      {
+        test: {
+          ...EVERY,
+          name: 'shared',
+          include: ALL,
+          exclude: [...LONG, ...WITH_SERVICE],
+          isolate: false,
+        },
+      },
+      { test: { ...EVERY, name: 'alone', include: WITH_SERVICE } },
+    ],
   },
 })
