@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Kysely } from 'kysely'
-import { fromBase64, toBase64, type Bytes } from '../../src/kernel/bytes.ts'
-import type { CardId } from '../../src/kernel/ids.ts'
-import { Unreachable, type Transport } from '../../src/kernel/ports.ts'
+import { httpTransport } from '../../src/cli/http-transport.ts'
+import type { Bytes } from '../../src/kernel/bytes.ts'
+import { invariant } from '../../src/kernel/errors.ts'
 import { createApi } from '../../src/office/api.ts'
-import type { CoinsSoldJson } from '../../src/office/coins/answers.ts'
 import { startEvidence, type EvidenceService } from '../../src/office/ledger/evidence.ts'
 import type { Api } from '../../src/office/http.ts'
 import { createOffice, type Office } from '../../src/office/office.ts'
@@ -26,6 +25,7 @@ import { runTill } from '../../src/till/run.ts'
 import { createTill } from '../../src/till/till.ts'
 import type { Policy } from '../../src/kernel/documents.ts'
 import { CARD_SCHEMES, type SchemeName } from '../../src/town/chips.ts'
+import { injectedWay, officeClient } from '../../src/town/office-client.ts'
 import { TownCard, TownChip, type CardTear } from '../../src/town/town-card.ts'
 import { loadCoins } from '../../src/schemes/coin/issuing.ts'
 import { RANDOM } from '../support/office.ts'
@@ -101,6 +101,9 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
   const url = await api.listen({ port: 0, host: '127.0.0.1' })
   const sessionOfLogin = rememberedSessions(api)
   const call = await operatorCalls(api, office, sessionOfLogin)
+  const client = officeClient(injectedWay(api), OPERATOR, {
+    cookie: await sessionOfLogin(OPERATOR.name),
+  })
   const cards = new Map<string, TownCard>()
   const stops: (() => Promise<void>)[] = []
   let tear: CardTear | undefined
@@ -134,17 +137,11 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
     cards,
     sessionOf: sessionOfLogin,
     call,
-    async addMerchant(name) {
-      const { id } = await call<{ id: string }>('POST', '/api/merchants', { name })
-      return id
-    },
+    addMerchant: (name) => client.addMerchant(name),
     async addTill(name, merchant, policy = {}) {
       const till = await openTill(name, merchant, policy)
-      const { plan } = await call<{ plan: string }>('POST', `/api/tills/${till.number}/module`, {
-        scheme: 'purse',
-      })
       const module = blankModule('purse')
-      await writeModule('purse', module, plan)
+      await writeModule('purse', module, await client.makeModule(till.number, 'purse', undefined))
       till.slot.insert(module.field)
       return till
     },
@@ -153,26 +150,17 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
       const module = blankModule('coin')
       const { introduce } = CARD_SCHEMES.coin.module
       const told = introduce && (await module.tap(undefined, introduce))
-      const path = `/api/tills/${till.number}`
-      const { plan } = await call<{ plan: string }>('POST', `${path}/vendor-element`, {
-        scheme: 'coin',
-        report: toBase64(told?.report ?? new Uint8Array()),
-      })
-      await writeModule('coin', module, plan)
-      const sold = await call<CoinsSoldJson>('POST', `${path}/coins`, { values: float.map(String) })
-      await module.tap(undefined, (channel) =>
-        loadCoins(channel, 'vendor element', registersOf(sold)),
-      )
+      await writeModule('coin', module, await client.makeModule(till.number, 'coin', told?.report))
+      const registers = await client.buyFloat(till.number, float)
+      await module.tap(undefined, (channel) => loadCoins(channel, 'vendor element', registers))
       till.slot.insert(module.field)
       return till
     },
     async addProduct(merchant, name, price) {
-      const product = { merchant, name, price: String(price), currency: office.currency }
-      const { id } = await call<{ id: number }>('POST', '/api/products', product)
-      return id
+      return client.addProduct({ merchant, name, price, currency: office.currency })
     },
     async stock(product, till, count) {
-      await call('POST', `/api/products/${product}/tokens`, { till: till.number, count })
+      await client.mintTokens(product, till.number, count)
       await till.counter.sync()
     },
     async issueCard(label, balance, passcode, scheme = 'block', holder) {
@@ -180,42 +168,33 @@ export async function openHouse(db: Kysely<Tables>): Promise<House> {
       const card = TownCard.blank(blank)
       const chip = await card.introduce()
       if (!chip) throw new Error(`${label}: its chip does not say what it is`)
-      const issued = await call<{ card: { id: CardId }; plan: string }>('POST', '/api/cards', {
+      const { id, plan } = await client.issueCard({
         scheme,
-        uid: Buffer.from(chip.number).toString('hex'),
+        uid: chip.number,
         currency: office.currency,
-        balance: String(balance),
+        balance,
         label,
         passcode,
-        ...(chip.report && { report: toBase64(chip.report) }),
+        ...(chip.report && { report: chip.report }),
         ...(holder !== undefined && { holder }),
       })
       const written = await card.tap(undefined, (channel) =>
-        card.scheme.card.write(channel, fromBase64(issued.plan), RANDOM),
+        card.scheme.card.write(channel, plan, RANDOM),
       )
       if (written !== 'written') throw new Error(`${label}: ${written}`)
-      card.id = issued.card.id
+      card.id = id
       cards.set(label, card)
       return card
     },
     async addHolder(name, deposit) {
-      const { id } = await call<{ id: string }>('POST', '/api/people', {
-        login: name.toLowerCase(),
-        name,
-        password: PASSWORD,
-        role: 'cardholder',
-      })
-      await call('POST', `/api/online/${id}/deposits`, {
-        amount: String(deposit),
-        currency: office.currency,
-        reason: 'Cash at the desk',
-      })
+      const id = await client.addPerson(name, { name: name.toLowerCase(), password: PASSWORD })
+      await client.deposit(id, { amount: deposit, currency: office.currency })
       return id
     },
     async giveCoins(card, values) {
-      const wanted = { card: card.id, values: values.map(String) }
-      const sold = await call<CoinsSoldJson>('POST', '/api/coins', wanted)
-      await card.tap(undefined, (channel) => loadCoins(channel, 'card', registersOf(sold)))
+      invariant(card.id !== undefined, 'coins are made for a card that was issued')
+      const registers = await client.buyCoins(card.id, values)
+      await card.tap(undefined, (channel) => loadCoins(channel, 'card', registers))
     },
     tearNext(next) {
       tear = next
@@ -333,25 +312,9 @@ function blankModule(scheme: ModuleScheme): TownChip {
 }
 
 /** As an issuing desk does. */
-async function writeModule(scheme: ModuleScheme, module: TownChip, plan: string): Promise<void> {
+async function writeModule(scheme: ModuleScheme, module: TownChip, plan: Bytes): Promise<void> {
   const { module: chip } = CARD_SCHEMES[scheme]
-  await module.tap(undefined, (channel) => chip.write(channel, fromBase64(plan), RANDOM))
-}
-
-function registersOf({ coins }: CoinsSoldJson): readonly Bytes[] {
-  return coins.map(({ register }) => fromBase64(register))
-}
-
-export function httpTransport(office: string): Transport {
-  return {
-    async send({ method, path, headers = {}, body }) {
-      const init = { method, headers, ...(body && { body }) }
-      const response = await fetch(office + path, init).catch((error: unknown) => {
-        throw new Unreachable('the office does not answer', { cause: error })
-      })
-      return { status: response.status, body: new Uint8Array(await response.arrayBuffer()) }
-    },
-  }
+  await module.tap(undefined, (channel) => chip.write(channel, plan, RANDOM))
 }
 
 function built(page: 'console' | 'till'): string {

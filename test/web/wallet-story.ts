@@ -1,3 +1,4 @@
+import { httpTransport } from '../../src/cli/http-transport.ts'
 import { invariant } from '../../src/kernel/errors.ts'
 import type { CardId } from '../../src/kernel/ids.ts'
 import { toBase64, type Bytes } from '../../src/kernel/bytes.ts'
@@ -10,7 +11,7 @@ import type { TownCard } from '../../src/town/town-card.ts'
 import type { Channel } from '../../src/reader/channel.ts'
 import { RANDOM } from '../support/office.ts'
 import { PASSWORD } from '../support/people.ts'
-import { httpTransport, type House, type HouseTill } from './house.ts'
+import type { House, HouseTill } from './house.ts'
 import { PASSCODE } from './story.ts'
 
 /** Two people with wallets who have paid each other and a till. */
