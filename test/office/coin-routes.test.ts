@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { toBase64 } from '../../src/kernel/bytes.ts'
 import type { Role } from '../../src/office/roles.ts'
 import { COINS_AT_ONCE } from '../../src/office/coins/sale.ts'
-import { readChip } from '../../src/schemes/coin/issuing.ts'
 import { closeTills } from '../schemes/coin/till.ts'
 import { Chip } from '../schemes/coin/world.ts'
-import { CoinOffice } from '../support/coin-office.ts'
+import { CoinOffice, reportOf } from '../support/coin-office.ts'
 import type { Answer } from '../support/office.ts'
 
 let town: CoinOffice
@@ -44,8 +44,8 @@ beforeAll(async () => {
     stopped: stopped.number,
     plain: plain.number,
     coin: coins[0]?.id,
-    blankCard: await reportOf('card'),
-    blankVendor: await reportOf('vendor element'),
+    blankCard: await blank('card'),
+    blankVendor: await blank('vendor element'),
   })) {
     names.set(name, String(value))
   }
@@ -57,10 +57,8 @@ afterAll(async () => {
   await town.office.close()
 })
 
-async function reportOf(kind: 'card' | 'vendor element'): Promise<string> {
-  const report = await new Chip(town.world, kind).tapped((channel) => readChip(channel, kind))
-  if (typeof report === 'string') throw new Error(`a blank chip reports: ${report}`)
-  return Buffer.from(report).toString('base64')
+async function blank(kind: 'card' | 'vendor element'): Promise<string> {
+  return toBase64(await reportOf(new Chip(town.world, kind), kind))
 }
 
 function named<T>(asked: T): T {

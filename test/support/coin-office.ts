@@ -351,7 +351,8 @@ class Reporter {
 /** Of the PUF of each chip, which takes most of the time in which one is made: so many coins it can be sold. */
 export const CHALLENGES = 96
 
-async function reportOf(chip: Chip, kind: 'card' | 'vendor element'): Promise<Bytes> {
+/** What a blank chip tells the desk. */
+export async function reportOf(chip: Chip, kind: 'card' | 'vendor element'): Promise<Bytes> {
   const report = await chip.tapped((channel) => readChip(channel, kind, CHALLENGES))
   if (typeof report === 'string') throw new Error(`a blank chip reports: ${report}`)
   return report
