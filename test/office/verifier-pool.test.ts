@@ -56,6 +56,19 @@ it('threads say the same as one does alone, each verdict in its place', async ()
   }
 })
 
+it('what is asked first is answered first', async () => {
+  const job = await makeJob()
+  const pool = poolVerifier(worker, 2, officeSchemes)
+  const answered: number[] = []
+  try {
+    const turns = [0, 1, 2, 3, 4, 5, 6, 7]
+    await Promise.all(turns.map((turn) => pool.verify(job).then(() => answered.push(turn))))
+    expect(answered).toEqual(turns)
+  } finally {
+    await pool.stop()
+  }
+})
+
 it('threads say the same of coins, of which they look nothing up', async () => {
   const { office, shop, secrets } = await soldForCoins()
   const shown = shop.records().map(({ evidence }) => evidence)

@@ -65,6 +65,8 @@ export function poolVerifier(
       filename: worker.href,
       minThreads: 1,
       maxThreads: 1,
+      // What has to wait would else be put behind what came after it, and the writer takes part after part.
+      stricterFIFO: true,
       ...BEHIND_THE_WRITER,
     })
   })
