@@ -34,12 +34,30 @@ export function aesCbcEncrypt(key: Uint8Array, iv: Uint8Array, plaintext: Uint8A
 
 /** The inverse of {@link aesCbcEncrypt}: gives bytes for any key, so the caller must check a signature. */
 export function aesCbcDecrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array): Bytes {
-  const decipher = createDecipheriv('aes-128-cbc', key, iv).setAutoPadding(false)
-  if (ciphertext.length % AES_BLOCK_SIZE !== 0)
-    throw new FormatError('ciphertext', 'is no whole blocks')
-  // Without padding everything is out with that: `final` would have nothing to say.
-  const { buffer, byteOffset, length } = decipher.update(ciphertext)
-  return new Uint8Array(buffer, byteOffset, length)
+  return aesCbcDecrypter(key, iv)(ciphertext)
+}
+
+/**
+ * {@link aesCbcDecrypt} for many ciphertexts under one key and vector: the library's object, which takes
+ * longer to make than to use, is kept. It has no chain, which would not begin anew, so that is done here.
+ */
+export function aesCbcDecrypter(
+  key: Uint8Array,
+  iv: Uint8Array,
+): (ciphertext: Uint8Array) => Bytes {
+  const decipher = createDecipheriv('aes-128-ecb', key, null).setAutoPadding(false)
+  return (ciphertext) => {
+    if (ciphertext.length % AES_BLOCK_SIZE !== 0)
+      throw new FormatError('ciphertext', 'is no whole blocks')
+    // Without padding everything is out with that: `final` would have nothing to say.
+    const { buffer, byteOffset, length } = decipher.update(ciphertext)
+    const plaintext = new Uint8Array(buffer, byteOffset, length)
+    for (let at = 0; at < length; at += 1) {
+      const chained = at < AES_BLOCK_SIZE ? iv[at] : ciphertext[at - AES_BLOCK_SIZE]
+      plaintext[at] = (plaintext[at] ?? 0) ^ (chained ?? 0)
+    }
+    return plaintext
+  }
 }
 
 /**

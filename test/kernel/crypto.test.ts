@@ -3,6 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import {
   aesCbcDecrypt,
+  aesCbcDecrypter,
   aesCbcEncrypt,
   aesCmac,
   diversify,
@@ -53,6 +54,14 @@ describe('AES-128-CBC', () => {
   it('encrypts and decrypts the published example', () => {
     expect(toHex(aesCbcEncrypt(KEY, iv, MESSAGE))).toBe(toHex(ciphertext))
     expect(toHex(aesCbcDecrypt(KEY, iv, ciphertext))).toBe(toHex(MESSAGE))
+  })
+
+  it('decrypts one after the other with what is kept of a key, as if each were the first', () => {
+    const decrypt = aesCbcDecrypter(KEY, iv)
+    for (const size of [64, 16, 0, 48, 64]) {
+      expect(() => decrypt(ciphertext.subarray(0, 15))).toThrow('is no whole blocks')
+      expect(toHex(decrypt(ciphertext.subarray(0, size)))).toBe(toHex(MESSAGE.subarray(0, size)))
+    }
   })
 
   it('pads nothing: half a block is an error', () => {

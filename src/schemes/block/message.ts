@@ -1,4 +1,4 @@
-import { aesCbcDecrypt, aesCbcEncrypt, diversify } from '../../kernel/aes.ts'
+import { aesCbcDecrypter, aesCbcEncrypt, diversify } from '../../kernel/aes.ts'
 import { concat, utf8, type Bytes } from '../../kernel/bytes.ts'
 import { FormatError } from '../../kernel/errors.ts'
 import { hmacSha256, isHmacSha256, sha256 } from '../../kernel/hash.ts'
@@ -111,9 +111,19 @@ export function sealBlock(block: Block, keys: ChipKeys, signer: PrivateKey): Byt
  * @throws {FormatError} if these bytes, under these keys, are not a block.
  */
 export function openBlock(bytes: Uint8Array, keys: ChipKeys): Block {
+  return blockOpener(keys)(bytes)
+}
+
+/** {@link openBlock} for many blocks of one chip. */
+export function blockOpener({ encryption, iv }: ChipKeys): (bytes: Uint8Array) => Block {
+  const decrypt = aesCbcDecrypter(encryption, iv)
+  return (bytes) => readBlock(bytes, decrypt)
+}
+
+function readBlock(bytes: Uint8Array, decrypt: (ciphertext: Uint8Array) => Bytes): Block {
   const { encrypted, head } = parts(bytes)
   const { kind, currency, generation } = header.decode(head)
-  const plain = content.decodeInPlace(aesCbcDecrypt(keys.encryption, keys.iv, encrypted))
+  const plain = content.decodeInPlace(decrypt(encrypted))
   const { vendor, timestamp, balance, sequence, hmacKey, passcodeHmac: hmac } = plain
   return {
     kind,

@@ -1,4 +1,4 @@
-import { bytesEqual, concat, toHex, utf8, type Bytes } from '../../kernel/bytes.ts'
+import { bytesEqual, concat, copyOf, toHex, utf8, type Bytes } from '../../kernel/bytes.ts'
 import { unlessMalformed } from '../../kernel/errors.ts'
 import { DIGEST_SIZE } from '../../kernel/hash.ts'
 import { OFFICE, type Digest } from '../../kernel/ids.ts'
@@ -22,11 +22,12 @@ import type {
 } from '../../office/scheme.ts'
 import { planCard } from './card.ts'
 import {
+  BLOCK_SIZE,
+  blockOpener,
   blockSignedBy,
   chipKeys,
   evidence,
   HMAC_KEY_SIZE,
-  openBlock,
   passcodeFits,
   passcodeHmac,
   readingKeys,
@@ -37,7 +38,6 @@ import {
   UID_SIZE,
   type Block,
   type BlockKind,
-  type ChipKeys,
   type Evidence,
 } from './message.ts'
 import { Recent } from '../../kernel/recent.ts'
@@ -125,9 +125,9 @@ function route(bytes: Uint8Array): number {
 function verify(bytes: Bytes, context: VerifyContext): Verdict {
   const shown = unlessMalformed(() => evidence.decodeInPlace(bytes))
   if (!shown) return rejected('malformed')
-  const keys = keysOfChip(context.secrets, shown.uid)
-  const read = keys && readBlock(shown.block, keys)
-  if (!read || !fits(keys, read, shown)) return rejected('unreadable')
+  const chip = chipOf(context.secrets, shown.uid)
+  const read = chip && readBlock(shown.block, chip)
+  if (!read || !fits(chip, read, shown)) return rejected('unreadable')
   const { block, digest } = read
   const currency = unlessMalformed(() => currencyByNumber(block.currency))
   if (!currency) return rejected('unknown_currency')
@@ -140,7 +140,7 @@ function verify(bytes: Bytes, context: VerifyContext): Verdict {
     return rejected('malformed')
   }
 
-  const previous = isFirst ? undefined : readPrevious(shown, block, keys, context)
+  const previous = isFirst ? undefined : readPrevious(shown, block, chip, context)
   const tokens = shown.tokens.flatMap(
     // A copy: a view would drag all of the evidence into the next thread.
     (token) => unlessMalformed(() => usedToken(new Uint8Array(token), block.currency)) ?? [],
@@ -186,8 +186,8 @@ function readingKeysOf(secrets: Bytes, items: readonly Bytes[]): Bytes {
  * Keys that somebody gave must also open the block before, as one of this card. The office could else
  * look for keys, and soon find them, under which an honest till seems to have shown rubbish.
  */
-function fits(keys: OpeningKeys, { block }: SeenBlock, { previous: [bytes] }: Evidence): boolean {
-  return !keys.isGiven || !bytes || readBlock(bytes, keys)?.block.card === block.card
+function fits(chip: Chip, { block }: SeenBlock, { previous: [bytes] }: Evidence): boolean {
+  return !chip.isGiven || !bytes || readBlock(bytes, chip)?.block.card === block.card
 }
 
 function rejected(reason: BlockRejection): Verdict {
@@ -211,10 +211,10 @@ interface Previous {
 function readPrevious(
   { previous: [bytes], amount }: Evidence,
   block: Block,
-  keys: ChipKeys,
+  chip: Chip,
   context: VerifyContext,
 ): Previous {
-  const read = bytes && readBlock(bytes, keys)
+  const read = bytes && readBlock(bytes, chip)
   if (!read) {
     const digest = recordDigest(bytes ?? new Uint8Array())
     return { predecessor: impliedPredecessor(block, amount, digest), block: undefined }
@@ -386,65 +386,67 @@ function changesPasscode({ kind, predecessor }: VerifiedEntry): boolean {
 }
 
 /** Chips and blocks seen lately. Caches only: without them every answer is the same, and later. */
-const chips = new Recent<string, Recent<number, OpeningKeys>>(10)
-const seen = new Recent<string, SeenBlock>(20_000)
+const chips = new Recent<number, Chip>(10_000)
+const seen = new Recent<number, SeenBlock>(20_000)
+
+/** What opens the blocks of one chip. */
+interface Chip {
+  /** Those that its keys come from. */
+  readonly secrets: Bytes
+  /** By {@link readingKeys}: not derived from the master key by whoever verifies. */
+  readonly isGiven: boolean
+  readonly open: (block: Uint8Array) => Block
+}
 
 /** A predecessor was mostly somebody's block before: it is then open, and its signature checked. */
 interface SeenBlock {
-  readonly keys: ChipKeys
+  readonly chip: Chip
+  /** Its bytes: a string, which nobody can change. */
+  readonly text: string
   readonly block: Block
   readonly digest: Digest
   /** The public key under which these very bytes were found signed. */
   signer: Bytes | undefined
 }
 
-interface OpeningKeys extends ChipKeys {
-  /** By {@link readingKeys}: not derived from the master key by whoever verifies. */
-  readonly isGiven: boolean
-}
-
 /** Undefined if these secrets are those of other chips. */
-function keysOfChip(secrets: Uint8Array, uid: Uint8Array): OpeningKeys | undefined {
-  const opened = chipsOf(secrets)
-  const number = uidNumber(uid)
-  const known = opened.get(number)
-  if (known) return known
-  const keys = findKeys(secrets, uid)
-  if (keys) opened.set(number, keys)
-  return keys
-}
-
-function chipsOf(secrets: Uint8Array): Recent<number, OpeningKeys> {
-  const name = latin1(secrets)
+function chipOf(secrets: Uint8Array, uid: Uint8Array): Chip | undefined {
+  const name = fourBytes(uid, 0)
   const known = chips.get(name)
-  if (known) return known
-  const opened = new Recent<number, OpeningKeys>(10_000)
-  chips.set(name, opened)
-  return opened
+  if (known && bytesEqual(known.secrets, secrets)) return known
+  const chip = openChip(secrets, uid)
+  if (chip) chips.set(name, chip)
+  return chip
 }
 
-function uidNumber(uid: Uint8Array): number {
-  return uid.reduce((number, byte) => number * 256 + byte, 0)
-}
-
-function findKeys(secrets: Uint8Array, uid: Uint8Array): OpeningKeys | undefined {
+function openChip(secrets: Uint8Array, uid: Uint8Array): Chip | undefined {
   const own = unlessMalformed(() => tillSecrets.decode(secrets))
-  if (own) return { ...chipKeys(own.master, uid), isGiven: false }
-  const given = unlessMalformed(() => readingKeys.decode(secrets))
-  const keys = given?.chips.find((chip) => bytesEqual(chip.uid, uid))
-  return keys && { ...keys, isGiven: true }
+  const given = own ? undefined : unlessMalformed(() => readingKeys.decode(secrets))
+  const keys = own
+    ? chipKeys(own.master, uid)
+    : given?.chips.find((chip) => bytesEqual(chip.uid, uid))
+  return keys && { secrets: copyOf(secrets), isGiven: !own, open: blockOpener(keys) }
 }
 
-/** Undefined if these bytes, under these keys, are no block. */
-function readBlock(bytes: Bytes, keys: ChipKeys): SeenBlock | undefined {
-  const name = latin1(bytes)
+/** Undefined if these bytes, of this chip, are no block. */
+function readBlock(bytes: Bytes, chip: Chip): SeenBlock | undefined {
+  // Whoever makes two blocks with these bytes in common has the second one read anew each time.
+  const name = fourBytes(bytes, BLOCK_SIZE - 4)
+  const text = latin1(bytes)
   const known = seen.get(name)
-  if (known?.keys === keys) return known
-  const block = unlessMalformed(() => openBlock(bytes, keys))
+  if (known?.chip === chip && known.text === text) return known
+  const block = unlessMalformed(() => chip.open(bytes))
   if (!block) return undefined
-  const read = { keys, block, digest: recordDigest(bytes), signer: undefined }
+  const read = { chip, text, block, digest: recordDigest(bytes), signer: undefined }
   seen.set(name, read)
   return read
+}
+
+/** As one small integer, which is found fastest. */
+function fourBytes(bytes: Uint8Array, from: number): number {
+  let number = 0
+  for (let at = from; at < from + 4; at += 1) number = (number << 8) | (bytes[at] ?? 0)
+  return number
 }
 
 function isSignedBy(read: SeenBlock, bytes: Bytes, key: PublicKey): boolean {
