@@ -105,13 +105,14 @@ function parameter({ cast }: ArrayType, array: Buffer): RawBuilder<unknown> {
 }
 
 function writeInt8(into: Buffer, value: bigint | number, at: number): void {
-  if (typeof value === 'bigint') {
-    into.writeBigInt64BE(value, at)
+  const small = Number(value)
+  if (Number.isSafeInteger(small)) {
+    into.writeInt32BE(Math.floor(small / 0x1_0000_0000), at)
+    into.writeUInt32BE(small >>> 0, at + 4)
     return
   }
-  invariant(Number.isSafeInteger(value), 'an integer goes into a bigint column')
-  into.writeInt32BE(Math.floor(value / 0x1_0000_0000), at)
-  into.writeUInt32BE(value >>> 0, at + 4)
+  invariant(typeof value === 'bigint', 'an integer goes into a bigint column')
+  into.writeBigInt64BE(value, at)
 }
 
 function byteLength(text: string): number {

@@ -48,26 +48,32 @@ export async function post(
   for (const { amount, reference } of transfers) {
     invariant(amount > 0n, `a transfer moves money: ${reference}`)
   }
-  const accounts = await openAccounts(
-    trx,
-    transfers.flatMap(({ debit, credit }) => [debit, credit]),
-  )
-  const id = (name: AccountName) => {
-    const found = accounts.get(accountKey(name))
-    invariant(found, `account ${accountKey(name)} was opened`)
+  const names = new Map<string, AccountName>()
+  const named = (name: AccountName) => {
+    const key = accountKey(name)
+    names.set(key, name)
+    return key
+  }
+  const legs = transfers.map((transfer) => {
+    return { transfer, debit: named(transfer.debit), credit: named(transfer.credit) }
+  })
+  const accounts = await openNamed(trx, names)
+  const id = (key: string) => {
+    const found = accounts.get(key)
+    invariant(found, `account ${key} was opened`)
     return found.id
   }
-  const column = packed(transfers)
+  const column = packed(legs)
   // One statement: the balances move by exactly the transfers that were new.
   await sql`
     with posted as (
       insert into transfer (reference, debit, credit, amount, at)
       select * from unnest(
-        ${column.text(({ reference }) => reference)},
+        ${column.text(({ transfer }) => transfer.reference)},
         ${column.int8(({ debit }) => id(debit))},
         ${column.int8(({ credit }) => id(credit))},
-        ${column.int8(({ amount }) => amount)},
-        ${column.int8(({ at }) => at)}
+        ${column.int8(({ transfer }) => transfer.amount)},
+        ${column.int8(({ transfer }) => transfer.at)}
       )
       on conflict (reference) do nothing
       returning debit, credit, amount
@@ -87,10 +93,16 @@ export async function openAccounts(
   trx: Transaction<Tables>,
   names: readonly AccountName[],
 ): Promise<ReadonlyMap<string, LockedAccount>> {
+  return openNamed(trx, new Map(names.map((name) => [accountKey(name), name])))
+}
+
+/** @param names each by its key. */
+async function openNamed(
+  trx: Transaction<Tables>,
+  names: ReadonlyMap<string, AccountName>,
+): Promise<ReadonlyMap<string, LockedAccount>> {
   // In one order always, so that two transactions never wait for each other.
-  const distinct = [...new Map(names.map((name) => [accountKey(name), name])).entries()]
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, name]) => name)
+  const distinct = [...names].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, name]) => name)
   const found = await lockAccounts(trx, distinct)
   const missing = distinct.filter((name) => !found.has(accountKey(name)))
   if (missing.length === 0) return found

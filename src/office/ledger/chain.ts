@@ -59,18 +59,14 @@ export type Decision = (typeof DECISIONS)[number]
 export const SETTLEMENTS = ['none', 'held', 'settled'] as const
 export type Settlement = (typeof SETTLEMENTS)[number]
 
-/** A record as it is now and, if the database has it, as it is there. */
-export interface Placement {
-  readonly record: ChainRecord
-  readonly stored: ChainRecord | undefined
-}
-
 /** The records of one card that are at hand, and which positions they are the whole of. */
 export class CardChain {
   /** Where the card signs, a record counts by itself: no flag follows from another record. */
   readonly isSignedByCard: boolean
   /** Mostly one record a position. */
-  readonly #positions = new Map<number, Placement[]>()
+  readonly #positions = new Map<number, readonly ChainRecord[]>()
+  /** What the database has, by its digest. */
+  readonly #stored = new Map<Digest, ChainRecord>()
   readonly #loaded = new Set<number>()
   /** From here on everything is loaded. */
   #tailFrom = Number.POSITIVE_INFINITY
@@ -94,38 +90,38 @@ export class CardChain {
   /** A record of the database: what is at hand of it already is newer. */
   load(record: ChainRecord): void {
     if (this.get(record.sequence, record.digest)) return
-    this.#position(record.sequence).push({ record, stored: record })
+    this.put(record)
+    this.#stored.set(record.digest, record)
   }
 
   put(record: ChainRecord): void {
-    const position = this.#position(record.sequence)
-    const index = position.findIndex(({ record: { digest } }) => digest === record.digest)
-    const stored = position[index]?.stored
-    if (index < 0) position.push({ record, stored })
-    else position[index] = { record, stored }
+    const position = this.at(record.sequence)
+    const index = position.findIndex(({ digest }) => digest === record.digest)
+    this.#positions.set(
+      record.sequence,
+      index < 0 ? [...position, record] : position.with(index, record),
+    )
   }
 
   get(sequence: number, digest: Digest): ChainRecord | undefined {
-    const found = this.#positions.get(sequence)?.find(({ record }) => record.digest === digest)
-    return found?.record
+    return this.at(sequence).find((record) => record.digest === digest)
   }
 
   at(sequence: number): readonly ChainRecord[] {
-    return this.#positions.get(sequence)?.map(({ record }) => record) ?? []
+    return this.#positions.get(sequence) ?? NOTHING
   }
 
-  *placements(): Iterable<Placement> {
-    for (const position of this.#positions.values()) yield* position
+  records(): readonly ChainRecord[] {
+    return [...this.#positions.values()].flat()
   }
 
-  #position(sequence: number): Placement[] {
-    const known = this.#positions.get(sequence)
-    if (known) return known
-    const position: Placement[] = []
-    this.#positions.set(sequence, position)
-    return position
+  /** That record as the database has it. */
+  stored(digest: Digest): ChainRecord | undefined {
+    return this.#stored.get(digest)
   }
 }
+
+const NOTHING: readonly ChainRecord[] = []
 
 /** Whether the card's chain goes through it, or may: it counts. */
 export function isEffective({ outcome, taken, uploaded }: ChainRecord): boolean {
@@ -138,10 +134,12 @@ export function isLive(record: ChainRecord): boolean {
   return record.uploaded && isEffective(record) && !record.refuted
 }
 
-/** The records at a position that stand on one predecessor, by that predecessor. */
+/** The records at a position that stand on one predecessor, by that predecessor; none for a lone record. */
 export function siblings(
   records: readonly ChainRecord[],
 ): ReadonlyMap<Digest, readonly ChainRecord[]> {
+  // The hot path: mostly one claims a position.
+  if (records.length < 2) return NO_SIBLINGS
   const groups = new Map<Digest, ChainRecord[]>()
   for (const record of records) {
     if (record.previous === undefined) continue
@@ -151,6 +149,8 @@ export function siblings(
   }
   return groups
 }
+
+const NO_SIBLINGS: ReadonlyMap<Digest, readonly ChainRecord[]> = new Map()
 
 /** What an evaluation lacks: the rows at these positions, or all from one on. */
 export type Missing =
@@ -168,8 +168,10 @@ export function evaluate(chain: CardChain, dirty: Set<number>): Missing {
   const order = [...dirty].toSorted((a, b) => a - b)
   for (let next = 0; next < order.length; next += 1) {
     const sequence = order[next] ?? 0
-    const positions = [sequence - 1, sequence].filter((position) => !chain.isLoaded(position))
-    if (positions.length > 0) return { what: 'positions', positions }
+    if (!chain.isLoaded(sequence - 1) || !chain.isLoaded(sequence)) {
+      const positions = [sequence - 1, sequence].filter((position) => !chain.isLoaded(position))
+      return { what: 'positions', positions }
+    }
     dirty.delete(sequence)
     if (!evaluatePosition(chain, sequence)) continue
     dirty.add(sequence + 1)

@@ -77,7 +77,8 @@ export class Group {
     const handedIn: ChainRecord[] = []
     const updated: ChainRecord[] = []
     for (const chain of this.chains.values()) {
-      for (const { record, stored } of chain.placements()) {
+      for (const record of chain.records()) {
+        const stored = chain.stored(record.digest)
         if (!stored) inserted.push(record)
         else if (record.uploaded !== stored.uploaded || record.source !== stored.source) {
           handedIn.push(record)
@@ -88,7 +89,7 @@ export class Group {
   }
 }
 
-export function touch(positions: Map<CardId, Set<number>>, card: CardId, sequence: number): void {
+export function touch(positions: Positions, card: CardId, sequence: number): void {
   const known = positions.get(card)
   if (known) known.add(sequence)
   else positions.set(card, new Set([sequence]))
@@ -109,17 +110,16 @@ function differs(a: ChainRecord, b: ChainRecord): boolean {
 
 /** Where each upload lies, what is beside it, and where what it shows lies. */
 export async function loadNeighbours(trx: Transaction<Tables>, group: Group): Promise<void> {
-  await load(
-    trx,
-    group,
-    group.uploads.flatMap(({ entry: { card, sequence, predecessor } }) => [
-      { card, sequence: sequence - 1 },
-      { card, sequence },
-      { card, sequence: sequence + 1 },
-      // Who lies about its own sequence can show a record from anywhere.
-      { card, sequence: predecessor?.sequence ?? sequence },
-    ]),
-  )
+  const wanted: Positions = new Map()
+  for (const { entry } of group.uploads) {
+    const { card, sequence, predecessor } = entry
+    touch(wanted, card, sequence - 1)
+    touch(wanted, card, sequence)
+    touch(wanted, card, sequence + 1)
+    // Who lies about its own sequence can show a record from anywhere.
+    if (predecessor) touch(wanted, card, predecessor.sequence)
+  }
+  await loadPositions(trx, group, wanted)
 }
 
 export async function load(
@@ -127,9 +127,9 @@ export async function load(
   group: Group,
   positions: readonly Position[],
 ): Promise<void> {
-  const wanted = positions.filter(({ card, sequence }) => !group.chain(card).isLoaded(sequence))
-  for (const record of await loadSpans(trx, spansOf(wanted))) group.load(record)
-  for (const { card, sequence } of wanted) group.chain(card).markLoaded(sequence)
+  const wanted: Positions = new Map()
+  for (const { card, sequence } of positions) touch(wanted, card, sequence)
+  await loadPositions(trx, group, wanted)
 }
 
 interface Position {
@@ -137,21 +137,40 @@ interface Position {
   readonly sequence: number
 }
 
-/** The positions as runs: uploads of one card mostly lie side by side. */
-function spansOf(positions: readonly Position[]): Span[] {
+type Positions = Map<CardId, Set<number>>
+
+async function loadPositions(
+  trx: Transaction<Tables>,
+  group: Group,
+  wanted: Positions,
+): Promise<void> {
   const spans: Span[] = []
-  for (const [card, own] of Map.groupBy(positions, (position) => position.card)) {
-    let from: number | undefined
-    let to = Number.NEGATIVE_INFINITY
-    for (const { sequence } of own.toSorted((a, b) => a.sequence - b.sequence)) {
-      if (from !== undefined && sequence > to + 1) {
-        spans.push({ card, from, to })
-        from = undefined
-      }
-      from ??= sequence
-      to = sequence
-    }
-    if (from !== undefined) spans.push({ card, from, to })
+  const loaded: [CardChain, readonly number[]][] = []
+  for (const [card, sequences] of wanted) {
+    const chain = group.chain(card)
+    const missing = [...sequences].filter((sequence) => !chain.isLoaded(sequence))
+    spans.push(...spansOf(card, missing))
+    loaded.push([chain, missing])
   }
+  for (const record of await loadSpans(trx, spans)) group.load(record)
+  for (const [chain, sequences] of loaded) {
+    for (const sequence of sequences) chain.markLoaded(sequence)
+  }
+}
+
+/** The positions as runs: uploads of one card mostly lie side by side. */
+function spansOf(card: CardId, positions: readonly number[]): Span[] {
+  const spans: Span[] = []
+  let from: number | undefined
+  let to = Number.NEGATIVE_INFINITY
+  for (const sequence of positions.toSorted((a, b) => a - b)) {
+    if (from !== undefined && sequence > to + 1) {
+      spans.push({ card, from, to })
+      from = undefined
+    }
+    from ??= sequence
+    to = sequence
+  }
+  if (from !== undefined) spans.push({ card, from, to })
   return spans
 }

@@ -223,7 +223,7 @@ function settleAll(group: Group, facts: GroupFacts, at: Instant): Transfer[] {
   const transfers: Transfer[] = []
   for (const [card, chain] of group.chains) {
     const currency = facts.currencyOf(card)
-    for (const { record } of [...chain.placements()]) {
+    for (const record of chain.records()) {
       const parties = chain.isSignedByCard
         ? undefined
         : { currency, merchant: facts.merchantOf(record.maker) }

@@ -24,20 +24,28 @@ export function tracePosition(
 ): PositionFindings {
   if (chain.isSignedByCard) return traceSignedByCard(chain, sequence)
   const records = chain.at(sequence)
+  const rivals = records.length > 1 ? traceRivals(records, cardSigns) : NOTHING_FOUND
+  const findings = [...rivals.findings]
+  for (const record of records) {
+    findings.push(...traceReversal(chain, record))
+    if (chain.isLoaded(sequence - 1)) findings.push(...traceAlteredPrevious(chain, record))
+  }
+  return { findings, withdrawn: rivals.withdrawn }
+}
+
+const NOTHING_FOUND: PositionFindings = { findings: [], withdrawn: [] }
+
+/** What records show that claim one position. */
+function traceRivals(records: readonly ChainRecord[], cardSigns: boolean): PositionFindings {
+  const equivocations = traceEquivocation(records)
+  const equivocal = new Set(equivocations.flatMap((finding) => finding.records))
   const forks = traceForks(records, cardSigns)
   return {
-    findings: [
-      ...traceEquivocation(records),
-      ...records.flatMap((record) => traceReversal(chain, record)),
-      ...forks.findings,
-      ...(chain.isLoaded(sequence - 1)
-        ? records.flatMap((record) => traceAlteredPrevious(chain, record))
-        : []),
-    ],
+    findings: [...equivocations, ...forks.findings],
     withdrawn: [
       ...forks.withdrawn,
       ...records
-        .filter((record) => !record.uploaded && isEquivocal(chain, record))
+        .filter(({ uploaded, digest }) => !uploaded && equivocal.has(digest))
         .map(({ digest }) => ({ kind: 'withheld-transaction', about: digest }) as const),
     ],
   }
