@@ -150,11 +150,16 @@ export function makeBatches(store: Store, context: BatchContext): number {
   return made
 }
 
-/** One batch, of no items if there is nothing to report: a sign of life. */
-export function makeBatch(store: Store, context: BatchContext): StoredBatch {
+/**
+ * One batch, of no items if there is nothing to report: a sign of life.
+ *
+ * @param quietUpTo that it then declares whole: every later record is stamped later.
+ */
+export function makeBatch(store: Store, context: BatchContext, quietUpTo = 0): StoredBatch {
   const reports = takeReports(store)
   const last = findLastBatch(store)
   const lastFresh = reports.findLast(({ fresh }) => fresh)?.record
+  const quiet = reports.length === 0 ? quietUpTo : 0
   const { till, generation, key } = context.identity
   const batch: Batch = {
     type: 'batch',
@@ -164,7 +169,7 @@ export function makeBatch(store: Store, context: BatchContext): StoredBatch {
     number: (last?.number ?? 0) + 1,
     previous: last?.digest ?? NO_BATCH,
     madeAt: context.now,
-    completeUpTo: lastFresh?.madeAt ?? last?.complete_up_to ?? 0,
+    completeUpTo: lastFresh?.madeAt ?? Math.max(last?.complete_up_to ?? 0, quiet),
     documents: { ...context.documents },
     totals: totalsOf(reports),
     software: context.software,

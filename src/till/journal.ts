@@ -97,14 +97,18 @@ function orderKey(store: Store, orderId: string): Bytes {
   return store.blind('order', orderId)
 }
 
-/** −1 if there is no record. Every later record has a later stamp, even if the clock went back. */
+/**
+ * Of its records, or up to when a batch has declared that there are no more: −1 if there is neither. Every
+ * later record has a later stamp, even if the clock went back.
+ */
 export function lastStamp(store: Store): Instant {
-  return (
-    (
-      store.find('select coalesce(max(made_at), -1) as last from record') as
-        { last: number } | undefined
-    )?.last ?? -1
-  )
+  const row = store.find(
+    `select max(
+       coalesce((select max(made_at) from record), -1),
+       coalesce((select complete_up_to from batch order by number desc limit 1), -1)
+     ) as last`,
+  ) as { last: number } | undefined
+  return row?.last ?? -1
 }
 
 export function findRecord(store: Store, id: number): JournalRecord | undefined {

@@ -5,6 +5,7 @@ import { FormatError } from '../kernel/errors.ts'
 import {
   Unreachable,
   type Clock,
+  type Instant,
   type RandomSource,
   type Transport,
   type TransportRequest,
@@ -51,11 +52,12 @@ export interface SyncParts {
 }
 
 /**
- * Uploads what is unreported, oldest first, then fetches what is newer. Safe to repeat at any point: a
+ * Uploads every batch that is made, oldest first, then fetches what is newer. Safe to repeat at any point: a
  * batch is sent until it is acknowledged, always as the same bytes.
+ *
+ * @param made as {@link makeDueBatches} says: not in here, because that has to be between taps.
  */
-export async function syncOnce(parts: SyncParts): Promise<SyncReport> {
-  const made = makeDueBatches(parts)
+export async function syncOnce(parts: SyncParts, made: number): Promise<SyncReport> {
   const progress: Progress = { delivered: 0, documents: [] }
   const failure = (await upload(parts, progress)) ?? (await fetchDocuments(parts, progress))
   return {
@@ -80,19 +82,38 @@ export function batchContext({ identity, documents, clock, software }: SyncParts
   return { identity, now: clock.now(), documents: documents.versions(), software }
 }
 
-function makeDueBatches(parts: SyncParts): number {
-  const made = makeBatches(parts.store, batchContext(parts))
+/**
+ * Batches until everything is reported, or a sign of life if one is due. Only between taps: of a record that
+ * is stamped and not written down yet no batch may say that it is handed in.
+ *
+ * @returns how many.
+ */
+export function makeDueBatches(parts: SyncParts): number {
+  const { store } = parts
+  const made = makeBatches(store, batchContext(parts))
   if (made > 0 || !isSignOfLifeDue(parts)) return made
-  makeBatch(parts.store, batchContext(parts))
+  makeBatch(store, batchContext(parts), heardOfficeAt(parts))
   return 1
 }
 
-/** A till that sells nothing must not be taken for one that cannot be reached. */
+const DAY = 24 * 3600 * 1000
+
+/**
+ * A till that sells nothing must not be taken for one that cannot be reached, and what others wait for from
+ * all tills not wait for it.
+ */
 function isSignOfLifeDue({ store, identity, documents, clock }: SyncParts): boolean {
+  if (nextBatch(store)) return false
   const most = documents.policy()?.offlineAgeMax ?? null
-  if (most === null || nextBatch(store)) return false
+  const pause = most === null ? DAY : Math.min(DAY, most / 4)
   const since = readAcknowledged(store)?.at ?? identity.enrolledAt
-  return clock.now() - since > most / 4
+  return clock.now() - since > pause
+}
+
+/** By the clock of the two that is behind: every later record is stamped later, and a clock may be wrong. */
+function heardOfficeAt({ store, identity, clock }: SyncParts): Instant {
+  const { officeTime } = readAcknowledged(store) ?? identity
+  return Math.min(clock.now(), officeTime)
 }
 
 async function upload(parts: SyncParts, progress: Progress): Promise<Failure | undefined> {

@@ -51,7 +51,7 @@ import type {
   TillScheme,
 } from './scheme.ts'
 import { openStore, type Store } from './store.ts'
-import { batchContext, syncOnce, type SyncReport } from './sync.ts'
+import { batchContext, makeDueBatches, syncOnce, type SyncReport } from './sync.ts'
 import { usageMeter } from './usage.ts'
 
 export interface TillOptions {
@@ -288,7 +288,9 @@ export class Till {
 
   /** @throws {NotEnrolled} */
   async syncOnce(): Promise<SyncReport> {
-    return syncOnce(this.#syncParts())
+    const parts = this.#syncParts()
+    const made = await this.#inTurn(async () => makeDueBatches(parts))
+    return syncOnce(parts, made)
   }
 
   /**

@@ -5,6 +5,7 @@ import { DOCUMENTS_PATH } from '../../src/kernel/documents.ts'
 import type { RandomSource, Transport, TransportRequest } from '../../src/kernel/ports.ts'
 import { networkSwitch } from '../../src/till/network.ts'
 import { backoff, SYNC_RESULTS } from '../../src/till/sync.ts'
+import type { TillScheme } from '../../src/till/scheme.ts'
 import type { Till } from '../../src/till/till.ts'
 import {
   clockAt,
@@ -18,14 +19,18 @@ import {
 } from './support.ts'
 import { channelTo, pay, ToyCard, toyScheme } from './toy.ts'
 
+const DAY = 24 * 3600 * 1000
 const schemes = [toyScheme]
 
-async function openTown(change: Parameters<typeof policyDocument>[0] = {}) {
+async function openTown(
+  change: Parameters<typeof policyDocument>[0] = {},
+  known: readonly TillScheme[] = schemes,
+) {
   const clock = clockAt()
   const office = new SmallOffice(clock)
   office.documents = [policyDocument(change)]
   const path = freshFile()
-  const till = await enrolledTill(office, { path, clock, schemes })
+  const till = await enrolledTill(office, { path, clock, schemes: known })
   return { clock, office, till, path }
 }
 
@@ -176,6 +181,64 @@ describe('a synchronisation', () => {
     expect(till.status.usage.age).toBe(0)
     clock.set(START + 252)
     expect(await till.syncOnce()).toMatchObject({ made: 0 })
+  })
+
+  test('of a till that sells nothing declares it whole, once a day', async () => {
+    const { till, office, clock } = await openTown()
+    const declared = () =>
+      [...office.batches.values()].map(({ batch }) => batch.completeUpTo - START)
+    clock.set(START + DAY)
+    expect(await till.syncOnce()).toMatchObject({ made: 0 })
+    clock.set(START + DAY + 1)
+    expect(await till.syncOnce()).toMatchObject({ made: 1, delivered: 1 })
+    expect(await till.syncOnce()).toMatchObject({ made: 0 })
+    clock.set(START + 2 * DAY + 1)
+    expect(await till.syncOnce()).toMatchObject({ made: 0 })
+    clock.set(START + 2 * DAY + 2)
+    office.reachable = false
+    expect(await till.syncOnce()).toMatchObject({ result: 'unreachable', made: 1 })
+    clock.set(START + 9 * DAY)
+    expect(await till.syncOnce()).toMatchObject({ made: 0 })
+    office.reachable = true
+    expect(await till.syncOnce()).toMatchObject({ made: 0, delivered: 1 })
+    // Up to when the office was heard last: at enrolment, then with the first of them.
+    expect(declared()).toEqual([0, DAY + 1])
+
+    // What it signs afterwards is later, whatever its clock says.
+    clock.set(START + 5)
+    await sell(till, 1)
+    expect(till.records(1)).toMatchObject([{ madeAt: START + DAY + 2 }])
+    await till.syncOnce()
+    expect(declared()).toEqual([0, DAY + 1, DAY + 2])
+  })
+
+  test('declares nothing while a card is tapped: its record may be stamped already', async () => {
+    const [stamped, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const slow: TillScheme = {
+      ...toyScheme,
+      async perform(channel, order, desk) {
+        const madeAt = desk.journal.stamp()
+        const early = { ...desk, journal: { ...desk.journal, stamp: () => madeAt } }
+        stamped.resolve()
+        await go.promise
+        return toyScheme.perform(channel, order, early)
+      },
+    }
+    const { till, office, clock } = await openTown({}, [slow])
+    for (const days of [1, 2]) {
+      clock.set(START + days * DAY + days)
+      await till.syncOnce()
+    }
+    const tapped = till.tap(channelTo(new ToyCard(1)), pay('order 1'))
+    await stamped.promise
+    clock.set(START + 4 * DAY)
+    const synchronised = till.syncOnce()
+    go.resolve()
+    expect(await tapped).toMatchObject({ result: 'done' })
+    expect(await synchronised).toMatchObject({ made: 1, delivered: 1 })
+    const [record] = till.records(1)
+    expect(office.batches.get(3)?.batch).toMatchObject({ completeUpTo: record?.madeAt })
+    expect(office.batches.get(3)?.batch.items).toHaveLength(1)
   })
 
   test('posts what the protocol says', async () => {
