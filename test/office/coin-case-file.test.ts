@@ -58,7 +58,12 @@ const STORIES: readonly Story[] = [
     shown: [1, 0],
     amount: null,
   },
-  { kind: 'wrong-change', tell: () => oneLie(keepingAll), shown: [1, 0], amount: null },
+  {
+    kind: 'wrong-change',
+    tell: () => oneLie((shop) => keepingAll(shop.vendor.chip)),
+    shown: [1, 0],
+    amount: null,
+  },
   {
     kind: 'cloned-element',
     async tell() {

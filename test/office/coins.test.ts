@@ -322,7 +322,7 @@ describe('what one item of evidence proves', () => {
   })
 
   test('change that was not given', async () => {
-    const { cases, till } = await found((shop) => keepingAll(shop))
+    const { cases, till } = await found((shop) => keepingAll(shop.vendor.chip))
     expect(cases).toEqual([['wrong-change', till]])
   })
 

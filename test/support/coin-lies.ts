@@ -1,4 +1,5 @@
-import { generatePrivateKey, openSealed, sealTo } from '../../src/kernel/p256.ts'
+import { generatePrivateKey, openSealed, sealTo, type PrivateKey } from '../../src/kernel/p256.ts'
+import type { RandomSource } from '../../src/kernel/ports.ts'
 import { openMessage, signMessage } from '../../src/kernel/signed-message.ts'
 import { readBank } from '../../src/schemes/coin/office/authority.ts'
 import {
@@ -18,22 +19,36 @@ import type { CoinOffice, Shop, Shown } from './coin-office.ts'
 
 export type Lie = (honest: Evidence) => Evidence
 
+interface Liar {
+  readonly vendor: Chip
+  /** To whom he tells it. */
+  readonly office: PrivateKey
+  readonly random: RandomSource
+}
+
 /** The evidence of a vendor who has taken his own element to pieces, and signs what he likes. */
-export function lying(town: CoinOffice, shop: Shop, lie: Lie): readonly Shown[] {
-  const { readingKey } = readBank(town.office.office.secretsOf('coin'))
-  const key = crackedKey(shop.vendor.chip, 'vendor element')
-  return shop.records().map(({ state, evidence: bytes }) => {
+export function altered(
+  records: readonly Shown[],
+  { vendor, office, random }: Liar,
+  lie: Lie,
+): readonly Shown[] {
+  const key = crackedKey(vendor, 'vendor element')
+  return records.map(({ state, evidence: bytes }) => {
     const shown = tillRecord.decode(bytes)
     const [outcome] = shown.outcome
     if (!outcome) throw new Error('it was decided')
-    const { content } = openMessage(
-      evidence,
-      openSealed(readingKey, outcome.sealed, CONTEXT.evidence),
-    )
+    const { content } = openMessage(evidence, openSealed(office, outcome.sealed, CONTEXT.evidence))
     const lied = signMessage(evidence, lie(content), key)
-    const sealed = sealTo(readingKey.publicKey, lied, CONTEXT.evidence, town.world.random)
+    const sealed = sealTo(office.publicKey, lied, CONTEXT.evidence, random)
     return { state, evidence: tillRecord.encode({ ...shown, outcome: [{ ...outcome, sealed }] }) }
   })
+}
+
+/** Of all that a shop has to show. */
+export function lying(town: CoinOffice, shop: Shop, lie: Lie): readonly Shown[] {
+  const { readingKey: office } = readBank(town.office.office.secretsOf('coin'))
+  const liar = { vendor: shop.vendor.chip, office, random: town.world.random }
+  return altered(shop.records(), liar, lie)
 }
 
 export function withPayment(content: Evidence, change: (honest: Payment) => Payment): Evidence {
@@ -75,13 +90,13 @@ export function movingNothing(payer: Chip): Lie {
 }
 
 /** No change, whatever was paid. */
-export function keepingAll(shop: Shop): Lie {
+export function keepingAll(vendor: Chip): Lie {
   return (content) => {
     const { content: honest } = openMessage(
       transfer,
       settlement.decode(content.settlement).transfer,
     )
-    const key = crackedKey(shop.vendor.chip, 'vendor element')
+    const key = crackedKey(vendor, 'vendor element')
     const given = signMessage(transfer, { ...honest, coins: [] }, key)
     return { ...content, settlement: settlement.encode({ transfer: given, coins: [] }) }
   }

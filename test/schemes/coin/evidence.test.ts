@@ -1,11 +1,10 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { toHex, type Bytes } from '../../../src/kernel/bytes.ts'
-import { generatePrivateKey, openSealed, sign, type PrivateKey } from '../../../src/kernel/p256.ts'
+import { generatePrivateKey, sign, type PrivateKey } from '../../../src/kernel/p256.ts'
 import { openMessage, signMessage } from '../../../src/kernel/signed-message.ts'
 import {
   authorisation,
   bankRecord,
-  CONTEXT,
   evidence,
   HOPS_MAX,
   payment,
@@ -24,7 +23,7 @@ import { elementIdOf, verifyCoins } from '../../../src/schemes/coin/office/redem
 import { crackedKey } from './bench.ts'
 import { Forger } from './forger.ts'
 import { closeTills, directoryOf, pay, Till } from './till.ts'
-import { World } from './world.ts'
+import { openEvidence, World } from './world.ts'
 
 const world = new World('evidence')
 afterAll(closeTills)
@@ -47,8 +46,7 @@ async function honestEvidence(): Promise<Evidence> {
   const till = new Till(world, vendor)
   expect(await till.tap(payer, pay(10n))).toMatchObject({ result: 'done' })
   const [shown] = tillRecord.decode(till.records()[0]?.evidence ?? NOTHING).outcome
-  const opened = openSealed(world.officeKey, shown?.sealed ?? NOTHING, CONTEXT.evidence)
-  return openMessage(evidence, opened).content
+  return openEvidence(world, { evidence: shown?.sealed ?? NOTHING }).content
 }
 
 /** What is other than it should be, when all who could have a part in it are taken to pieces. */

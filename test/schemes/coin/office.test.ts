@@ -1,18 +1,14 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
-import { generatePrivateKey, openSealed, sealTo, sign } from '../../../src/kernel/p256.ts'
+import { generatePrivateKey, sign } from '../../../src/kernel/p256.ts'
 import { COIN_CASES } from '../../../src/office/coins/rules.ts'
 import { openMessage, signMessage } from '../../../src/kernel/signed-message.ts'
 import {
-  CONTEXT,
-  evidence,
   payment,
-  readCoin,
   settlement,
   tillRecord,
   transfer,
   type Evidence,
-  type Payment,
 } from '../../../src/schemes/coin/message.ts'
 import { COIN_FINDINGS } from '../../../src/office/coins/coinage.ts'
 import {
@@ -22,9 +18,16 @@ import {
   type CoinContext,
 } from '../../../src/schemes/coin/office/redemption.ts'
 import type { JournalRecord } from '../../../src/till/scheme.ts'
-import { crackedKey } from './bench.ts'
+import {
+  altered as alteredBy,
+  forgedBy,
+  keepingAll,
+  unsigned,
+  withPayment,
+  type Lie,
+} from '../../support/coin-lies.ts'
 import { closeTills, directoryOf, pay, Redemption, Till } from './till.ts'
-import { World, type Customer, type Vendor } from './world.ts'
+import { openEvidence, World, type Customer, type Vendor } from './world.ts'
 
 const world = new World('office')
 afterAll(closeTills)
@@ -145,28 +148,9 @@ describe('a coin redeemed twice', () => {
   })
 })
 
-/** The evidence of a vendor who has taken his own element to pieces, and signs what he likes. */
-function altered(
-  records: readonly Parameters<Redemption['take']>[0][number][],
-  vendor: Vendor,
-  change: (honest: Evidence) => Evidence,
-) {
-  const key = crackedKey(vendor.chip, 'vendor element')
-  return records.map(({ state, evidence: bytes }) => {
-    const shown = tillRecord.decode(bytes)
-    const [outcome] = shown.outcome
-    if (!outcome) throw new Error('it was decided')
-    const opened = openSealed(world.officeKey, outcome.sealed, CONTEXT.evidence)
-    const lie = signMessage(evidence, change(openMessage(evidence, opened).content), key)
-    const sealed = sealTo(world.officeKey.publicKey, lie, CONTEXT.evidence, world.random)
-    const lied = { ...shown, outcome: [{ ...outcome, sealed }] }
-    return { state, evidence: tillRecord.encode(lied) }
-  })
-}
-
-function withPayment(content: Evidence, change: (honest: Payment) => Payment): Evidence {
-  const [bytes = NOTHING] = content.payment
-  return { ...content, payment: [payment.encode(change(payment.decode(bytes)))] }
+function altered(records: Parameters<Redemption['take']>[0], { chip }: Vendor, lie: Lie) {
+  const { officeKey: office, random } = world
+  return alteredBy(records, { vendor: chip, office, random }, lie)
 }
 
 describe('what evidence proves by itself', () => {
@@ -185,23 +169,7 @@ describe('what evidence proves by itself', () => {
 
   test('a coin that no bank made', async () => {
     // The customer’s element signs for it: it would never have let it in.
-    const coinKey = crackedKey(person.chip, 'coin element')
-    const entry = await findings((content) =>
-      withPayment(content, (honest) => {
-        const coins = honest.coins.map(({ coin, hops }) => {
-          const forged = coin.slice()
-          forged[12] = (forged[12] ?? 0) + 1
-          return { coin: forged, hops }
-        })
-        const given = openMessage(transfer, honest.transfer).content
-        const digests = coins.map((held) => readCoin(held).digest)
-        return {
-          ...honest,
-          coins,
-          transfer: signMessage(transfer, { ...given, coins: digests }, coinKey),
-        }
-      }),
-    )
+    const entry = await findings(forgedBy(person.chip))
     expect(entry.findings).toContainEqual({
       kind: 'forged-coin',
       suspect: elementIdOf(person.id),
@@ -229,12 +197,7 @@ describe('what evidence proves by itself', () => {
   })
 
   test('a transfer that its giver did not sign, or that moves something else', async () => {
-    const forged = await findings((content) =>
-      withPayment(content, (honest) => {
-        const given = openMessage(transfer, honest.transfer).content
-        return { ...honest, transfer: signMessage(transfer, given, generatePrivateKey()) }
-      }),
-    )
+    const forged = await findings(unsigned)
     expect(forged.findings).toMatchObject([
       { kind: 'forged-hop', suspect: elementIdOf(shops[0].id) },
     ])
@@ -245,14 +208,7 @@ describe('what evidence proves by itself', () => {
   })
 
   test('a vendor who asked for less than he kept', async () => {
-    const vendor = shops[0].clone()
-    const entry = await findings((content) => {
-      const given = settlement.decode(content.settlement)
-      const { content: honest } = openMessage(transfer, given.transfer)
-      const key = crackedKey(vendor.chip, 'vendor element')
-      const lie = signMessage(transfer, { ...honest, coins: [] }, key)
-      return { ...content, settlement: settlement.encode({ transfer: lie, coins: [] }) }
-    }, 13n)
+    const entry = await findings(keepingAll(shops[0].chip), 13n)
     expect(entry.findings).toContainEqual({
       kind: 'wrong-change',
       suspect: elementIdOf(shops[0].id),
@@ -264,8 +220,8 @@ describe('what evidence proves by itself', () => {
     const elsewhere = shops[0].clone()
     const others = await sale(person.clone(), elsewhere, 20n)
     const shown = tillRecord.decode(others[0]?.evidence ?? NOTHING).outcome[0]
-    const opened = openSealed(world.officeKey, shown?.sealed ?? NOTHING, CONTEXT.evidence)
-    const [bytes = NOTHING] = openMessage(evidence, opened).content.payment
+    const { content: told } = openEvidence(world, { evidence: shown?.sealed ?? NOTHING })
+    const [bytes = NOTHING] = told.payment
     const { request } = payment.decode(bytes)
     const entry = await findings((content) =>
       withPayment(content, (honest) => ({ ...honest, request })),
@@ -330,17 +286,12 @@ describe('what a vendor claims that was never his', () => {
     const elsewhere = await sale(person.clone(), other, 13n)
     const said = (till: readonly JournalRecord[]) => {
       const [shown] = tillRecord.decode(till[0]?.evidence ?? NOTHING).outcome
-      const opened = openSealed(world.officeKey, shown?.sealed ?? NOTHING, CONTEXT.evidence)
-      return openMessage(evidence, opened).content.settlement
+      return openEvidence(world, { evidence: shown?.sealed ?? NOTHING }).content.settlement
     }
     const foreign = said(elsewhere)
     const { transfer: given } = settlement.decode(said(records))
-    const unsigned = signMessage(
-      transfer,
-      openMessage(transfer, given).content,
-      generatePrivateKey(),
-    )
-    const bare = settlement.encode({ ...settlement.decode(said(records)), transfer: unsigned })
+    const forged = signMessage(transfer, openMessage(transfer, given).content, generatePrivateKey())
+    const bare = settlement.encode({ ...settlement.decode(said(records)), transfer: forged })
     const hidden = settlement.encode({ transfer: given, coins: [] })
     for (const lie of [foreign, bare, hidden]) {
       expect(read(records, one, (content) => ({ ...content, settlement: lie }))).toEqual(
