@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
-import { Pool, types, type CustomTypesConfig } from 'pg'
+import { Pool, types, type CustomTypesConfig, type PoolClient } from 'pg'
 import { InvariantError } from '../kernel/errors.ts'
 import { DatabaseError, startEmbedded, type ServerSettings } from './embedded.ts'
 import { migrate, type Migration } from './migrate.ts'
@@ -37,9 +37,9 @@ export async function openDatabase<T = Tables>(
     'url' in source
       ? { url: source.url, cluster: undefined, stop: () => Promise.resolve() }
       : await startEmbedded(source.directory, source.settings)
-  const db = connect<T>(server.url)
+  const { db, close: disconnect } = connectPool<T>(server.url)
   const close = async () => {
-    await db.destroy()
+    await disconnect()
     await server.stop()
   }
   try {
@@ -53,7 +53,17 @@ export async function openDatabase<T = Tables>(
 }
 
 /** Connections to a database whose tables are as this program wants them. */
-export function connect<T = Tables>(url: string, connectionsMax = 20): Kysely<T> {
+export function connect<T = Tables>(url: string, connectionsMax?: number): Kysely<T> {
+  return connectPool<T>(url, connectionsMax).db
+}
+
+interface Connected<T> {
+  readonly db: Kysely<T>
+  /** Waits for queries that run; when it resolves, the server knows that nobody is connected any more. */
+  readonly close: () => Promise<void>
+}
+
+function connectPool<T>(url: string, connectionsMax = 20): Connected<T> {
   const pool = new Pool({
     connectionString: url,
     max: connectionsMax,
@@ -62,7 +72,31 @@ export function connect<T = Tables>(url: string, connectionsMax = 20): Kysely<T>
   })
   // The pool drops a broken idle connection by itself; the next query says what is wrong, if it still is.
   pool.on('error', (error) => process.emitWarning(error))
-  return new Kysely<T>({ dialect: new PostgresDialect({ pool }) })
+  const db = new Kysely<T>({ dialect: new PostgresDialect({ pool }) })
+  const over = untilOver(pool)
+  return {
+    db,
+    async close() {
+      await db.destroy()
+      await over()
+    },
+  }
+}
+
+/**
+ * A pool’s own end only tells its connections to end: a server that is stopped then breaks those that are
+ * still saying goodbye.
+ */
+function untilOver(pool: Pool): () => Promise<void> {
+  const open = new Map<PoolClient, PromiseWithResolvers<void>>()
+  pool.on('connect', (client) => open.set(client, Promise.withResolvers()))
+  pool.on('remove', (client) => {
+    open.get(client)?.resolve()
+    open.delete(client)
+  })
+  return async () => {
+    await Promise.all([...open.values()].map(({ promise }) => promise))
+  }
 }
 
 async function checkServer<T>(db: Kysely<T>, source: DatabaseSource): Promise<void> {
