@@ -169,10 +169,12 @@ describe('kontant up', () => {
     }
     const [cards, till] = [join(data, 'cards'), join(data, 'tills/till-3')]
     expect(await shown('nic-coins', cards)).toMatchObject({ total: '20.00', count: 1 })
-    expect(await shown('module', till)).toMatchObject({ till: 3, total: '11.00', count: 5 })
+    expect(await shown('module', till)).toMatchObject({ till: 3, total: '25.00', count: 12 })
     await call(port + 3, '/api/order', { kind: 'pay', amount: '1200', passcode: '' })
     const { json } = await call(port + 3, '/api/tap', { card: 'nic-coins' })
     expect(json).toMatchObject({ result: 'done', view: { balance: '800' } })
+    // Enough is left for others: its page warns of nothing.
+    expect((await call(port + 3, '/api/float')).json).toMatchObject({ warning: null })
     // 5 + 2 + 1 came back, and the 20 is kept for nobody: it is more than a till gives as change.
     expect(await shown('nic-coins', cards)).toMatchObject({ total: '8.00', count: 3 })
 
@@ -232,7 +234,7 @@ describe('kontant up', () => {
         /^Bought 5.00 \+ 2.00 \+ 2.00 \+ 1.00 \+ 1.00 EUR.*: 11.00 EUR in 5 coins/s,
       ),
       expect.stringMatching(/^\w{16} +20.00 EUR {2}until 20..-..-.. {2}not handed in$/),
-      expect.stringContaining('bought as float, ever: 22.00 EUR in 10 coins'),
+      expect.stringContaining('bought as float, ever: 36.00 EUR in 17 coins'),
       'Its vendor element had no coins.',
       'mia is unblocked, and its PIN is what you chose.',
       expect.stringContaining(`mia-new.card takes the place of card ${card}.`),
