@@ -333,7 +333,10 @@ describe('evidence that says nothing', () => {
     const [record] = records
     const bytes = record?.evidence ?? NOTHING
     const whole = tillRecord.decode(bytes)
-    expect(verifyCoins(bytes, context)).toMatchObject({ ok: true, entry: { amount: 10n } })
+    expect(verifyCoins(bytes, context)).toMatchObject({
+      ok: true,
+      entry: { paid: { amount: 10n } },
+    })
     expect(reasonOf(bytes.slice(1))).toBe('malformed')
     expect(reasonOf(tillRecord.encode({ ...whole, outcome: [] }))).toBe('no_outcome')
     expect(reasonOf(bytes, { ...context, officeKey: generatePrivateKey() })).toBe(

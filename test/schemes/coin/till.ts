@@ -8,15 +8,11 @@ import { signToken } from '../../../src/kernel/token.ts'
 import { cardIdOf, type CardId } from '../../../src/kernel/ids.ts'
 import type { Amount } from '../../../src/kernel/money.ts'
 import { generatePrivateKey } from '../../../src/kernel/p256.ts'
-import type { CoinId, ElementId } from '../../../src/office/coins/coinage.ts'
+import type { CoinEntry, CoinId, ElementId } from '../../../src/office/coins/coinage.ts'
 import { clonesAmong, settleCoin, type COIN_CASES } from '../../../src/office/coins/rules.ts'
 import { CardTorn, type Channel } from '../../../src/reader/channel.ts'
 import { isConfirmedBy, readCertificate } from '../../../src/schemes/coin/certificates.ts'
-import {
-  verifyCoins,
-  type CoinContext,
-  type CoinEntry,
-} from '../../../src/schemes/coin/office/redemption.ts'
+import { verifyCoins, type CoinContext } from '../../../src/schemes/coin/office/redemption.ts'
 import { coinTill } from '../../../src/schemes/coin/till.ts'
 import type { Fuse } from '../../../src/till/fuse.ts'
 import {

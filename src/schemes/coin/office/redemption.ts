@@ -1,11 +1,11 @@
 import { bytesEqual, toHex, type Bytes } from '../../../kernel/bytes.ts'
 import { FormatError, unlessMalformed } from '../../../kernel/errors.ts'
 import { digestOf, type Digest } from '../../../kernel/ids.ts'
-import { currencyByNumber, type Amount } from '../../../kernel/money.ts'
+import { currencyByNumber } from '../../../kernel/money.ts'
 import { openSealed, verify, type PrivateKey, type PublicKey } from '../../../kernel/p256.ts'
 import type {
   CoinClaim,
-  CoinEntry as BookedCoins,
+  CoinEntry,
   CoinFinding,
   CoinId,
   CoinStep,
@@ -54,16 +54,6 @@ export const COIN_REJECTIONS = [
   'unknown_element',
 ] as const
 export type CoinRejection = (typeof COIN_REJECTIONS)[number]
-
-/** One item of evidence, and what it says of the payment. */
-export interface CoinEntry extends BookedCoins {
-  readonly outcome: 'paid' | 'returned' | 'surrendered'
-  readonly payer: ElementId | undefined
-  readonly request: Digest | undefined
-  /** That the vendor asked for and got; 0 unless paid. */
-  readonly amount: Amount
-  readonly madeAt: number | undefined
-}
 
 export type CoinVerdict =
   | { readonly ok: true; readonly entry: CoinEntry }
@@ -207,15 +197,7 @@ class Reading {
       namesExactly(settled.content, coins)
     if (!isSurrender) this.#findNotSigned()
     const claims = isSurrender ? coins.flatMap((read) => this.#claim(read, settled)) : []
-    return {
-      ...this.#common(claims, []),
-      paid: undefined,
-      outcome: 'surrendered',
-      payer: undefined,
-      request: undefined,
-      amount: 0n,
-      madeAt: undefined,
-    }
+    return this.#entry(claims, [], undefined)
   }
 
   #payment(paid: Paid, settled: Signed<Transfer>, back: readonly ReadCoin[]): CoinEntry {
@@ -223,7 +205,8 @@ class Reading {
     const isPaid = this.#isPayment(paid, settled, back)
     const isTaken = settled.content.kind === 'change'
     if (!isPaid || !this.#isAuthorised(paid)) this.#findNotSigned()
-    if (!isPaid) return this.#nothing(paid, isTaken)
+    // Of what is not a payment to this vendor nobody is owed anything.
+    if (!isPaid) return this.#entry([], [], undefined)
     // A receipt without change has its number as well.
     this.#note(settled)
     const kept = this.#content.kept
@@ -236,39 +219,23 @@ class Reading {
     ]
     const due = isTaken ? valueOf(coins) - asked.content.amount : valueOf(coins)
     if (valueOf(back) !== due) this.#find('wrong-change', this.#vendor, undefined)
-    return {
-      ...this.#common(claims, moved),
-      paid: isTaken ? paidRequest(asked) : undefined,
-      outcome: isTaken ? 'paid' : 'returned',
-      payer: elementIdOf(given.content.giver),
-      request: digestOf(asked.digest),
-      amount: isTaken ? asked.content.amount : 0n,
-      madeAt: asked.content.madeAt,
-    }
+    return this.#entry(claims, moved, isTaken ? paidRequest(asked) : undefined)
   }
 
-  #common(claims: readonly CoinClaim[], moved: readonly HeldCoin[]) {
+  #entry(
+    claims: readonly CoinClaim[],
+    moved: readonly HeldCoin[],
+    paid: PaidRequest | undefined,
+  ): CoinEntry {
     return {
       digest: this.#digest,
       vendor: this.#vendor,
+      paid,
       claims,
       moved,
       steps: [...this.#steps.values()],
       findings: this.#findings,
       banks: [...this.#banks].toSorted((a, b) => a - b),
-    }
-  }
-
-  /** Of what is not a payment to this vendor nobody is owed anything. */
-  #nothing({ asked, transfer: given }: Paid, isTaken: boolean): CoinEntry {
-    return {
-      ...this.#common([], []),
-      paid: undefined,
-      outcome: isTaken ? 'paid' : 'returned',
-      payer: elementIdOf(given.content.giver),
-      request: digestOf(asked.digest),
-      amount: 0n,
-      madeAt: asked.content.madeAt,
     }
   }
 
