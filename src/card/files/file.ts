@@ -122,12 +122,15 @@ export function decodeHeader(bytes: Bytes, slot: number): StoredFile | undefined
       increase: (changes & 2) !== 0,
       decrease: (changes & 4) !== 0,
     },
-    rules: Object.fromEntries(
-      OPERATIONS.map((operation, index) => [
-        operation,
-        decodeRule(view.getUint8(HEADER.RULES + index)),
-      ]),
-    ),
+    rules: decodeRules(bytes.subarray(HEADER.RULES, HEADER.RULES + OPERATIONS.length)),
     label: bytes.slice(HEADER.LABEL, HEADER.LABEL + LABEL_SIZE),
   }
+}
+
+function decodeRules(bytes: Uint8Array): AccessRules {
+  const rules: { -readonly [operation in keyof AccessRules]: AccessRules[operation] } = {}
+  for (const [index, operation] of OPERATIONS.entries()) {
+    rules[operation] = decodeRule(bytes[index] ?? 0xff)
+  }
+  return rules
 }
