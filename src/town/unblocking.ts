@@ -1,4 +1,4 @@
-import { command, SW } from '../kernel/apdu.ts'
+import { command, SW, type StatusWord } from '../kernel/apdu.ts'
 import { concat } from '../kernel/bytes.ts'
 import { pinBlock } from '../kernel/pin.ts'
 import type { RandomSource } from '../kernel/ports.ts'
@@ -26,45 +26,43 @@ export type Unblocking = (
   random: RandomSource,
 ) => Promise<UnblockStatus>
 
-export const unblockPurse: Unblocking = async (channel, { code, passcode }) => {
-  try {
-    if (!(await selectApplet(channel, PURSE_AID))) return 'unknown_card'
-    const data = concat(pinBlock(code), pinBlock(passcode))
-    const { sw } = await exchange(channel, command(CLA, INS.UNBLOCK_PIN, 0, 0, data))
-    if (sw === SW.OK) return 'unblocked'
-    if (sw === PURSE_SW.BLOCKED) return 'code_blocked'
-    return sw >> 4 === 0x63c ? 'wrong_code' : 'unknown_card'
-  } catch (error) {
-    if (error instanceof CardTorn) return 'torn'
-    throw error
+export const unblockPurse = untilTorn(async (channel, { code, passcode }) => {
+  if (!(await selectApplet(channel, PURSE_AID))) return 'unknown_card'
+  const data = concat(pinBlock(code), pinBlock(passcode))
+  const { sw } = await exchange(channel, command(CLA, INS.UNBLOCK_PIN, 0, 0, data))
+  return statusOf(sw, PURSE_SW.BLOCKED)
+})
+
+export const unblockWallet = untilTorn(async (channel, { code, passcode }, random) => {
+  const card = await WalletCard.connect(channel, random)
+  const answer = await card?.unblockPin(code, passcode)
+  if (!answer) return 'unknown_card'
+  if (answer.ok) return 'unblocked'
+  if (answer.refusal === 'blocked') return 'code_blocked'
+  return answer.refusal === 'wrong_pin' ? 'wrong_code' : 'unknown_card'
+})
+
+export const unblockCoins = untilTorn(async (channel, { code, passcode }) => {
+  const card = await CoinCard.connect(channel)
+  const answer = await card?.unblockPin(pinBlock(code), pinBlock(passcode))
+  return answer ? statusOf(answer.sw, COIN_SW.BLOCKED) : 'unknown_card'
+})
+
+function untilTorn(unblock: Unblocking): Unblocking {
+  return async (...taken) => {
+    try {
+      return await unblock(...taken)
+    } catch (error) {
+      if (error instanceof CardTorn) return 'torn'
+      throw error
+    }
   }
 }
 
-export const unblockWallet: Unblocking = async (channel, { code, passcode }, random) => {
-  try {
-    const card = await WalletCard.connect(channel, random)
-    const answer = await card?.unblockPin(code, passcode)
-    if (!answer) return 'unknown_card'
-    if (answer.ok) return 'unblocked'
-    if (answer.refusal === 'blocked') return 'code_blocked'
-    return answer.refusal === 'wrong_pin' ? 'wrong_code' : 'unknown_card'
-  } catch (error) {
-    if (error instanceof CardTorn) return 'torn'
-    throw error
-  }
-}
-
-export const unblockCoins: Unblocking = async (channel, { code, passcode }) => {
-  try {
-    const card = await CoinCard.connect(channel)
-    const answer = await card?.unblockPin(pinBlock(code), pinBlock(passcode))
-    if (answer?.sw === SW.OK) return 'unblocked'
-    if (answer?.sw === COIN_SW.BLOCKED) return 'code_blocked'
-    return answer && answer.sw >> 4 === 0x63c ? 'wrong_code' : 'unknown_card'
-  } catch (error) {
-    if (error instanceof CardTorn) return 'torn'
-    throw error
-  }
+function statusOf(sw: StatusWord, blocked: StatusWord): UnblockStatus {
+  if (sw === SW.OK) return 'unblocked'
+  if (sw === blocked) return 'code_blocked'
+  return sw >> 4 === 0x63c ? 'wrong_code' : 'unknown_card'
 }
 
 /** Whichever of them it is. */
