@@ -9,8 +9,10 @@ import {
   cardNumberOf,
   currencyOf,
   DEFAULT_DATA,
+  digitsOf,
   portOf,
   read,
+  reasonOf,
   UsageError,
   type Environment,
 } from './options.ts'
@@ -157,14 +159,9 @@ function parseUnblock(argv: readonly string[]): CardCommand {
     ...cardPlace(options),
     act: 'unblock',
     image: imageName(positionals[0]),
-    code: digits('code', options.code),
-    passcode: digits('passcode', options.passcode),
+    code: digitsOf('card', 'code', options.code ?? ''),
+    passcode: digitsOf('card', 'passcode', options.passcode ?? ''),
   }
-}
-
-function digits(option: string, text = ''): string {
-  if (/^\d{4,8}$/.test(text)) return text
-  throw new UsageError(`--${option}: expected 4 to 8 digits`, 'card')
 }
 
 function parseIssue(argv: readonly string[], environment: Environment): CardCommand {
@@ -187,7 +184,7 @@ function parseIssue(argv: readonly string[], environment: Environment): CardComm
     scheme,
     balance: options.balance ?? '0',
     currency: currencyOf('card', options.currency),
-    passcode: options.passcode === undefined ? undefined : digits('passcode', options.passcode),
+    passcode: digitsOf('card', 'passcode', options.passcode),
     holder: options.holder === undefined ? undefined : personNumber(options.holder),
   }
 }
@@ -195,12 +192,11 @@ function parseIssue(argv: readonly string[], environment: Environment): CardComm
 function parseRenew(argv: readonly string[], environment: Environment): CardCommand {
   const why = { id: 'value', reason: 'value', lost: 'flag', passcode: 'value' } as const
   const { options, positionals } = read('card', argv, { ...OFFICE_WORDS, ...why }, ['CARD'])
-  const { id, reason, passcode } = options
+  const { id, passcode } = options
   if (id === undefined) {
     throw new UsageError('in the place of which? --id CARD, its number in the console', 'card')
   }
-  if (reason === undefined)
-    throw new UsageError('why? --reason TEXT stays in the audit log', 'card')
+  const reason = reasonOf('card', options.reason)
   return {
     ...cardPlace(options),
     ...atOffice('card', options, environment),
@@ -209,7 +205,7 @@ function parseRenew(argv: readonly string[], environment: Environment): CardComm
     id: cardNumberOf('card', id),
     lost: options.lost ?? false,
     reason,
-    passcode: passcode === undefined ? undefined : digits('passcode', passcode),
+    passcode: digitsOf('card', 'passcode', passcode),
   }
 }
 

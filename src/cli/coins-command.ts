@@ -7,6 +7,7 @@ import {
   DEFAULT_DATA,
   DEFAULT_PORT,
   read,
+  reasonOf,
   urlOf,
   UsageError,
   type AtOffice,
@@ -100,10 +101,8 @@ export function parseCoins(argv: readonly string[], environment: Environment): C
         'ID',
       ])
       const [id = ''] = positionals
-      const { reason, json = false } = options
-      if (reason === undefined) {
-        throw new UsageError('why? --reason TEXT stays in the audit log', name)
-      }
+      const { json = false } = options
+      const reason = reasonOf(name, options.reason)
       return {
         name,
         act,

@@ -7,6 +7,7 @@ import {
   atOffice,
   currencyOf,
   read,
+  reasonOf,
   UsageError,
   type AtOffice,
   type Environment,
@@ -61,10 +62,8 @@ export function parseLiquidity(
   const words = { ...WORDS, 'pool-max': 'value', reason: 'value' } as const
   const { options, positionals } = read(TOPIC, rest, words, ['POLICY'])
   const policy = policyOf(positionals[0] ?? '')
-  const { reason, 'pool-max': most } = options
-  if (reason === undefined) {
-    throw new UsageError('why? --reason TEXT stays in the audit log', TOPIC)
-  }
+  const { 'pool-max': most } = options
+  const reason = reasonOf(TOPIC, options.reason)
   if (policy === 'pool' && most === undefined) {
     throw new UsageError('how much may the pool advance in all? --pool-max AMOUNT', TOPIC)
   }

@@ -2,6 +2,7 @@ import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
 import { unlessMalformed } from '../kernel/errors.ts'
 import { parseCardId, type CardId } from '../kernel/ids.ts'
 import { CURRENCY_CODES, isCurrencyCode, type CurrencyCode } from '../kernel/money.ts'
+import { PASSCODE_FORM } from '../kernel/pin.ts'
 import { didYouMean } from '../town/nearest.ts'
 
 /** What all commands read alike: which there are, and options with their values. */
@@ -47,6 +48,18 @@ export function actOf<A extends string>(
   if (act !== undefined) return act
   const hint = word === undefined ? '' : didYouMean(word, acts)
   throw new UsageError(`expected one of ${acts.join(', ')} after "${topic}".${hint}`, topic)
+}
+
+/** Why something is done. @throws {UsageError} */
+export function reasonOf(topic: Topic, text: string | undefined): string {
+  if (text !== undefined) return text
+  throw new UsageError('why? --reason TEXT stays in the audit log', topic)
+}
+
+/** A passcode, or what unblocks it; undefined if there is none. @throws {UsageError} */
+export function digitsOf<T extends string | undefined>(topic: Topic, option: string, text: T): T {
+  if (text === undefined || PASSCODE_FORM.test(text)) return text
+  throw new UsageError(`--${option}: expected 4 to 8 digits`, topic)
 }
 
 /** @throws {UsageError} */

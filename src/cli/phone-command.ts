@@ -1,9 +1,9 @@
-import { PASSCODE_FORM } from '../kernel/pin.ts'
 import { cardChoiceOf, type CardChoice } from './card-choice.ts'
 import {
   actOf,
   atOffice,
   DEFAULT_DATA,
+  digitsOf,
   read,
   UsageError,
   type AtOffice,
@@ -111,15 +111,10 @@ export function parsePhone(argv: readonly string[], environment: Environment): P
     amount: argument === 'AMOUNT' ? given : undefined,
     message: argument === 'FILE' ? given : undefined,
     out: options.out ?? out,
-    pin: digits('pin', typed),
-    newPin: digits('new', options.new),
-    code: digits('code', options.code),
+    pin: digitsOf('phone', 'pin', typed),
+    newPin: digitsOf('phone', 'new', options.new),
+    code: digitsOf('phone', 'code', options.code),
     memory: options.memory ?? `${DEFAULT_DATA}/phone`,
     json: options.json ?? false,
   }
-}
-
-function digits(option: string, text: string | undefined): string | undefined {
-  if (text === undefined || PASSCODE_FORM.test(text)) return text
-  throw new UsageError(`--${option}: expected 4 to 8 digits`, 'phone')
 }
