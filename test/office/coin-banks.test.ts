@@ -125,6 +125,11 @@ test('a coin that vendors of both banks claim is its bank’s to say, and then t
   const before = await two.coins.balance('merchant', shops[1].merchant)
   await exchangeAll()
   expect(await one.coins.balance('suspense', '')).toBe(10n)
+  expect(await two.coins.done('GET', '/api/coins')).toMatchObject({
+    others: expect.arrayContaining([
+      { bank: 1, currency: 'EUR', state: 'contested', count: 1, amount: '10' },
+    ]) as unknown,
+  })
   const { rows } = await sql<{ coin: string }>`
     select coin from coin_spend where creditor is null`.execute(one.coins.office.db)
   const award = async ({ coins }: TestBank, to: object) => {

@@ -65,7 +65,7 @@ function OneCurrency({ sums }: { readonly sums: Sums }) {
     <>
       <Section
         title={`What became of them, ${currency}`}
-        aside={sums.contested.count > 0 && <Link href="/cases">say whose they are: Cases</Link>}
+        aside={sums.contested.count > 0 && <Link href="/cases">say whose they are</Link>}
       >
         <Facts>
           {HEAPS.map(([heap, name]) => (
@@ -83,7 +83,7 @@ function OneCurrency({ sums }: { readonly sums: Sums }) {
 }
 
 type Claimed = CoinBank['others'][number]
-type Standing = 'awaited' | 'paid' | 'refused'
+type Standing = 'awaited' | 'paid' | 'contested' | 'refused'
 
 interface OtherBank {
   readonly bank: string
@@ -95,8 +95,18 @@ interface OtherBank {
 
 type Sum = Pick<Claimed, 'count' | 'amount'>
 
+/** `contested`: its bank has not said yet whose it is; `refused`: somebody else’s, or nobody’s. */
 function standingOf(state: Claimed['state']): Standing {
-  return state === 'awaited' || state === 'paid' ? state : 'refused'
+  switch (state) {
+    case 'awaited':
+    case 'paid':
+    case 'contested':
+      return state
+    case 'unissued':
+    case 'expired':
+    case 'owed elsewhere':
+      return 'refused'
+  }
 }
 
 function claimedColumn(label: string, standing: Standing): Column<OtherBank> {
@@ -112,6 +122,7 @@ const columns: readonly Column<OtherBank>[] = [
   { label: 'Bank', lead: true, cell: ({ bank }) => bank },
   claimedColumn('Its word awaited', 'awaited'),
   claimedColumn('Paid by it', 'paid'),
+  claimedColumn('In suspense there', 'contested'),
   claimedColumn('Not paid', 'refused'),
   {
     label: 'Owed to it',
