@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Lab, skippedLoudly, WHY_NOT } from '../reader/pcsc/lab.ts'
 
 /** How long a tool may wait for a card that is there, ms: it answers in a second, or waits for ever. */
-const PATIENCE = 30_000
+const PATIENCE = 10_000
 const CARD = join(import.meta.dirname, 'iso-opensc-card.ts')
 
 skippedLoudly('OpenSC and the files of a card by ISO/IEC 7816-4')
@@ -54,7 +54,7 @@ describe.skipIf(WHY_NOT !== undefined)('OpenSC', () => {
     protocol: string,
     work: (reader: string) => Promise<T | undefined>,
   ): Promise<T> {
-    for (let tries = 0; tries < 3; tries += 1) {
+    for (let tries = 0; tries < 9; tries += 1) {
       const done = await withCard(protocol, work)
       if (done !== undefined) return done
     }
