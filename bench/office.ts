@@ -6,6 +6,7 @@ import { openDatabase, type OpenDatabase } from '../src/office/database.ts'
 import { poolVerifier } from '../src/office/ledger/verifier-pool.ts'
 import { officeSchemes } from '../src/schemes/office.ts'
 import { createLedgerOffice } from '../test/support/ledger-office.ts'
+import type { Mint, MintCard, MintTill } from '../test/support/mint.ts'
 
 /** Share of the batches that is not measured. */
 const WARM_UP = 0.3
@@ -49,25 +50,7 @@ export async function benchOffice(load: OfficeLoad): Promise<OfficeResult> {
     const tills = await Promise.all(Array.from({ length: load.tills }, () => town.addTill()))
     const cards = []
     for (let n = 0; n < load.cards; n += 1) cards.push(await town.addCard(60_000n))
-    const queues = new Map(tills.map((till) => [till, [] as ReturnType<typeof town.mint.make>[]]))
-    for (let n = 0; n < load.payments; n += 1) {
-      const round = load.order === 'shuffled' ? Math.floor(n / load.cards) : 0
-      const till = tills[(n * 31 + round * 51) % tills.length]
-      const card = cards[(n * 17) % cards.length]
-      if (till && card) queues.get(till)?.push(town.mint.make(till, card, { amount: 1n }))
-    }
-    const batches = []
-    for (let part = 0; ; part += 1) {
-      const round = tills.flatMap((till) => {
-        const items = queues.get(till)?.slice(part * load.batchItems, (part + 1) * load.batchItems)
-        const last = items?.at(-1)
-        if (!items || !last) return []
-        const bytes = town.mint.batch(till, items, { completeUpTo: last.at })
-        return [{ bytes, payments: items.length }]
-      })
-      if (round.length === 0) break
-      batches.push(...round)
-    }
+    const batches = makeBatches(load, town.mint, tills, cards)
     // An office runs for months: what its first seconds spend on compiling is not its speed.
     const warmUp = batches.splice(0, Math.floor(batches.length * WARM_UP))
     await Promise.all(warmUp.map(({ bytes }) => town.evidence.receive(bytes)))
@@ -96,6 +79,40 @@ export async function benchOffice(load: OfficeLoad): Promise<OfficeResult> {
     await database.close()
     await rm(directory, { recursive: true, force: true })
   }
+}
+
+interface Uploaded {
+  readonly bytes: Uint8Array
+  readonly payments: number
+}
+
+/** Apart, so that nothing of how they were made is left for the collector to look at. */
+function makeBatches(
+  load: OfficeLoad,
+  mint: Mint,
+  tills: readonly MintTill[],
+  cards: readonly MintCard[],
+): Uploaded[] {
+  const queues = new Map(tills.map((till) => [till, [] as ReturnType<Mint['make']>[]]))
+  for (let n = 0; n < load.payments; n += 1) {
+    const round = load.order === 'shuffled' ? Math.floor(n / load.cards) : 0
+    const till = tills[(n * 31 + round * 51) % tills.length]
+    const card = cards[(n * 17) % cards.length]
+    if (till && card) queues.get(till)?.push(mint.make(till, card, { amount: 1n }))
+  }
+  const batches: Uploaded[] = []
+  for (let part = 0; ; part += 1) {
+    const round = tills.flatMap((till) => {
+      const items = queues.get(till)?.slice(part * load.batchItems, (part + 1) * load.batchItems)
+      const last = items?.at(-1)
+      if (!items || !last) return []
+      const bytes = mint.batch(till, items, { completeUpTo: last.at })
+      return [{ bytes, payments: items.length }]
+    })
+    if (round.length === 0) break
+    batches.push(...round)
+  }
+  return batches
 }
 
 async function settledCount({ db }: OpenDatabase): Promise<number> {
