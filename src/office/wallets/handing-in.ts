@@ -1,4 +1,4 @@
-import { sql, type Kysely, type Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { Bytes } from '../../kernel/bytes.ts'
 import { invariant } from '../../kernel/errors.ts'
 import { sha256 } from '../../kernel/hash.ts'
@@ -45,18 +45,11 @@ export async function handInNew(
     if (stored.upload !== undefined) await evidence.handedIn(stored.upload)
     return
   }
-  const items = await lackingRecords(db, evidence, received)
-  if (!items) throw tooMuch(stored.until - at)
-  if (items.length === 0) return
-  const upload = await db
-    .transaction()
-    .execute((trx) => storeAlone(trx, { ...received, items }, at))
-  if (upload === undefined) throw tooMuch(IN_TURN)
-  return evidence.handedIn(upload)
+  const records = await readRecords(evidence, received)
+  if (!records) throw tooMuch(stored.until - at)
+  const upload = await db.transaction().execute((trx) => storeLacking(trx, received, records, at))
+  if (upload !== undefined) await evidence.handedIn(upload)
 }
-
-/** Until what the card hands in elsewhere at this moment is in the ledger, in ms. */
-const IN_TURN = 5000
 
 function tooMuch(wait: number): OfficeError {
   const minutes = Math.ceil(wait / 60_000)
@@ -66,6 +59,18 @@ function tooMuch(wait: number): OfficeError {
     `Too much was handed in for this card, and not all of this is signed by a card. Nothing is lost, the card keeps it: synchronise again in ${when}.`,
     undefined,
     wait,
+  )
+}
+
+/** Until what was handed in a moment before is in the ledger, in ms. */
+const IN_TURN = 5000
+
+function inTurn(): OfficeError {
+  return new OfficeError(
+    'too_much',
+    'Something else of this card is being taken in. Nothing is lost, the card keeps it: synchronise again in a moment.',
+    undefined,
+    IN_TURN,
   )
 }
 
@@ -91,16 +96,23 @@ async function storeWithin(
   return { status: 'stored', upload: await store(trx, upload, at) }
 }
 
-/** Undefined, and nothing is stored, if something else of that card is not in the ledger yet. */
-async function storeAlone(
+/**
+ * Undefined if the ledger has all of it.
+ *
+ * @throws {OfficeError} `too_much` while something else of that card is stored and not in the ledger: it could be this.
+ */
+async function storeLacking(
   trx: Transaction<Tables>,
-  upload: Synchronisation,
+  received: Synchronisation,
+  records: readonly ShownRecord[],
   at: Instant,
 ): Promise<bigint | undefined> {
-  await lockCard(trx, upload.card)
+  await lockCard(trx, received.card)
   const { rows } = await sql`
-    select from batch where card = ${upload.card} and not placed`.execute(trx)
-  return rows.length > 0 ? undefined : store(trx, upload, at)
+    select from batch where card = ${received.card} and not placed`.execute(trx)
+  if (rows.length > 0) throw inTurn()
+  const items = await lackingOf(trx, records)
+  return items.length === 0 ? undefined : store(trx, { ...received, items }, at)
 }
 
 async function store(
@@ -172,16 +184,21 @@ async function roomFrom(
   return row && Number(row.received_at) + DAY
 }
 
+/** An item that is a record, with what it shows. */
+interface ShownRecord {
+  readonly item: Bytes
+  readonly entry: VerifiedEntry
+}
+
 /**
- * What of it the ledger lacks; undefined if something of it is no record that a card has signed. Of each
- * record one: a signature can be changed into another one of the same.
+ * Undefined if something of it is no record that a card has signed. Of each record one: a signature can be
+ * changed into another one of the same, and what stands beside it is nobody’s.
  */
-async function lackingRecords(
-  db: Kysely<Tables>,
+async function readRecords(
   evidence: EvidenceService,
   received: Synchronisation,
-): Promise<readonly Bytes[] | undefined> {
-  const shown = new Map<string, { readonly item: Bytes; readonly entry: VerifiedEntry }>()
+): Promise<readonly ShownRecord[] | undefined> {
+  const shown = new Map<string, ShownRecord>()
   for (const [index, verdict] of (await evidence.verify(itemsOf(received))).entries()) {
     const item = received.items[index]
     invariant(item, 'one verdict an item')
@@ -189,7 +206,14 @@ async function lackingRecords(
     const { entry } = verdict
     shown.set(`${entry.digest} ${entry.refundOf?.request}`, { item, entry })
   }
-  const records = [...shown.values()]
+  return [...shown.values()]
+}
+
+/** The items of those that the ledger lacks. */
+async function lackingOf(
+  trx: Transaction<Tables>,
+  records: readonly ShownRecord[],
+): Promise<readonly Bytes[]> {
   const column = packed(records.map(({ entry }, index) => ({ entry, index })))
   const { rows } = await sql<{ index: number }>`
     select index from unnest(
@@ -210,6 +234,6 @@ async function lackingRecords(
         select from refund r
         where (r.payer, r.request, r.payer_office) = (shown.card, shown.refused, shown.payer_office)
       ))
-    order by index`.execute(db)
+    order by index`.execute(trx)
   return rows.flatMap(({ index }) => records[index]?.item ?? [])
 }
