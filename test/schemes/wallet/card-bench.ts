@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { JournalledMemory } from '../../../src/card/atomic-memory.ts'
 import { SECURE_ELEMENT } from '../../../src/card/chip-times.ts'
 import { command, encodeCommand, type ResponseApdu } from '../../../src/kernel/apdu.ts'
-import { concat, type Bytes } from '../../../src/kernel/bytes.ts'
+import { concat, toHex, type Bytes } from '../../../src/kernel/bytes.ts'
 import { sealTo } from '../../../src/kernel/p256.ts'
 import { pinBlock } from '../../../src/kernel/pin.ts'
 import { readCertificate } from '../../../src/schemes/wallet/certificates.ts'
@@ -66,11 +66,11 @@ export function memoryOf(card: Card): CardStore {
   return new CardStore(memory.part(0, MEMORY_SIZE))
 }
 
-/** All of it but the tries of codes, which a refusal may take. */
-export function contentOf(card: Card): Bytes {
+/** All of it but the tries of codes, which a refusal may take. As text, which is compared at once. */
+export function contentOf(card: Card): string {
   const memory = new JournalledMemory(card.nvm, { capacity: SECURE_ELEMENT.commitCapacity })
   const all = memory.read(0, MEMORY_SIZE)
-  return concat(all.subarray(0, 256), all.subarray(512))
+  return toHex(concat(all.subarray(0, 256), all.subarray(512)))
 }
 
 /** Codes as a phone seals them to that card, for its nonce of now. */
