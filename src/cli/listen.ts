@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { CommandFailed } from './io.ts'
 import { codeOf } from './system.ts'
 
@@ -21,4 +23,21 @@ export async function listen(app: Listening, host: string, port: number): Promis
     }
     throw error
   }
+}
+
+/**
+ * For whoever has much to do before it listens.
+ *
+ * @throws {CommandFailed} if the port cannot be had now.
+ */
+export async function checkPort(host: string, port: number): Promise<void> {
+  const server = createServer()
+  const trying: Listening = {
+    async listen(options) {
+      await once(server.listen(options), 'listening')
+      return ''
+    },
+  }
+  await listen(trying, host, port)
+  await once(server.close(), 'close')
 }

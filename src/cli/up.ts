@@ -5,6 +5,7 @@ import type { UpCommand } from './command-line.ts'
 import { layTown, UP_TILLS, type UpTown } from './first-run.ts'
 import { COIN_CARD, EMPTY_WALLET, type Codes } from './first-run-cards.ts'
 import { untilStopped, withProgress, type Io } from './io.ts'
+import { checkPort } from './listen.ts'
 import { readLogin } from './login.ts'
 import { DEFAULT_DATA, DEFAULT_PORT } from './options.ts'
 import { startOfficeServer, type OfficeServer } from './office-server.ts'
@@ -12,11 +13,15 @@ import { builtPage } from './system.ts'
 import { OWN_MODULE } from './till-module.ts'
 import { startTillServer, type TillServer } from './till-server.ts'
 
+const HOST = '127.0.0.1'
+
 /** `kontant up`: runs until it is told to stop. */
 export async function up(command: UpCommand, io: Io): Promise<void> {
   const { data, port, currency } = command
+  // A database that nobody can reach is not worth waiting for.
+  for (let own = port; own <= port + UP_TILLS.length; own += 1) await checkPort(HOST, own)
   const office = await withProgress(io, 'Starting the office and its database', () =>
-    startOfficeServer({ data, host: '127.0.0.1', port, database: undefined, currency }),
+    startOfficeServer({ data, host: HOST, port, database: undefined, currency }),
   )
   const tills: TillServer[] = []
   try {

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -296,12 +297,23 @@ describe('kontant up', () => {
     expect(nobody.status).toBe(1)
   })
 
-  test('says so when its port is taken', async () => {
-    const second = startUp(mkdtempSync(join(tmpdir(), 'kontant-up-')), port)
-    await second.says('is taken').catch(() => {})
+  test.each([
+    ['the office’s', 0],
+    ['the last till’s', 3],
+  ])('says so when %s port is taken, before it lays anything out', async (_whose, place) => {
+    const elsewhere = mkdtempSync(join(tmpdir(), 'kontant-up-'))
+    const first = await freePorts(4)
+    const taken = first + place
+    const holder = createServer().listen(taken, '127.0.0.1')
+    await once(holder, 'listening')
+    const second = startUp(elsewhere, first)
+    await second.says('is taken')
     if (second.process.exitCode === null) await once(second.process, 'exit')
-    expect(second.output).toContain(`port ${port} is taken: stop what uses it, or choose another`)
+    holder.close()
+    expect(second.output).toContain(`port ${taken} is taken: stop what uses it, or choose another`)
     expect(second.process.exitCode).toBe(1)
+    expect(readdirSync(elsewhere)).toEqual([])
+    rmSync(elsewhere, { recursive: true })
   })
 
   test('stops in order, and goes on where it was', async () => {
