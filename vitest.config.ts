@@ -43,6 +43,7 @@ const LONGEST = [
   'office/coins',
   'office/load',
   'office/order',
+  'office/coin-banks',
   'schemes/wallet/phone-lost',
   'docs',
   'cli/up',
@@ -58,6 +59,13 @@ const LONGEST = [
   'schemes/purse/undoing',
   'schemes/block/tears',
   'town/steps',
+  'office/payment-order',
+  'office/embedded',
+  'town/honest',
+  'cli/offices',
+  'cli/certificate',
+  'schemes/wallet/card-tears',
+  'schemes/wallet/till-statuses',
 ]
 
 const LONGEST_FILES = LONGEST.map((name) => join(import.meta.dirname, `test/${name}.test.ts`))
