@@ -27,7 +27,6 @@ import {
   COIN_SIZE,
   CONTEXT,
   envelope,
-  evidence,
   payment,
   presentation,
   readCoin,
@@ -49,6 +48,7 @@ import {
   COINS_EXPIRE,
   Counter,
   EUR,
+  openEvidence,
   paid,
   PASSCODE,
   World,
@@ -661,10 +661,7 @@ describe('a scraper: a dump of a till', () => {
     const { outcome } = tillRecord.decode(record.evidence)
     const [decided] = outcome
     if (!decided) throw new Error('it was decided')
-    const shown = openMessage(
-      evidence,
-      openSealed(world.officeKey, decided.sealed, CONTEXT.evidence),
-    )
+    const shown = openEvidence(world, decided.sealed)
     const [bytes = NOTHING] = shown.content.payment
     const secrets = payment.decode(bytes).coins.map(({ coin }) => coin)
     const store = concat(readFileSync(till.path), record.evidence)
@@ -716,7 +713,7 @@ describe('a scraper in a till at work', () => {
     const { sealed } = tillRecord.decode(till.records()[0]?.evidence ?? NOTHING).outcome[0] ?? {
       sealed: NOTHING,
     }
-    const shown = openMessage(evidence, openSealed(world.officeKey, sealed, CONTEXT.evidence))
+    const shown = openEvidence(world, sealed)
     const paidWith = payment.decode(shown.content.payment[0] ?? NOTHING).coins
     const change = settlement.decode(shown.content.settlement).coins
     const keys = [
@@ -750,7 +747,7 @@ describe('data in transit: a skimmer between card and till', () => {
     const { sealed } = tillRecord.decode(record?.evidence ?? NOTHING).outcome[0] ?? {
       sealed: NOTHING,
     }
-    const shown = openMessage(evidence, openSealed(world.officeKey, sealed, CONTEXT.evidence))
+    const shown = openEvidence(world, sealed)
     const bytes = shown.content.payment[0] ?? NOTHING
     for (const { coin } of payment.decode(bytes).coins) expect(leaks(seen, coin)).toBe(false)
     expect(leaks(seen, payment.decode(bytes).request)).toBe(false)

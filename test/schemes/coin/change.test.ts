@@ -282,7 +282,7 @@ test('a vendor element signs no two transfers with one number', async () => {
   })
   outcomes.push(paid(await new Counter(person.clone(), vendor).pay(20n)).outcome)
   const numbers = outcomes.map((outcome) => {
-    const { content } = openEvidence(world, outcome)
+    const { content } = openEvidence(world, outcome.evidence)
     return openMessage(transfer, settlement.decode(content.settlement).transfer).content.sequence
   })
   expect(numbers).toEqual([1, 2, 3, 4])

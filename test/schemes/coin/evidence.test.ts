@@ -46,7 +46,7 @@ async function honestEvidence(): Promise<Evidence> {
   const till = new Till(world, vendor)
   expect(await till.tap(payer, pay(10n))).toMatchObject({ result: 'done' })
   const [shown] = tillRecord.decode(till.records()[0]?.evidence ?? NOTHING).outcome
-  return openEvidence(world, { evidence: shown?.sealed ?? NOTHING }).content
+  return openEvidence(world, shown?.sealed ?? NOTHING).content
 }
 
 /** What is other than it should be, when all who could have a part in it are taken to pieces. */

@@ -82,10 +82,10 @@ async function coinsOf(
   const { total } = await payer.status()
   const empty = await world.vendor({ till: 9, keepMax: 0 })
   const { outcome } = paid(await new Counter(payer, empty).pay(total))
-  const [bytes = new Uint8Array()] = openEvidence(world, outcome).content.payment
+  const [bytes = new Uint8Array()] = openEvidence(world, outcome.evidence).content.payment
   const float = await vendor.clone().chip.tapped(async (slot) => {
     const surrendered = await (await VendorElement.connect(slot))?.surrender()
-    return surrendered && openEvidence(world, surrendered).content.settlement
+    return surrendered && openEvidence(world, surrendered.evidence).content.settlement
   })
   const given = settlement.decode(float ?? new Uint8Array())
   return [...payment.decode(bytes).coins, ...given.coins].map(({ coin }) => coin)

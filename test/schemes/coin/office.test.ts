@@ -220,7 +220,7 @@ describe('what evidence proves by itself', () => {
     const elsewhere = shops[0].clone()
     const others = await sale(person.clone(), elsewhere, 20n)
     const shown = tillRecord.decode(others[0]?.evidence ?? NOTHING).outcome[0]
-    const { content: told } = openEvidence(world, { evidence: shown?.sealed ?? NOTHING })
+    const { content: told } = openEvidence(world, shown?.sealed ?? NOTHING)
     const [bytes = NOTHING] = told.payment
     const { request } = payment.decode(bytes)
     const entry = await findings((content) =>
@@ -286,7 +286,7 @@ describe('what a vendor claims that was never his', () => {
     const elsewhere = await sale(person.clone(), other, 13n)
     const said = (till: readonly JournalRecord[]) => {
       const [shown] = tillRecord.decode(till[0]?.evidence ?? NOTHING).outcome
-      return openEvidence(world, { evidence: shown?.sealed ?? NOTHING }).content.settlement
+      return openEvidence(world, shown?.sealed ?? NOTHING).content.settlement
     }
     const foreign = said(elsewhere)
     const { transfer: given } = settlement.decode(said(records))

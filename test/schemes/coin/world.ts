@@ -384,7 +384,7 @@ export function paid(result: Exchange | number): Exchange {
   return result
 }
 
-/** What the office reads of an outcome. */
-export function openEvidence(world: World, { evidence: sealed }: Pick<Outcome, 'evidence'>) {
+/** What the office reads of what was sealed to it. */
+export function openEvidence(world: World, sealed: Bytes) {
   return openMessage(evidence, openSealed(world.officeKey, sealed, CONTEXT.evidence))
 }
