@@ -60,6 +60,25 @@ describe('the document’s tables', () => {
     expect(balances[`shadow ${card.id}`]).toBe('9000')
   })
 
+  it('completes as much as there is behind a gap, and stops at the next', async () => {
+    const [slow, fast] = [await town.addTill(), await town.addTill()]
+    const card = await town.addCard(10_000n)
+    const first = town.mint.make(slow, card, { amount: 1n })
+    const before = Array.from({ length: 100 }, () => town.mint.make(fast, card, { amount: 1n }))
+    const gap = town.mint.make(slow, card, { amount: 1n })
+    const behind = Array.from({ length: 40 }, () => town.mint.make(fast, card, { amount: 1n }))
+    const settled = async () =>
+      (await town.ledger(card)).filter(({ settlement }) => settlement === 'settled').length
+
+    await town.send(town.mint.batch(fast, [...before, ...behind]))
+    expect(await settled()).toBe(1)
+    await town.send(town.mint.batch(slow, [first], { completeUpTo: first.at }))
+    expect(await settled()).toBe(102)
+    await town.send(town.mint.batch(slow, [gap]))
+    expect(await settled()).toBe(143)
+    expect(await casesOf(card)).toEqual([])
+  })
+
   async function shape(card: MintCard) {
     const lines = await town.ledger(card)
     return lines.map((line) => [line.sequence, line.balance, line.complete, line.settlement])

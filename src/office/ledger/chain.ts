@@ -83,6 +83,10 @@ export class CardChain {
     this.#loaded.add(sequence)
   }
 
+  markSpanLoaded({ from, to }: { readonly from: number; readonly to: number }): void {
+    for (let sequence = from; sequence <= to; sequence += 1) this.#loaded.add(sequence)
+  }
+
   markTailLoaded(from: number): void {
     this.#tailFrom = Math.min(this.#tailFrom, from)
   }
@@ -152,7 +156,7 @@ export function siblings(
 
 const NO_SIBLINGS: ReadonlyMap<Digest, readonly ChainRecord[]> = new Map()
 
-/** What an evaluation lacks: the rows at these positions, or all from one on. */
+/** What an evaluation lacks: the rows at these positions, or those from one on, as far as it will reach. */
 export type Missing =
   | { readonly what: 'nothing' }
   | { readonly what: 'positions'; readonly positions: readonly number[] }

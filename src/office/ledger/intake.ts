@@ -194,13 +194,11 @@ async function storeBatches(
   at: number,
 ): Promise<ReadonlyMap<TillNumber, number>> {
   // In one order always, so that two offices on one database never wait for each other.
-  const ordered = batches.toSorted(
-    (a, b) =>
-      a.received.batch.till - b.received.batch.till ||
-      a.received.batch.number - b.received.batch.number,
+  const tills = [...new Set(batches.map(({ received }) => received.batch.till))].toSorted(
+    (one, other) => one - other,
   )
-  const tills = [...new Set(ordered.map(({ received }) => received.batch.till))]
-  const column = packed(ordered)
+  // As they came: what cards paid at several tills is then placed near each other.
+  const column = packed(batches)
   await sql`
     insert into till_intake (till) select * from unnest(${tills}::bigint[])
     on conflict (till) do nothing`.execute(trx)

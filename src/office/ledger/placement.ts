@@ -186,7 +186,14 @@ async function placeTokens(trx: Transaction<Tables>, sales: readonly Sale[]) {
   }
 }
 
+/**
+ * How much of a chain is looked at first, to the right of what has changed, in positions; then twice as much,
+ * and so on. What came before its predecessors lies behind a gap, and need not be looked at.
+ */
+const FIRST_REACH = 16
+
 async function evaluateAll(trx: Transaction<Tables>, group: Group): Promise<void> {
+  const reaches = new Map<CardId, number>()
   for (;;) {
     const positions: { card: CardId; sequence: number }[] = []
     const tails: Span[] = []
@@ -194,13 +201,17 @@ async function evaluateAll(trx: Transaction<Tables>, group: Group): Promise<void
       const missing = evaluate(group.chain(card), dirty)
       if (missing.what === 'positions') {
         positions.push(...missing.positions.map((sequence) => ({ card, sequence })))
-      } else if (missing.what === 'tail')
-        tails.push({ card, from: missing.from, to: LAST_POSITION })
+      } else if (missing.what === 'tail') {
+        const { from } = missing
+        const reach = reaches.get(card) ?? FIRST_REACH
+        reaches.set(card, 2 * reach)
+        tails.push({ card, from, to: Math.min(from + reach - 1, LAST_POSITION) })
+      }
     }
     if (positions.length === 0 && tails.length === 0) return
     await load(trx, group, positions)
     for (const record of await loadSpans(trx, tails)) group.load(record)
-    for (const { card, from } of tails) group.chain(card).markTailLoaded(from)
+    for (const span of tails) group.chain(span.card).markSpanLoaded(span)
   }
 }
 
