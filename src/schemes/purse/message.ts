@@ -55,6 +55,9 @@ export type PurseKind = (typeof PURSE_KINDS)[number]
 
 const value = (description: string) => amount(4, { max: VALUE_MAX }, description)
 
+/** Positions are 32-bit with a sign at the office, and it looks at the one behind too. */
+export const SEQUENCE_MAX = 0x7fff_fffe
+
 /**
  * One transaction of one card. It is complete before the card acts, so that the till can keep it as an
  * intent; then the till has signed it, the module authorised it and, last, the card stamped it.
@@ -65,7 +68,7 @@ export const record = message('record', {
   currency: uint16({}, 'ISO 4217 number'),
   file: uint16({}, `the purse: ${PURSE_FILE.toString(16).padStart(4, '0')}`),
   card: octets(CARD_ID_SIZE, 'card id'),
-  sequence: uint32({}, 'the card’s transaction counter; 0 for the issue'),
+  sequence: uint32({ max: SEQUENCE_MAX }, 'the card’s transaction counter; 0 for the issue'),
   loadSequence: uint16({}, 'loads and their reversals so far, with this one'),
   paymentSequence: uint16({}, 'payments and their reversals so far, with this one'),
   amount: value('paid, loaded or given back, minor units'),

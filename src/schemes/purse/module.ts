@@ -36,19 +36,15 @@ import {
   type Summary,
 } from './message.ts'
 import { refusalOfForm, type Forms } from './forms.ts'
-import {
-  balanceAfter,
-  countersAfter,
-  isExhausted,
-  isReversal,
-  reverses,
-  SEQUENCE_MAX,
-} from './rules.ts'
+import { balanceAfter, countersAfter, isExhausted, isReversal, reverses } from './rules.ts'
 
 /** Without the load key and with it. */
 const PLAN_SIZES = [57, 57 + KEY_SIZE]
 /** Of how many of its own transactions a module remembers whether it has counted them. */
 export const COUNTED_WINDOW = 1024
+
+/** Of its own count. */
+const BOOKS_SEQUENCE_MAX = 0xffff_ffff
 
 const books = message('books', {
   sequence: uint32({}, 'of the newest transaction that it authorised'),
@@ -213,7 +209,7 @@ class ModuleSession implements AppletSession {
   #refusalOf(wanted: ValueOf<typeof draft>, last: PurseRecord): number | undefined {
     const { till, currency, load } = this.#plan
     const { kind } = wanted
-    const isOver = isExhausted(last, kind) || this.#books.sequence === SEQUENCE_MAX
+    const isOver = isExhausted(last, kind) || this.#books.sequence === BOOKS_SEQUENCE_MAX
     if (last.currency !== currency || isOver) return PURSE_SW.DOES_NOT_FOLLOW
     if (kind === 'issue' || (kind === 'load' && load.length === 0)) return PURSE_SW.MAY_NOT
     const balance = balanceAfter(last.balance, kind, wanted.amount)

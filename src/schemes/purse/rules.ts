@@ -1,5 +1,5 @@
 import type { Amount } from '../../kernel/money.ts'
-import type { LOG_SIZES, PurseKind, PurseRecord } from './message.ts'
+import { SEQUENCE_MAX, type LOG_SIZES, type PurseKind, type PurseRecord } from './message.ts'
 
 /** The rules of the purse, the same for card, module, till and office. */
 export type LogSort = keyof typeof LOG_SIZES
@@ -44,7 +44,6 @@ export function balanceAfter(balance: Amount, kind: PurseKind, amount: Amount): 
 
 export type Counters = Pick<PurseRecord, 'sequence' | 'loadSequence' | 'paymentSequence'>
 
-export const SEQUENCE_MAX = 0xffff_ffff
 export const LOG_SEQUENCE_MAX = 0xffff
 
 export function countersAfter(last: Counters, kind: PurseKind): Counters {

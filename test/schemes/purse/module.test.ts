@@ -20,6 +20,7 @@ import {
   PURSE_SW,
   record,
   RECORD_SIZE,
+  SEQUENCE_MAX,
   SIGNED_SIZE,
   STATE_SIZE,
   summary,
@@ -280,7 +281,7 @@ const REFUSED: readonly (readonly [number, Row])[] = [
     PURSE_SW.DOES_NOT_FOLLOW,
     {
       name: 'the card’s counter has run out',
-      before: standing({ sequence: 0xffff_ffff }),
+      before: standing({ sequence: SEQUENCE_MAX }),
       apdu: () => authorising('pay', 100n),
     },
   ],

@@ -4,7 +4,7 @@ import { concat, utf8, type Bytes } from '../../../src/kernel/bytes.ts'
 import { FormatError } from '../../../src/kernel/errors.ts'
 import { cardIdBytes, cardIdOf, digestOf } from '../../../src/kernel/ids.ts'
 import { currency } from '../../../src/kernel/money.ts'
-import { generatePrivateKey, type PrivateKey } from '../../../src/kernel/p256.ts'
+import { generatePrivateKey, sign, type PrivateKey } from '../../../src/kernel/p256.ts'
 import { signToken } from '../../../src/kernel/token.ts'
 import { pinBlock } from '../../../src/kernel/pin.ts'
 import type { Suspect } from '../../../src/office/ledger/findings.ts'
@@ -100,6 +100,8 @@ function token(price: bigint, change: { currency?: number } = {}): Bytes {
   })
 }
 
+/** In a record: docs/protocol/purse.md. */
+const SEQUENCE_AT = 14
 const unstamped = { evidence: { stamp: [] } }
 const paid = make('pay', 300n)
 const loaded = make('load', 300n)
@@ -168,12 +170,24 @@ describe('issue', () => {
 })
 
 describe('rejections', () => {
+  /** A record with that sequence, whatever the layout says of it, as its maker has signed it. */
+  function numbered(sequence: number): Bytes {
+    const bytes = paid.signed.slice(0, RECORD_SIZE)
+    new DataView(bytes.buffer).setUint32(SEQUENCE_AT, sequence)
+    return concat(bytes, sign(tills.get(7) ?? officeKey, bytes))
+  }
+
   const ROWS: readonly (readonly [string, Bytes])[] = [
     ['malformed', new Uint8Array()],
     ['malformed', paid.evidence.slice(1)],
     ['malformed', concat(paid.evidence, Uint8Array.of(0))],
     ['malformed', make('pay', 1n, issued, { record: { maker: 0 } }).evidence],
     ['malformed', make('issue', 0n, issued, { record: { maker: 0, sequence: 0 } }).evidence],
+    // The office could not keep its place.
+    [
+      'malformed',
+      make('pay', 1n, issued, { evidence: { signed: numbered(0x7fff_ffff) } }).evidence,
+    ],
     ['unknown_currency', make('pay', 1n, issued, { record: { currency: 1 } }).evidence],
     ['unknown_maker', make('pay', 1n, issued, { record: { maker: 99 } }).evidence],
     ['unknown_maker', make('pay', 1n, issued, { record: { generation: 2 } }).evidence],

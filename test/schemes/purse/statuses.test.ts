@@ -4,7 +4,7 @@ import { currency } from '../../../src/kernel/money.ts'
 import { generatePrivateKey } from '../../../src/kernel/p256.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import { moduleChip } from '../../../src/schemes/purse/chips.ts'
-import { evidence, INS } from '../../../src/schemes/purse/message.ts'
+import { evidence, INS, SEQUENCE_MAX } from '../../../src/schemes/purse/message.ts'
 import { PURSE_STATUSES, type PurseStatus } from '../../../src/schemes/purse/statuses.ts'
 import { purseTill } from '../../../src/schemes/purse/till.ts'
 import type { Order } from '../../../src/till/scheme.ts'
@@ -264,7 +264,7 @@ const ROWS: readonly (readonly [PurseStatus, Row])[] = [
     {
       name: 'no record left to undo with',
       before: (issued) =>
-        plant(issued, { kind: 'pay', maker: 8, sequence: 0xffff_fffe }, other.key),
+        plant(issued, { kind: 'pay', maker: 8, sequence: SEQUENCE_MAX - 1 }, other.key),
     },
   ],
   ['balance_too_high', { name: 'more than the card may hold', order: () => load(19_001n) }],
