@@ -1,3 +1,4 @@
+import type { Route } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { tellCoins, type CoinStory } from './coin-story.ts'
 import type { House } from './house.ts'
@@ -110,6 +111,39 @@ describe.each(sizes)('a wallet on a %s', (size) => {
     await setting.visit(page, `/people/${hal.person}`, 'Your money and cards')
     await setting.visit(page, `/cards/${ida.card}`, 'Ida’s wallet')
   })
+})
+
+it('gives once what is sent again after its answer was lost, and says so if something else is', async () => {
+  const page = await setting.signIn('phone', wallets.ida.login)
+  await headingOf(page, 'Your money and cards')
+  const table = page.getByRole('table', { name: 'Statement' })
+  const dialog = page.getByRole('dialog')
+  const give = dialog.getByRole('button', { name: 'Give' })
+  const loseAnAnswer = async (amount: string) => {
+    await page.getByRole('button', { name: 'Give to somebody…' }).click()
+    await dialog.getByLabel('To').fill(wallets.hal.login.name)
+    await dialog.getByLabel('Amount').fill(amount)
+    const loseIt = async (route: Route) => {
+      await route.fetch()
+      await route.abort()
+    }
+    await page.route('**/api/online/me/transfers', loseIt, { times: 1 })
+    await give.click()
+    await dialog.getByText('No answer.').waitFor()
+  }
+  await loseAnAnswer('1')
+  await give.click()
+  await dialog.waitFor({ state: 'hidden' })
+  await loseAnAnswer('2')
+  await dialog.getByLabel('Amount').fill('3')
+  await give.click()
+  await dialog.getByText('Something else was done').waitFor()
+  await give.click()
+  await dialog.waitFor({ state: 'hidden' })
+  const given = async () => (await cellsOf(table)).map((row) => row[2] ?? '')
+  await expect
+    .poll(async () => (await given()).filter((amount) => /^−[123]\.00 SEK$/.test(amount)))
+    .toEqual(['−3.00 SEK', '−2.00 SEK', '−1.00 SEK'])
 })
 
 it('gives up a wallet’s load with a reason, and says that it has', async () => {

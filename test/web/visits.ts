@@ -37,8 +37,8 @@ export class Visits {
     page.on('pageerror', (error) => this.#complaints.push(error.message))
     page.on('console', (message) => {
       // Not being signed in yet is an answer, not a fault, and so is a name that nobody has, or what cannot
-      // be done yet.
-      const isExpected = /status of 40[019]/.test(message.text())
+      // be done yet or under that key; and an answer that a test has lost is no fault of the page.
+      const isExpected = /status of (40[019]|422)|net::ERR_FAILED/.test(message.text())
       if (message.type() === 'error' && !isExpected) this.#complaints.push(message.text())
     })
     await page.emulateMedia({ colorScheme: visit.scheme ?? 'light' })

@@ -1,5 +1,5 @@
 import { useCallback, useState } from 'react'
-import { type Problem, problemOf } from './http.ts'
+import { newKey, postOnce, type Problem, problemOf, Refused } from './http.ts'
 
 /** Something a person asks for: whether it is under way, and what went wrong with it. */
 export interface Action<A extends readonly unknown[]> {
@@ -26,4 +26,24 @@ export function useAction<A extends readonly unknown[]>(
   )
   const forget = useCallback(() => setProblem(undefined), [])
   return { busy, problem, run, forget }
+}
+
+/**
+ * Posts what must not be done twice: however often it is sent, of an answer that was lost nothing happens
+ * again. Whoever asks for something else instead is told that the first was done; after that it is something
+ * else that they ask for.
+ */
+export function useOnce() {
+  const [key, setKey] = useState(newKey)
+  return useCallback(
+    async <T>(path: string, body: unknown): Promise<T> => {
+      try {
+        return await postOnce<T>(path, key, body)
+      } catch (error) {
+        if (error instanceof Refused && error.code === 'key_reused') setKey(newKey())
+        throw error
+      }
+    },
+    [key],
+  )
 }

@@ -54,7 +54,7 @@ export async function once(
   if (!bytesEqual(earlier.request, digest)) {
     throw new OfficeError(
       'key_reused',
-      'This Idempotency-Key was used for another request: make a new one for each card.',
+      'Something else was done under this Idempotency-Key: see what came of it, then make a new one.',
       'headers.idempotency-key',
     )
   }

@@ -1,10 +1,9 @@
 import { NumberInput, SegmentedControl, TextInput } from '@mantine/core'
 import { useCallback, useState } from 'react'
 import type { CurrencyCode } from '../../../src/kernel/money.ts'
-import { useAction } from '../../shared/action.ts'
+import { useAction, useOnce } from '../../shared/action.ts'
 import type { CoinOffer, CoinsSold } from '../../shared/api.ts'
 import { amountField, fieldProblem, otherProblem } from '../../shared/field.ts'
-import { newKey, postOnce, Refused } from '../../shared/http.ts'
 import { figures, Money } from '../../shared/Money.tsx'
 import { ProblemNotice } from '../../shared/Notice.tsx'
 import { useResource } from '../../shared/resource.ts'
@@ -52,20 +51,13 @@ export function BuyCoinsDialog({
   const [amount, setAmount] = useState('')
   const [counts, setCounts] = useState<Counts>(new Map())
   const [who, setWho] = useState('free')
-  // However often it is sent: of an answer that was lost nothing happens twice.
-  const [key, setKey] = useState(newKey)
+  const postOnce = useOnce()
   const { busy, problem, run } = useAction(
     useCallback(
       async (wanted: () => object) => {
-        try {
-          onBought(await postOnce<CoinsSold>(path, key, { ...body, ...wanted() }))
-        } catch (error) {
-          // What was refused was not done: the next one asks for something else.
-          if (error instanceof Refused) setKey(newKey())
-          throw error
-        }
+        onBought(await postOnce<CoinsSold>(path, { ...body, ...wanted() }))
       },
-      [path, key, body, onBought],
+      [path, postOnce, body, onBought],
     ),
   )
   const chosen = [...counts].filter(([, count]) => count > 0)

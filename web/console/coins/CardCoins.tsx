@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core'
 import { useCallback, useState } from 'react'
 import type { Card, Coin, CoinElement, CoinsSold } from '../../shared/api.ts'
-import { newKey, postOnce } from '../../shared/http.ts'
+import { useOnce } from '../../shared/action.ts'
 import { figures } from '../../shared/Money.tsx'
 import { ProblemNotice } from '../../shared/Notice.tsx'
 import { useResource } from '../../shared/resource.ts'
@@ -111,13 +111,13 @@ function Buy({
 function GiveBack({ card, onDone }: { readonly card: Card; readonly onDone: () => void }) {
   const may = useMay('POST /api/cards/:id/coins/refund') && card.holder !== null
   const [asking, setAsking] = useState(false)
-  const [key] = useState(newKey)
+  const postOnce = useOnce()
   const refund = useCallback(
     async (reason: string) => {
-      await postOnce(`api/cards/${card.id}/coins/refund`, key, { reason })
+      await postOnce(`api/cards/${card.id}/coins/refund`, { reason })
       onDone()
     },
-    [card.id, key, onDone],
+    [card.id, postOnce, onDone],
   )
   if (!may || card.balance === '0') return null
   return (

@@ -1,9 +1,8 @@
 import { Button, FileInput, Modal } from '@mantine/core'
 import { useCallback, useState } from 'react'
-import { useAction } from '../../shared/action.ts'
+import { useAction, useOnce } from '../../shared/action.ts'
 import type { TillDetail, VendorElementMade } from '../../shared/api.ts'
 import { fieldProblem, otherProblem } from '../../shared/field.ts'
-import { newKey, postOnce, Refused } from '../../shared/http.ts'
 import { FormDialog } from '../FormDialog.tsx'
 import classes from './coins.module.css'
 
@@ -21,20 +20,15 @@ export function VendorElementDialog({
 }) {
   const [file, setFile] = useState<File | null>(null)
   const [made, setMade] = useState<VendorElementMade>()
-  const [key, setKey] = useState(newKey)
+  const postOnce = useOnce()
   const { busy, problem, run } = useAction(
     useCallback(
       async (report: File) => {
-        try {
-          const body = { scheme: SCHEME, report: base64(await report.bytes()) }
-          setMade(await postOnce(`api/tills/${till.number}/vendor-element`, key, body))
-          onMade()
-        } catch (error) {
-          if (error instanceof Refused) setKey(newKey())
-          throw error
-        }
+        const body = { scheme: SCHEME, report: base64(await report.bytes()) }
+        setMade(await postOnce(`api/tills/${till.number}/vendor-element`, body))
+        onMade()
       },
-      [till.number, key, onMade],
+      [till.number, postOnce, onMade],
     ),
   )
   if (made) return <Made till={till} made={made} onClose={onClose} />

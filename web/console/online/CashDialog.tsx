@@ -1,9 +1,8 @@
 import { Select, TextInput } from '@mantine/core'
 import { useCallback, useState } from 'react'
 import { CURRENCY_CODES, type CurrencyCode, isCurrencyCode } from '../../../src/kernel/money.ts'
-import { useAction } from '../../shared/action.ts'
+import { useAction, useOnce } from '../../shared/action.ts'
 import { amountField, fieldProblem, otherProblem } from '../../shared/field.ts'
-import { newKey, postOnce } from '../../shared/http.ts'
 import { FormDialog } from '../FormDialog.tsx'
 import { isReason, ReasonField } from '../ReasonField.tsx'
 
@@ -30,18 +29,17 @@ export function CashDialog({
   const [amount, setAmount] = useState('')
   const [currency, setCurrency] = useState<CurrencyCode>(usual)
   const [reason, setReason] = useState('')
-  // However often it is sent: of an answer that was lost nothing happens twice.
-  const [key] = useState(newKey)
+  const postOnce = useOnce()
   const { busy, problem, run } = useAction(
     useCallback(
       async (typed: string, code: CurrencyCode, why: string) => {
         const minor = amountField(typed, code, 'amount')
         const body = { amount: minor, currency: code, reason: why }
-        await postOnce(`api/online/${person}/${act}`, key, body)
+        await postOnce(`api/online/${person}/${act}`, body)
         onClose()
         onMoved()
       },
-      [person, act, key, onClose, onMoved],
+      [person, act, postOnce, onClose, onMoved],
     ),
   )
   const { title, act: verb, words } = CASH_ACTS[act]

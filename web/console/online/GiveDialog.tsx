@@ -1,9 +1,8 @@
 import { Select, TextInput } from '@mantine/core'
 import { useCallback, useState } from 'react'
 import { type CurrencyCode, isCurrencyCode } from '../../../src/kernel/money.ts'
-import { useAction } from '../../shared/action.ts'
+import { useAction, useOnce } from '../../shared/action.ts'
 import { amountField, fieldProblem, otherProblem } from '../../shared/field.ts'
-import { newKey, postOnce } from '../../shared/http.ts'
 import { FormDialog } from '../FormDialog.tsx'
 
 /** From one’s own online wallet to another holder’s. */
@@ -19,18 +18,18 @@ export function GiveDialog({
   const [to, setTo] = useState('')
   const [amount, setAmount] = useState('')
   const [chosen, setChosen] = useState<CurrencyCode>()
-  const [key] = useState(newKey)
+  const postOnce = useOnce()
   const currency = chosen ?? currencies[0]
   const { busy, problem, run } = useAction(
     useCallback(
       async (whom: string, typed: string, code: CurrencyCode) => {
         const minor = amountField(typed, code, 'amount')
         const body = { to: whom, amount: minor, currency: code }
-        await postOnce('api/online/me/transfers', key, body)
+        await postOnce('api/online/me/transfers', body)
         onClose()
         onMoved()
       },
-      [key, onClose, onMoved],
+      [postOnce, onClose, onMoved],
     ),
   )
   return (
