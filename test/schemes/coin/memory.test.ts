@@ -93,11 +93,12 @@ async function coinsOf(
 
 /**
  * Which coin it is and what it is worth; and its bank’s signature, across its middle. Of one that it has
- * checked OpenSSL leaves a copy in DER, where its halves lie apart: docs/protocol/coin.md, "Memory".
+ * checked OpenSSL leaves a copy in DER, where its halves lie apart: docs/protocol/coin.md, "Memory". What is
+ * looked for has four bytes at least of each half, for what lies between them in DER may by chance be one.
  */
 function partsOf(coin: Bytes): readonly Bytes[] {
   const middle = COIN_SIZE + SIGNATURE_SIZE / 2
-  return [coin.slice(0, 16), coin.slice(middle - 15, middle + 15)]
+  return [coin.slice(0, 16), coin.slice(middle - 12, middle + 12)]
 }
 
 function keysOf(customer: Customer, vendor: Vendor): readonly (readonly [string, Bytes])[] {
