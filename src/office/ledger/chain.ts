@@ -79,11 +79,7 @@ export class CardChain {
     return sequence < 0 || sequence >= this.#tailFrom || this.#loaded.has(sequence)
   }
 
-  markLoaded(sequence: number): void {
-    this.#loaded.add(sequence)
-  }
-
-  markSpanLoaded({ from, to }: { readonly from: number; readonly to: number }): void {
+  markLoaded({ from, to }: { readonly from: number; readonly to: number }): void {
     for (let sequence = from; sequence <= to; sequence += 1) this.#loaded.add(sequence)
   }
 

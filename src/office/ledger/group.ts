@@ -144,18 +144,22 @@ async function loadPositions(
   group: Group,
   wanted: Positions,
 ): Promise<void> {
-  const spans: Span[] = []
-  const loaded: [CardChain, readonly number[]][] = []
-  for (const [card, sequences] of wanted) {
+  const spans = [...wanted].flatMap(([card, sequences]) => {
     const chain = group.chain(card)
     const missing = [...sequences].filter((sequence) => !chain.isLoaded(sequence))
-    spans.push(...spansOf(card, missing))
-    loaded.push([chain, missing])
-  }
+    return spansOf(card, missing)
+  })
+  await loadWhole(trx, group, spans)
+}
+
+/** All that the database has in these spans. */
+export async function loadWhole(
+  trx: Transaction<Tables>,
+  group: Group,
+  spans: readonly Span[],
+): Promise<void> {
   for (const record of await loadSpans(trx, spans)) group.load(record)
-  for (const [chain, sequences] of loaded) {
-    for (const sequence of sequences) chain.markLoaded(sequence)
-  }
+  for (const span of spans) group.chain(span.card).markLoaded(span)
 }
 
 /** The positions as runs: uploads of one card mostly lie side by side. */

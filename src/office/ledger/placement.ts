@@ -6,7 +6,7 @@ import { openAccounts, post, type Transfer } from './accounts.ts'
 import { traceSale, type CoinSale } from '../coins/sales.ts'
 import { evaluate, type ChainRecord, type Decision } from './chain.ts'
 import type { Finding } from './findings.ts'
-import { Group, load, loadNeighbours } from './group.ts'
+import { Group, load, loadNeighbours, loadWhole } from './group.ts'
 import type { GroupFacts, TracingFacts } from './group-facts.ts'
 import { markRefuted, merge, passOnTaken, rejudge } from './merging.ts'
 import { decidePayments, NOTHING_PAID, placePayments, shadowOf, type Paid } from './payments.ts'
@@ -15,7 +15,6 @@ import {
   insertRecords,
   insertTokenUses,
   LAST_POSITION,
-  loadSpans,
   loadTokenUses,
   updateRecords,
   type Span,
@@ -210,8 +209,7 @@ async function evaluateAll(trx: Transaction<Tables>, group: Group): Promise<void
     }
     if (positions.length === 0 && tails.length === 0) return
     await load(trx, group, positions)
-    for (const record of await loadSpans(trx, tails)) group.load(record)
-    for (const span of tails) group.chain(span.card).markSpanLoaded(span)
+    await loadWhole(trx, group, tails)
   }
 }
 
