@@ -32,14 +32,10 @@ export function aesCbcEncrypt(key: Uint8Array, iv: Uint8Array, plaintext: Uint8A
   return concat(cipher.update(plaintext), cipher.final())
 }
 
-/** The inverse of {@link aesCbcEncrypt}: gives bytes for any key, so the caller must check a signature. */
-export function aesCbcDecrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array): Bytes {
-  return aesCbcDecrypter(key, iv)(ciphertext)
-}
-
 /**
- * {@link aesCbcDecrypt} for many ciphertexts under one key and vector: the library's object, which takes
- * longer to make than to use, is kept. It has no chain, which would not begin anew, so that is done here.
+ * The inverse of {@link aesCbcEncrypt}, for as many ciphertexts as there are: gives bytes for any key, so the
+ * caller must check a signature. The library's object, which takes longer to make than to use, is kept. It
+ * has no chain, which would not begin anew, so that is done here.
  */
 export function aesCbcDecrypter(
   key: Uint8Array,

@@ -6,7 +6,7 @@ import type { LayoutLine } from '../../../src/kernel/message.ts'
 import { publicKeyFrom } from '../../../src/kernel/p256.ts'
 import { READER_PROFILES } from '../../../src/kernel/storage-apdu.ts'
 import { decodeToken, tokenBody, tokenDigest, tokenSignedBy } from '../../../src/kernel/token.ts'
-import { aesCbcDecrypt, aesCbcEncrypt } from '../../../src/kernel/aes.ts'
+import { aesCbcDecrypter, aesCbcEncrypt } from '../../../src/kernel/aes.ts'
 import { inProcessChannel } from '../../../src/reader/in-process.ts'
 import { WRITE_STATUSES } from '../../../src/reader/writing.ts'
 import { CARD_LAYOUTS, planCard, sectorKeys } from '../../../src/schemes/block/card.ts'
@@ -152,7 +152,7 @@ describe('the examples', () => {
     const { encryption, iv } = chipKeys(master, uid)
     const bytes = shown('block')
     expect(aesCbcEncrypt(encryption, iv, shown('content'))).toEqual(bytes.slice(0, 64))
-    expect(aesCbcDecrypt(encryption, iv, bytes.slice(0, 64))).toEqual(shown('content'))
+    expect(aesCbcDecrypter(encryption, iv)(bytes.slice(0, 64))).toEqual(shown('content'))
     expect(bytes.slice(64, 72)).toEqual(shown('header'))
     expect(passcodeHmac('4821', shown('hmacKey'))).toEqual(shown('passcodeHmac'))
     expect(openBlock(bytes, { encryption, iv })).toEqual({
