@@ -279,6 +279,7 @@ test('the PIN is never in clear: not on the wire, not in the till’s file', asy
   for (const pin of [first, second]) {
     for (const form of [utf8(pin), fromHex(pin), pinBlock(pin)]) {
       expect(spoken.includes(form)).toBe(false)
+      expect(till.written.includes(form)).toBe(false)
     }
   }
   // The same words never look the same.

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Bytes } from '../../../src/kernel/bytes.ts'
@@ -90,6 +90,12 @@ export class Counter {
 
   get #path(): string {
     return join(this.#directory, 'till.db')
+  }
+
+  /** Everything in its files. */
+  get written(): Buffer {
+    const names = readdirSync(this.#directory)
+    return Buffer.concat(names.map((name) => readFileSync(join(this.#directory, name))))
   }
 
   get #store() {
